@@ -1,0 +1,78 @@
+import { AuditError } from '../errors.ts';
+
+/**
+ * The lines of an entry (SPEC 4): a key and its values, one space between, each value bytes 0x21-0x7E, all
+ * other bytes and `%` as `%XX` in upper-case hex. Values are text here; the escapes live only on disk.
+ *
+ *     source gateway.ndjson 3f1c0a... 0 1048576 mYq3...
+ */
+export interface EntryLine {
+  readonly key: string;
+  readonly values: readonly string[];
+}
+
+const MAX_LINE_BYTES = 8192;
+const KEY = /^[a-z][a-z0-9]*$/;
+
+export function malformed(what: string): AuditError {
+  return new AuditError('ENTRY_MALFORMED', `malformed entry: ${what}`);
+}
+
+export function formatLine(line: EntryLine): string {
+  return [line.key, ...line.values.map(escapeValue)].join(' ');
+}
+
+/** The inverse of formatLine for canonical text only; throws ENTRY_MALFORMED for everything else. */
+export function parseLine(text: string): EntryLine {
+  if (text.length > MAX_LINE_BYTES) throw malformed('a line is longer than 8,192 bytes');
+  const [key = '', ...values] = text.split(' ');
+  if (!KEY.test(key)) throw malformed(`"${key.slice(0, 40)}" is not a key`);
+  const line = { key, values: values.map(unescapeValue) };
+  if (formatLine(line) !== text) throw malformed(`the ${key} line is not in canonical form`);
+  return line;
+}
+
+function escapeValue(value: string): string {
+  if (value === '') throw malformed('an empty value');
+  let out = '';
+  for (const byte of Buffer.from(value, 'utf8')) {
+    out +=
+      byte > 0x20 && byte < 0x7f && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}
+
+function unescapeValue(text: string): string {
+  if (!text.includes('%')) return text;
+  const latin = text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return Buffer.from(latin, 'latin1').toString('utf8');
+}
+
+/** A decimal integer without leading zeros, below 2^53. */
+export function parseCount(text: string, what: string): number {
+  const n = Number(text);
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(text) || !Number.isSafeInteger(n)) throw malformed(`${what} is not a count`);
+  return n;
+}
+
+const DIGEST = /^[A-Za-z0-9+/]{43}=$/;
+
+/** 32 bytes in canonical base64. */
+export function parseDigest(text: string, what: string): Buffer {
+  const bytes = Buffer.from(text, 'base64');
+  if (!DIGEST.test(text) || bytes.length !== 32 || bytes.toString('base64') !== text) {
+    throw malformed(`${what} is not a SHA-256 digest`);
+  }
+  return bytes;
+}
+
+const INSTANT = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+
+/** `YYYY-MM-DDTHH:MM:SS.ffffffZ`, a real day; compares as text. */
+export function parseInstant(text: string, what: string): string {
+  const real = INSTANT.test(text) && new Date(`${text.slice(0, 23)}Z`).toISOString().slice(0, 10) === text.slice(0, 10);
+  if (!real) throw malformed(`${what} is not a time`);
+  return text;
+}

@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { AuditError } from '../errors.ts';
+import { recordKeyId } from '../keys/derive.ts';
+import { entryName } from '../log/entry.ts';
+import { originFolder } from '../log/origin.ts';
+import { type Pin, formatPin, parsePin } from '../log/pin.ts';
+import { formatSigner, makeSigner, parseSigner, type SignerKey } from '../note/key.ts';
+import {
+  createFile,
+  isCode,
+  makeFolder,
+  readWhole,
+  removeFile,
+  replaceFile,
+  syncFolder,
+  writeAll,
+} from './durable.ts';
+import { namesIn } from './layout.ts';
+
+/**
+ * The keys of one store, in a folder of its own outside it (SPEC 3), 0700 and 0600, never overwritten:
+ *
+ *     KEYS/<origin, / as +>/log.key        signs checkpoints
+ *                           record.key     hashes prompts, ids; encrypts quarantine
+ *                           epoch/<i>.key  signs entry i alone; erased once entry i is committed
+ *                           staged/<i>     the text of entry i between being decided and being committed
+ *                           head           the newest checkpoint this host has committed
+ *                           pin            what auditors keep
+ *
+ * Epoch keys have a file an index, created exclusively, so that two sealers that race for one index can only ever
+ * use the same key: the entry that names key i+1 and the file that holds it never part.
+ */
+export interface Keys {
+  readonly folder: string;
+  readonly origin: string;
+}
+
+export interface RecordKey {
+  readonly id: string;
+  readonly key: Buffer;
+}
+
+const SECRET = 0o600;
+
+export function keysOf(keysRoot: string, origin: string): Keys {
+  return { folder: join(keysRoot, originFolder(origin)), origin };
+}
+
+/** Fails with EEXIST where the origin has keys already. */
+export function createKeys(keys: Keys, logKey: SignerKey, recordKey: Uint8Array): void {
+  makeFolder(join(keys.folder, 'epoch'), 0o700);
+  makeFolder(join(keys.folder, 'staged'), 0o700);
+  createFile(join(keys.folder, 'log.key'), `${formatSigner(logKey)}\n`, SECRET);
+  const text = `slmaudit-record-key/1 ${recordKeyId(recordKey)} ${Buffer.from(recordKey).toString('base64')}\n`;
+  createFile(join(keys.folder, 'record.key'), text, SECRET);
+}
+
+export function readLogKey(keys: Keys): SignerKey {
+  return readSigner(join(keys.folder, 'log.key'), keys.origin);
+}
+
+export function readRecordKey(keys: Keys): RecordKey {
+  const path = join(keys.folder, 'record.key');
+  const [form, id = '', base64 = ''] = readSecret(path).trimEnd().split(' ');
+  const key = Buffer.from(base64, 'base64');
+  if (form !== 'slmaudit-record-key/1' || key.length !== 32 || recordKeyId(key) !== id) {
+    throw new AuditError('KEY_MALFORMED', `${path} is not a record key`, {
+      hint: 'restore it from the copy made at init; records hashed under another key can not be searched by prompt',
+    });
+  }
+  return { id, key };
+}
+
+const epochPath = (keys: Keys, index: number): string => join(keys.folder, 'epoch', `${index}.key`);
+const stagedPath = (keys: Keys, index: number): string => join(keys.folder, 'staged', String(index));
+
+/** The key of entry `index`: made now, or the one that an earlier attempt at this index made. */
+export function makeEpochKey(keys: Keys, index: number): SignerKey {
+  const made = makeSigner(entryName(keys.origin, index), randomBytes(32));
+  try {
+    createFile(epochPath(keys, index), `${formatSigner(made)}\n`, SECRET);
+    return made;
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error;
+    return readEpochKey(keys, index);
+  }
+}
+
+/** Throws KEY_LOST where the key of the next entry isn't there: nothing can be sealed without it. */
+export function readEpochKey(keys: Keys, index: number): SignerKey {
+  const path = epochPath(keys, index);
+  const text = readWhole(path, 4096);
+  if (text === undefined) {
+    throw new AuditError('KEY_LOST', `the key of entry ${index} is not in ${keys.folder}`, {
+      hint: 'another host or a restored backup may have gone on with this log; `slmaudit verify` tells how far it is intact',
+    });
+  }
+  return signerFrom(text.toString('utf8'), path, entryName(keys.origin, index));
+}
+
+/** Overwritten in place, then unlinked. On SSDs and copy-on-write file systems old blocks may survive (SPEC 10). */
+export function eraseEpochKeysBelow(keys: Keys, index: number): void {
+  const folder = join(keys.folder, 'epoch');
+  const old = namesIn(folder).filter(name => /^\d+\.key$/.test(name) && parseInt(name, 10) < index);
+  for (const name of old) {
+    const fd = openSync(join(folder, name), constants.O_WRONLY | constants.O_NOFOLLOW);
+    try {
+      writeAll(fd, Buffer.alloc(fstatSync(fd).size));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    removeFile(join(folder, name));
+  }
+  if (old.length > 0) syncFolder(folder);
+}
+
+/** Fails with EEXIST where entry `index` is decided already. */
+export function stageEntry(keys: Keys, index: number, text: string): void {
+  createFile(stagedPath(keys, index), text, SECRET);
+}
+
+export function stagedEntries(keys: Keys): { index: number; text: string }[] {
+  const names = namesIn(join(keys.folder, 'staged')).filter(name => /^(0|[1-9]\d*)$/.test(name));
+  return names
+    .map(name => ({ index: Number(name), text: readWhole(stagedPath(keys, Number(name)), 65_536)?.toString('utf8') ?? '' }))
+    .sort((a, b) => a.index - b.index);
+}
+
+export function unstage(keys: Keys, index: number): void {
+  removeFile(stagedPath(keys, index));
+  syncFolder(join(keys.folder, 'staged'));
+}
+
+export function readHead(keys: Keys): Buffer | undefined {
+  return readWhole(join(keys.folder, 'head'), 65_536);
+}
+
+export function writeHead(keys: Keys, checkpoint: Uint8Array | string): void {
+  replaceFile(join(keys.folder, 'head'), checkpoint, SECRET);
+}
+
+export function writePin(keys: Keys, pin: Pin): void {
+  replaceFile(join(keys.folder, 'pin'), `${formatPin(pin)}\n`, SECRET);
+}
+
+export function readPin(keys: Keys): Pin | undefined {
+  const text = readWhole(join(keys.folder, 'pin'), 4096);
+  return text && parsePin(text.toString('utf8'));
+}
+
+function readSigner(path: string, name: string): SignerKey {
+  return signerFrom(readSecret(path), path, name);
+}
+
+function signerFrom(text: string, path: string, name: string): SignerKey {
+  const key = parseSigner(text.trimEnd());
+  if (key.name !== name) {
+    throw new AuditError('KEY_MISMATCH', `${path} is the key of ${key.name}, not of ${name}`, {
+      hint: 'name the right folder with --keys or SLMAUDIT_KEYS',
+    });
+  }
+  return key;
+}
+
+function readSecret(path: string): string {
+  let data: Buffer | undefined;
+  try {
+    data = readWhole(path, 4096);
+  } catch (cause) {
+    throw new AuditError('KEY_UNREADABLE', `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      hint: 'run as the user that made the store, or name the folder of its keys with --keys',
+      cause,
+    });
+  }
+  if (data === undefined) {
+    throw new AuditError('NO_KEYS', `no keys of this store in ${dirname(path)}`, {
+      hint: 'name the folder that holds them with --keys or SLMAUDIT_KEYS; reading needs none',
+    });
+  }
+  return data.toString('utf8');
+}

@@ -1,0 +1,73 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { AuditError } from '../errors.ts';
+import { tilePath } from '../merkle/tile.ts';
+import { isCode, readWhole } from './durable.ts';
+
+/**
+ * Where things are in a store. Every name is derived from a number, a date or a random id, never from input:
+ *
+ *     STORE/FORMAT                                        "slmaudit-store/1\n"
+ *     STORE/log/checkpoint
+ *     STORE/log/tile/<L>/<N>[.p/<W>]                      C2SP tlog-tiles
+ *     STORE/log/tile/entries/<N>[.p/<W>]                  the entries themselves
+ *     STORE/records/sealed_on=YYYY-MM-DD/<segment>.parquet
+ *     STORE/quarantine/<segment>.ndjson
+ *     STORE/open/<batch>.open                             what running ingests have not sealed yet
+ *     STORE/lock
+ */
+export interface Layout {
+  readonly store: string;
+}
+
+export const FORMAT = 'slmaudit-store/1\n';
+
+export const formatPath = (at: Layout): string => join(at.store, 'FORMAT');
+export const checkpointPath = (at: Layout): string => join(at.store, 'log', 'checkpoint');
+export const lockPath = (at: Layout): string => join(at.store, 'lock');
+export const openFolder = (at: Layout): string => join(at.store, 'open');
+export const openPath = (at: Layout, batch: string): string => join(at.store, 'open', `${batch}.open`);
+
+export function tileFile(at: Layout, level: number | 'entries', index: number, width?: number): string {
+  return join(at.store, 'log', tilePath(level, index, width));
+}
+
+/** Padded, so that a listing is in order of sealing. */
+export const segmentName = (segment: number): string => String(segment).padStart(8, '0');
+
+export function payloadPath(at: Layout, segment: number, sealedAt: string): string {
+  return join(at.store, 'records', `sealed_on=${sealedAt.slice(0, 10)}`, `${segmentName(segment)}.parquet`);
+}
+
+export function quarantinePath(at: Layout, segment: number): string {
+  return join(at.store, 'quarantine', `${segmentName(segment)}.ndjson`);
+}
+
+/** Checks that a store of this format stands there. Throws NO_STORE or WRITTEN_BY_NEWER (exit 2). */
+export function checkFormat(at: Layout): void {
+  const format = readWhole(formatPath(at), 4096)?.toString('utf8');
+  if (format === FORMAT) return;
+  if (format === undefined) {
+    throw new AuditError('NO_STORE', `no store at ${at.store}`, {
+      hint: `make one with \`slmaudit init --store ${at.store}\`, or name another with --store or SLMAUDIT_STORE`,
+    });
+  }
+  if (/^slmaudit-store\/\d+\n$/.test(format)) {
+    throw new AuditError('WRITTEN_BY_NEWER', `${at.store} is of format ${format.trim()}: written by a newer slmaudit`, {
+      hint: 'update slmaudit, then try again',
+    });
+  }
+  throw new AuditError('FORMAT_MALFORMED', `${formatPath(at)} does not hold the line slmaudit-store/1`, {
+    hint: 'restore that file: it holds one line, slmaudit-store/1',
+  });
+}
+
+/** Names in a folder, sorted; none if the folder isn't there. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

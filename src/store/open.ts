@@ -1,0 +1,115 @@
+import { closeSync, constants, fdatasync, fstatSync, lstatSync, openSync, readSync, write } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { AuditError } from '../errors.ts';
+import { isCode, syncFolder } from './durable.ts';
+import { type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
+
+const writeTo = promisify(write);
+const datasync = promisify(fdatasync);
+
+/** An open segment being written: frames gather in memory, sync() makes them durable. */
+export interface OpenSegment {
+  readonly path: string;
+  readonly header: OpenHeader;
+  /** Bytes added and not yet on their way to disk. */
+  pending(): number;
+  add(frame: string): void;
+  /**
+   * Appends and fdatasyncs all that was added, then checks that the path still is this file. Throws OPEN_TAKEN
+   * where another process took it over; any other failure is fatal for the run (SPEC 8).
+   */
+  sync(): Promise<void>;
+  close(): void;
+}
+
+export function createOpenSegment(path: string, header: OpenHeader): OpenSegment {
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+  const fd = openSync(path, flags, 0o600);
+  syncFolder(dirname(path));
+  const { dev, ino } = fstatSync(fd);
+  let frames: string[] = [headerFrame(header)];
+  let pending = frames[0]!.length;
+  let running: Promise<void> = Promise.resolve();
+  return {
+    path,
+    header,
+    pending: () => pending,
+    add(frame) {
+      frames.push(frame);
+      pending += frame.length;
+    },
+    sync() {
+      const data = Buffer.from(frames.join(''), 'utf8');
+      frames = [];
+      pending = 0;
+      running = running.then(() => append(fd, data)).then(() => checkSameFile(path, dev, ino));
+      return running;
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+async function append(fd: number, data: Buffer): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    done += (await writeTo(fd, data, done, data.length - done)).bytesWritten;
+  }
+  await datasync(fd);
+}
+
+function checkSameFile(path: string, dev: number, ino: number): void {
+  try {
+    const now = lstatSync(path);
+    if (now.dev === dev && now.ino === ino) return;
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
+  throw new AuditError('OPEN_TAKEN', `${path} was taken over by another process while this one was writing it`, {
+    hint: 'what was acknowledged is kept; run the same ingest again',
+  });
+}
+
+/** What a walk over an open segment's frames found at its end. */
+export interface WalkEnd {
+  /** Frames before the last whose checksum is wrong. */
+  readonly damaged: number;
+  /** Bytes of an incomplete last frame. */
+  readonly torn: number;
+}
+
+const CHUNK = 1 << 20;
+const MAX_FRAME = 64 << 20;
+
+/** Hands over each intact frame in order. Undefined if the file is gone. */
+export function walkFrames(path: string, visit: (frame: Frame) => void): WalkEnd | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK);
+    let rest: Buffer = Buffer.alloc(0);
+    let damaged = 0;
+    // A bad frame counts as damage only once a line follows it; until then it may be the torn last one.
+    let bad = 0;
+    for (let got = readSync(fd, chunk); got > 0; got = readSync(fd, chunk)) {
+      const data = rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, got)]) : chunk.subarray(0, got);
+      let start = 0;
+      for (let lf = data.indexOf(10); lf >= 0; lf = data.indexOf(10, start)) {
+        damaged += bad;
+        const frame = parseFrame(data.subarray(start, lf));
+        bad = frame ? 0 : 1;
+        if (frame) visit(frame);
+        start = lf + 1;
+      }
+      rest = Buffer.from(data.subarray(start));
+      if (rest.length > MAX_FRAME) throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
+    }
+    return rest.length > 0 ? { damaged: damaged + bad, torn: rest.length } : { damaged, torn: bad };
+  } finally {
+    closeSync(fd);
+  }
+}
