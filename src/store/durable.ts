@@ -46,7 +46,7 @@ export function createFile(path: string, data: Uint8Array | string, mode = 0o644
 }
 
 /** Names that an interrupted write can leave behind in any folder of the store; the next writer removes them. */
-export const TEMPORARY = /^\.tmp-[0-9a-f]{16}$/;
+export const TEMPORARY: RegExp = /^\.tmp-[0-9a-f]{16}$/;
 
 function writeTemporary(path: string, data: Uint8Array | string, mode: number): string {
   const temporary = `${dirname(path)}/.tmp-${randomBytes(8).toString('hex')}`;

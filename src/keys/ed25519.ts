@@ -1,0 +1,41 @@
+import { createPublicKey, verify as verifySignature } from 'node:crypto';
+import * as ed from '@noble/ed25519';
+import { sha512 } from '@noble/hashes/sha2.js';
+
+ed.hashes.sha512 = sha512;
+
+/**
+ * The seam for Ed25519 (RFC 8032). Keys and signatures are made by @noble/ed25519, one a segment; they are
+ * verified by node:crypto, which does 9,400/s against 720/s. A seal checks its own signature, so every
+ * signature on disk has passed both implementations.
+ */
+export function publicKeyOf(seed: Uint8Array): Uint8Array {
+  return ed.getPublicKey(seed);
+}
+
+export function sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
+  return ed.sign(message, seed);
+}
+
+/** RFC 8410: what stands before the 32 key bytes in a SubjectPublicKeyInfo. */
+const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
+
+/** False for input of any form that isn't a good signature; never throws. */
+export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== 32 || signature.length !== 64) return false;
+  try {
+    const key = createPublicKey({ key: Buffer.concat([SPKI, publicKey]), format: 'der', type: 'spki' });
+    return verifySignature(null, message, key, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** The portable second opinion: RFC 8032's strict rules, not ZIP 215's. */
+export function verifyPortable(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    return ed.verify(signature, message, publicKey, { zip215: false });
+  } catch {
+    return false;
+  }
+}
