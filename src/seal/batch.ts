@@ -3,7 +3,7 @@ import type { SourceRange } from '../log/segment.ts';
 import { CompactTree } from '../merkle/tree.ts';
 import { leafHash } from '../record/canonical.ts';
 import { writeAll } from '../store/durable.ts';
-import type { OpenHeader, OpenSource } from '../store/frame.ts';
+import { type OpenHeader, type OpenSource, recordFrame, rejectFrame } from '../store/frame.ts';
 import { walkFrames } from '../store/open.ts';
 
 /** What an open segment amounts to: all that its manifest will say, but its place in the log. */
@@ -31,7 +31,7 @@ interface Seen {
 }
 
 /**
- * Reads an open segment that a dead writer left and writes its good frames to `clean` for DuckDB. A frame of a
+ * Reads an open segment that a dead writer left and writes the frames that count to `clean`. A frame of a
  * pipe counts wherever it is intact; one of a file only up to its source's last mark, since the file itself
  * will be read again from there. Undefined if the file is gone or has no header.
  */
@@ -45,10 +45,10 @@ export function readBatch(path: string, clean: string): Batch | undefined {
   let [records, rejected, unmarked] = [0, 0, 0];
   const fd = openSync(clean, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
   try {
-    let gathered: Buffer[] = [];
+    let gathered: string[] = [];
     let size = 0;
     const flush = (): void => {
-      writeAll(fd, Buffer.concat(gathered));
+      writeAll(fd, Buffer.from(gathered.join(''), 'utf8'));
       gathered = [];
       size = 0;
     };
@@ -77,9 +77,10 @@ export function readBatch(path: string, clean: string): Batch | undefined {
         return;
       }
       source.records++;
-      const member = frame.kind === 'record' ? Buffer.from('{"r":') : Buffer.from('{"q":');
-      gathered.push(member, Buffer.from(frame.line), Buffer.from('}\n'));
-      size += frame.line.length;
+      const text = frame.line.toString('utf8');
+      const form = frame.kind === 'record' ? recordFrame : rejectFrame;
+      gathered.push(form(frame.source, frame.offset, text));
+      size += text.length;
       if (size > 1 << 20) flush();
       if (frame.kind === 'reject') {
         rejected++;
@@ -87,7 +88,7 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       }
       records++;
       tree.add(leafHash(frame.line));
-      const ts = (JSON.parse(frame.line.toString('utf8')) as { ts: string }).ts;
+      const { ts } = JSON.parse(text) as { ts: string };
       span = { from: span && span.from < ts ? span.from : ts, to: span && span.to > ts ? span.to : ts };
     });
     flush();

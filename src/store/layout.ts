@@ -26,7 +26,21 @@ export const formatPath = (at: Layout): string => join(at.store, 'FORMAT');
 export const checkpointPath = (at: Layout): string => join(at.store, 'log', 'checkpoint');
 export const lockPath = (at: Layout): string => join(at.store, 'lock');
 export const openFolder = (at: Layout): string => join(at.store, 'open');
-export const openPath = (at: Layout, batch: string): string => join(at.store, 'open', `${batch}.open`);
+
+/**
+ * What belongs to one batch while it is open: `open` its frames; `taken` the same, renamed by whoever took it over
+ * from a dead writer; `clean`, `parquet` and `quarantine` what is being made of it.
+ */
+export const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine'] as const;
+export type OpenForm = (typeof OPEN_FORMS)[number];
+
+export const openFile = (at: Layout, batch: string, form: OpenForm): string => join(openFolder(at), `${batch}.${form}`);
+
+export function parseOpenName(name: string): { batch: string; form: OpenForm } | undefined {
+  const parts = /^([0-9a-f]{32})\.([a-z]+)$/.exec(name);
+  const form = OPEN_FORMS.find(f => f === parts?.[2]);
+  return parts && form && { batch: parts[1]!, form };
+}
 
 export function tileFile(at: Layout, level: number | 'entries', index: number, width?: number): string {
   return join(at.store, 'log', tilePath(level, index, width));

@@ -1,0 +1,65 @@
+import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
+import { AuditError } from '../errors.ts';
+import { readPayload, writePayload } from '../duck/payload.ts';
+import { removeFile, syncFile, writeAll } from '../store/durable.ts';
+import { type Layout, openFile } from '../store/layout.ts';
+import { walkFrames } from '../store/open.ts';
+import { digestFile, type FileDigest } from '../store/store.ts';
+import type { Batch } from './batch.ts';
+
+/** A batch whose payload and quarantine lie beside the open segment, durable and read back, not yet in the log. */
+export interface Prepared {
+  readonly batch: Batch;
+  readonly payload?: FileDigest & { readonly path: string };
+  readonly quarantine?: FileDigest & { readonly path: string };
+}
+
+/**
+ * The part of sealing that needs no lock: the Parquet payload from the frames, every leaf hash again from what was
+ * written, and the two roots compared. Throws READ_BACK_DIFFERS, and what DuckDB throws; the open segment stays.
+ */
+export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
+  const { header, records, rejected, root, span } = batch;
+  let prepared: Prepared = { batch };
+  if (records > 0) {
+    const path = openFile(at, header.batch, 'parquet');
+    removeFile(path);
+    await writePayload(batch.path, path);
+    syncFile(path);
+    const back = await readPayload(path);
+    const same = back.root.equals(root) && back.rows === records && back.span?.from === span?.from && back.span?.to === span?.to;
+    if (!same || back.problems.length > 0) {
+      const why = back.problems[0] ?? `${back.rows} rows with another root than the ${records} records that were read`;
+      throw new AuditError('READ_BACK_DIFFERS', `the payload of batch ${header.batch} does not read back as written: ${why}`, {
+        hint: `nothing was lost: the records are in ${batch.path}; look at the disk and the memory of this host, then \`slmaudit seal\``,
+      });
+    }
+    prepared = { ...prepared, payload: { path, ...(await digested(path)) } };
+  }
+  if (rejected > 0) {
+    const path = openFile(at, header.batch, 'quarantine');
+    writeQuarantine(batch.path, path);
+    prepared = { ...prepared, quarantine: { path, ...(await digested(path)) } };
+  }
+  return prepared;
+}
+
+async function digested(path: string): Promise<FileDigest> {
+  const digest = await digestFile(path);
+  if (digest) return digest;
+  throw new AuditError('FILE_GONE', `${path} went away while it was being sealed`, { hint: 'run `slmaudit seal`' });
+}
+
+/** The rejected lines of a batch, one JSON object a line. */
+function writeQuarantine(from: string, to: string): void {
+  removeFile(to);
+  const fd = openSync(to, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
+  try {
+    walkFrames(from, frame => {
+      if (frame.kind === 'reject') writeAll(fd, Buffer.concat([frame.line, Buffer.from('\n')]));
+    });
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,42 @@
+import { AuditError } from '../errors.ts';
+import { type Entry, entryHash, parseEntry } from '../log/entry.ts';
+import type { VerifierKey } from '../note/key.ts';
+import { parseNote } from '../note/note.ts';
+import { sealed } from '../store/history.ts';
+import type { Layout } from '../store/layout.ts';
+import { type Head, readEntries } from '../store/log.ts';
+
+/** What the next entry has to join: read from the last entries, whatever the size of the log. */
+export interface Tip {
+  readonly size: number;
+  readonly prev: Buffer;
+  readonly at: string;
+  /** The key that must sign entry `size`. */
+  readonly next: VerifierKey;
+  readonly nextSegment: number;
+  /** `seq` of the next record. */
+  readonly nextFirst: number;
+}
+
+export function readTip(at: Layout, head: Head): Tip {
+  const [note] = readEntries(at, head.size - 1, head.size);
+  if (!note) throw new AuditError('LOG_EMPTY', 'the log holds no entry', { hint: 'run `slmaudit verify`' });
+  const entry = parseEntry(parseNote(note).text);
+  return tipAfter(entry, note);
+}
+
+/** The tip behind an entry. Each kind so far is a genesis or a manifest, so the last entry says it all. */
+export function tipAfter(entry: Entry, note: Uint8Array): Tip {
+  if (!entry.next) {
+    throw new AuditError('LOG_CLOSED', `the log was closed by entry ${entry.index}`, { hint: 'begin a new store with `slmaudit init`' });
+  }
+  const last = entry.kind === 'genesis' ? undefined : sealed(entry);
+  return {
+    size: entry.index + 1,
+    prev: entryHash(note),
+    at: entry.at,
+    next: entry.next,
+    nextSegment: last ? last.segment + 1 : 0,
+    nextFirst: last ? last.first + last.records : 0,
+  };
+}

@@ -1,0 +1,86 @@
+import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { AuditError } from '../errors.ts';
+import { type Pin, parsePin } from '../log/pin.ts';
+import { isCode, readWhole } from './durable.ts';
+import { type Keys, keysOf, readPin } from './keys.ts';
+import { checkFormat, type Layout } from './layout.ts';
+import { readCheckpoint } from './log.ts';
+
+/** A store and where its keys belong. Reading needs no key. */
+export interface Store {
+  readonly at: Layout;
+  readonly origin: string;
+  readonly keys: Keys;
+}
+
+/** Throws NO_STORE, WRITTEN_BY_NEWER, CHECKPOINT_MISSING, CHECKPOINT_MALFORMED. */
+export function openStore(folder: string, keysRoot: string): Store {
+  const at = { store: resolve(folder) };
+  checkFormat(at);
+  const { origin } = readCheckpoint(at);
+  return { at, origin, keys: keysOf(resolve(keysRoot), origin) };
+}
+
+/** The pin that `init` left beside the keys; undefined where this host has none. */
+export function localPin(store: Store): Pin | undefined {
+  try {
+    return readPin(store.keys);
+  } catch (error) {
+    if (isCode(error, 'EACCES', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** `--pin`: the text of a pin, or the name of a file that holds one. Throws PIN_MALFORMED. */
+export function givenPin(textOrPath: string): Pin {
+  if (/@sha256:/.test(textOrPath)) return parsePin(textOrPath);
+  const text = readWhole(textOrPath, 65_536)?.toString('utf8');
+  if (text === undefined) {
+    throw new AuditError('PIN_MALFORMED', `"${textOrPath}" is neither a pin nor a file that holds one`, {
+      hint: 'copy the whole line that `slmaudit init` or `slmaudit status` printed',
+    });
+  }
+  return parsePin(text);
+}
+
+export interface FileDigest {
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** SHA-256 of a regular file, never through a symbolic link. Undefined if it is gone or no file. */
+export async function digestFile(path: string): Promise<FileDigest | undefined> {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of createReadStream('', { fd, highWaterMark: 1 << 20 })) {
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+/** Bytes `from` to `to` of a file, in chunks of at most 1 MiB; ends early where the file does. */
+export function* readRange(path: string, from: number, to: number): Generator<Buffer> {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    const chunk = Buffer.allocUnsafe(1 << 20);
+    for (let at = from; at < to; ) {
+      const got = readSync(fd, chunk, 0, Math.min(chunk.length, to - at), at);
+      if (got === 0) return;
+      yield chunk.subarray(0, got);
+      at += got;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
