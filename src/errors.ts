@@ -7,7 +7,11 @@ export class AuditError extends Error {
   readonly hint: string | undefined;
   readonly exit: number;
 
-  constructor(code: string, message: string, options: { hint?: string; exit?: number; cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { hint?: string; exit?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'AuditError';
     this.code = code;

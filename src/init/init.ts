@@ -135,7 +135,10 @@ const inside = (path: string, folder: string): boolean => `${path}/`.startsWith(
 
 /** `<host>/slmaudit/<8 random letters>`, so that no two stores share one. */
 function defaultOrigin(): string {
-  const host = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 100);
+  const host = hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 100);
   const letters = Array.from({ length: 8 }, () => String.fromCharCode(97 + randomInt(26))).join('');
   return `${host === '' || host === 'e' ? 'host' : host}/slmaudit/${letters}`;
 }

@@ -30,7 +30,11 @@ export function parseCheckpoint(note: Uint8Array | string): Checkpoint {
     const { text } = parseNote(note);
     const [origin = '', size = '', root = '', end, ...more] = text.split('\n');
     if (end !== '' || more.length > 0) throw new Error('not three lines');
-    return { origin: checkOrigin(origin), size: parseCount(size, 'the size'), root: parseDigest(root, 'the root') };
+    return {
+      origin: checkOrigin(origin),
+      size: parseCount(size, 'the size'),
+      root: parseDigest(root, 'the root'),
+    };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AuditError('CHECKPOINT_MALFORMED', `malformed checkpoint: ${why}`, { cause });

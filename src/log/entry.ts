@@ -1,7 +1,15 @@
 import { AuditError } from '../errors.ts';
 import { sha256 } from '../keys/hash.ts';
 import { formatVkey, parseVkey, type VerifierKey } from '../note/key.ts';
-import { type EntryLine, formatLine, malformed, parseCount, parseDigest, parseInstant, parseLine } from './line.ts';
+import {
+  type EntryLine,
+  formatLine,
+  malformed,
+  parseCount,
+  parseDigest,
+  parseInstant,
+  parseLine,
+} from './line.ts';
 import { checkOrigin } from './origin.ts';
 
 /**
@@ -62,7 +70,10 @@ export function parseEntry(text: string): Entry {
   let row = 1;
   let records: { count: number; root: Buffer } | undefined;
   if (/^[0-9]/.test(rows[row] ?? '')) {
-    records = { count: parseCount(rows[row]!, 'the record count'), root: parseDigest(rows[row + 1] ?? '', 'the root') };
+    records = {
+      count: parseCount(rows[row]!, 'the record count'),
+      root: parseDigest(rows[row + 1] ?? '', 'the root'),
+    };
     row += 2;
   }
   const kind = KIND.exec(rows[row] ?? '');
@@ -80,7 +91,8 @@ export function parseEntry(text: string): Entry {
   const prev = take('prev');
   const last = lines.at(-1)?.key === 'next' ? lines.pop() : undefined;
   if (last && last.values.length !== 1) throw malformed('the next line has not one value');
-  if (lines.some(l => ['at', 'clock', 'prev', 'next'].includes(l.key))) throw malformed('a line of the frame is repeated');
+  if (lines.some(l => ['at', 'clock', 'prev', 'next'].includes(l.key)))
+    throw malformed('a line of the frame is repeated');
   const entry: Entry = {
     origin,
     index,

@@ -36,7 +36,10 @@ export function parseGenesis(entry: Entry): Genesis {
   if (entry.kind !== 'genesis' || entry.index !== 0 || entry.records) throw malformed('not a genesis');
   const names = ['log', 'epoch', 'schema', 'recordkey', 'recovery', 'policy'];
   const values = entry.lines.map(l => l.values[0] ?? '');
-  if (entry.lines.length !== names.length || entry.lines.some((l, i) => l.key !== names[i] || l.values.length !== 1)) {
+  if (
+    entry.lines.length !== names.length ||
+    entry.lines.some((l, i) => l.key !== names[i] || l.values.length !== 1)
+  ) {
     throw malformed('genesis does not have its six lines');
   }
   const [log = '', epoch = '', schema = '', recordKeyId = '', recovery = '', policy] = values;

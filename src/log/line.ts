@@ -53,7 +53,8 @@ function unescapeValue(text: string): string {
 /** A decimal integer without leading zeros, below 2^53. */
 export function parseCount(text: string, what: string): number {
   const n = Number(text);
-  if (!/^(0|[1-9][0-9]{0,15})$/.test(text) || !Number.isSafeInteger(n)) throw malformed(`${what} is not a count`);
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(text) || !Number.isSafeInteger(n))
+    throw malformed(`${what} is not a count`);
   return n;
 }
 
@@ -72,7 +73,8 @@ const INSTANT = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ`, a real day; compares as text. */
 export function parseInstant(text: string, what: string): string {
-  const real = INSTANT.test(text) && new Date(`${text.slice(0, 23)}Z`).toISOString().slice(0, 10) === text.slice(0, 10);
+  const real =
+    INSTANT.test(text) && new Date(`${text.slice(0, 23)}Z`).toISOString().slice(0, 10) === text.slice(0, 10);
   if (!real) throw malformed(`${what} is not a time`);
   return text;
 }

@@ -22,9 +22,13 @@ export function parsePin(text: string): Pin {
     if (!parts) throw new Error('not of the form <vkey>@sha256:<64 hex digits>');
     return { logKey: parseVkey(parts[1]!), genesis: Buffer.from(parts[2]!, 'hex') };
   } catch (cause) {
-    throw new AuditError('PIN_MALFORMED', `that is no pin: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: 'copy the whole line that `slmaudit init` or `slmaudit status` printed',
-      cause,
-    });
+    throw new AuditError(
+      'PIN_MALFORMED',
+      `that is no pin: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: 'copy the whole line that `slmaudit init` or `slmaudit status` printed',
+        cause,
+      },
+    );
   }
 }

@@ -48,9 +48,13 @@ export function segmentLines(s: Segment): EntryLine[] {
     { key: 'batch', values: [s.batch] },
   ];
   if (s.span) lines.push({ key: 'span', values: [s.span.from, s.span.to] });
-  if (s.payload) lines.push({ key: 'payload', values: [s.payload.sha256, String(s.payload.bytes), 'parquet'] });
+  if (s.payload)
+    lines.push({ key: 'payload', values: [s.payload.sha256, String(s.payload.bytes), 'parquet'] });
   if (s.rejected) {
-    lines.push({ key: 'rejected', values: [String(s.rejected.count), s.rejected.sha256, String(s.rejected.bytes)] });
+    lines.push({
+      key: 'rejected',
+      values: [String(s.rejected.count), s.rejected.sha256, String(s.rejected.bytes)],
+    });
   }
   lines.push({ key: 'lines', values: [String(s.lines.read), String(s.lines.skipped)] });
   if (s.damaged > 0) lines.push({ key: 'damaged', values: [String(s.damaged)] });
@@ -104,7 +108,8 @@ export function parseSegment(entry: Entry): Segment {
   const policy = parseCount(need('policy', 1)[0]!, 'policy');
   if (left[0]) throw newer(`line "${left[0].key}"`);
   const filled = entry.records.count > 0;
-  if (filled !== Boolean(span) || filled !== Boolean(payload)) throw malformed('span and payload stand exactly where records do');
+  if (filled !== Boolean(span) || filled !== Boolean(payload))
+    throw malformed('span and payload stand exactly where records do');
   if (payload && payload[2] !== 'parquet') throw newer(`payload form "${payload[2]}"`);
   return {
     segment,
@@ -113,7 +118,10 @@ export function parseSegment(entry: Entry): Segment {
     batch,
     ...(span && { span: { from: parseInstant(span[0]!, 'span'), to: parseInstant(span[1]!, 'span') } }),
     ...(payload && {
-      payload: { sha256: matched(payload[0]!, HEX64, 'the payload digest'), bytes: parseCount(payload[1]!, 'bytes') },
+      payload: {
+        sha256: matched(payload[0]!, HEX64, 'the payload digest'),
+        bytes: parseCount(payload[1]!, 'bytes'),
+      },
     }),
     ...(rejected && {
       rejected: {
@@ -129,9 +137,19 @@ export function parseSegment(entry: Entry): Segment {
   };
 }
 
-const KNOWN = new Set(
-  ['segment', 'class', 'first', 'batch', 'span', 'payload', 'rejected', 'lines', 'damaged', 'source', 'policy'],
-);
+const KNOWN = new Set([
+  'segment',
+  'class',
+  'first',
+  'batch',
+  'span',
+  'payload',
+  'rejected',
+  'lines',
+  'damaged',
+  'source',
+  'policy',
+]);
 
 function matched(text: string, form: RegExp, what: string): string {
   if (!form.test(text)) throw malformed(`${what} is not of its form`);
@@ -140,5 +158,7 @@ function matched(text: string, form: RegExp, what: string): string {
 
 /** Not tampering, and never skipped: the answer can't be better than "could not check". */
 export function newer(what: string): AuditError {
-  return new AuditError('WRITTEN_BY_NEWER', `written by a newer slmaudit: ${what}`, { hint: 'update slmaudit, then try again' });
+  return new AuditError('WRITTEN_BY_NEWER', `written by a newer slmaudit: ${what}`, {
+    hint: 'update slmaudit, then try again',
+  });
 }

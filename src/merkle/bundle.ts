@@ -14,9 +14,10 @@ export function formatBundle(entries: readonly Uint8Array[]): Buffer {
 /** Throws BUNDLE_MALFORMED for short or trailing data. */
 export function parseBundle(data: Buffer): Buffer[] {
   const entries: Buffer[] = [];
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const end = at + 2 <= data.length ? at + 2 + data.readUInt16BE(at) : Infinity;
-    if (end > data.length) throw new AuditError('BUNDLE_MALFORMED', `malformed entry bundle: cut at byte ${at}`);
+    if (end > data.length)
+      throw new AuditError('BUNDLE_MALFORMED', `malformed entry bundle: cut at byte ${at}`);
     entries.push(data.subarray(at + 2, end));
     at = end;
   }

@@ -39,13 +39,17 @@ export function rootFromTiles(size: number, read: ReadTile): Buffer {
     const width = hashes % TILE_WIDTH;
     if (width === 0) continue;
     const edge = subtreeRoots(hashesOf(read(level, Math.floor(hashes / TILE_WIDTH), width)));
-    for (const left of edge.reverse()) root = root ? nodeHash(left, root) : left;
+    for (const left of edge.toReversed()) root = root ? nodeHash(left, root) : left;
   }
   return root ?? new CompactTree().root();
 }
 
 /** Adds leaves behind a log of `size` entries, reading its right edge only; returns the tiles that are new. */
-export function appendToTiles(size: number, read: ReadTile, leaves: readonly Buffer[]): { tiles: Tile[]; root: Buffer } {
+export function appendToTiles(
+  size: number,
+  read: ReadTile,
+  leaves: readonly Buffer[],
+): { tiles: Tile[]; root: Buffer } {
   const made = new Map<string, Tile>();
   let added: readonly Buffer[] = leaves;
   for (let level = 0, hashes = size; added.length > 0; level++, hashes = Math.floor(hashes / TILE_WIDTH)) {
@@ -64,7 +68,10 @@ export function appendToTiles(size: number, read: ReadTile, leaves: readonly Buf
     added = complete;
   }
   const grown = size + leaves.length;
-  const root = rootFromTiles(grown, (level, index, width) => made.get(`${level}/${index}`)?.bytes ?? read(level, index, width));
+  const root = rootFromTiles(
+    grown,
+    (level, index, width) => made.get(`${level}/${index}`)?.bytes ?? read(level, index, width),
+  );
   return { tiles: [...made.values()], root };
 }
 

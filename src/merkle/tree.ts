@@ -22,7 +22,8 @@ export class CompactTree {
 
   add(leaf: Buffer): void {
     let node = leaf;
-    for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2) node = nodeHash(this.#roots.pop()!, node);
+    for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2)
+      node = nodeHash(this.#roots.pop()!, node);
     this.#roots.push(node);
     this.size++;
   }

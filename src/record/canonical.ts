@@ -11,7 +11,8 @@ export function canonicalLine(record: AuditRecord): string {
   let out = '';
   for (const { name, label } of MEMBERS) {
     const value = record[name];
-    if (value !== undefined) out += `${out === '' ? '{' : ','}${label}${typeof value === 'string' ? JSON.stringify(value) : String(value)}`;
+    if (value !== undefined)
+      out += `${out === '' ? '{' : ','}${label}${typeof value === 'string' ? JSON.stringify(value) : String(value)}`;
   }
   return `${out}}`;
 }

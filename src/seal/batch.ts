@@ -43,7 +43,11 @@ export function readBatch(path: string, clean: string): Batch | undefined {
   let header: OpenHeader | undefined;
   let span: { from: string; to: string } | undefined;
   let [records, rejected, unmarked] = [0, 0, 0];
-  const fd = openSync(clean, constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
+  const fd = openSync(
+    clean,
+    constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     let gathered: string[] = [];
     let size = 0;

@@ -75,9 +75,13 @@ export function finish(store: Store, tip: Tip, text: string): void {
 function signed(text: string, key: SignerKey, tip: Tip): Buffer {
   const note = signNote(text, key);
   if (parseEntry(text).index !== tip.size || !noteSignedBy(note, tip.next)) {
-    throw new AuditError('KEY_MISMATCH', `the key of entry ${tip.size} is not the one that entry ${tip.size - 1} named`, {
-      hint: 'nothing was written; another host or a restored backup may have gone on with this log: run `slmaudit verify`',
-    });
+    throw new AuditError(
+      'KEY_MISMATCH',
+      `the key of entry ${tip.size} is not the one that entry ${tip.size - 1} named`,
+      {
+        hint: 'nothing was written; another host or a restored backup may have gone on with this log: run `slmaudit verify`',
+      },
+    );
   }
   return Buffer.from(formatNote(note), 'utf8');
 }
@@ -90,7 +94,9 @@ function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepar
     batch: batch.header.batch,
     ...(batch.span && { span: batch.span }),
     ...(payload && { payload: { sha256: payload.sha256, bytes: payload.bytes } }),
-    ...(quarantine && { rejected: { count: batch.rejected, sha256: quarantine.sha256, bytes: quarantine.bytes } }),
+    ...(quarantine && {
+      rejected: { count: batch.rejected, sha256: quarantine.sha256, bytes: quarantine.bytes },
+    }),
     lines: batch.lines,
     damaged: batch.damaged,
     sources: batch.sources,
@@ -140,21 +146,32 @@ function exists(path: string): boolean {
 
 /** Removes all that belongs to a batch that the log names now. */
 export function drop(store: Store, batch: string): void {
-  for (const form of ['parquet', 'quarantine', 'clean', 'taken', 'open'] as const) removeFile(openFile(store.at, batch, form));
+  for (const form of ['parquet', 'quarantine', 'clean', 'taken', 'open'] as const)
+    removeFile(openFile(store.at, batch, form));
   syncFolder(dirname(openFile(store.at, batch, 'open')));
 }
 
 function raced(index: number): AuditError {
-  return new AuditError('SEAL_RACED', `another writer is sealing entry ${index === 0 ? 'and payload' : index} of this store`, {
-    exit: 75,
-    hint: 'nothing was lost: run the same command again',
-  });
+  return new AuditError(
+    'SEAL_RACED',
+    `another writer is sealing entry ${index === 0 ? 'and payload' : index} of this store`,
+    {
+      exit: 75,
+      hint: 'nothing was lost: run the same command again',
+    },
+  );
 }
 
 /** Is the entry that `note` holds the one that has to stand behind `tip`? */
-export function joins(tip: Tip, note: Buffer, parsed: { readonly entry: Entry; readonly good: boolean }): boolean {
+export function joins(
+  tip: Tip,
+  note: Buffer,
+  parsed: { readonly entry: Entry; readonly good: boolean },
+): boolean {
   const { entry, good } = parsed;
-  return good && entry.index === tip.size && entry.prev?.equals(tip.prev) === true && entryHash(note).length === 32;
+  return (
+    good && entry.index === tip.size && entry.prev?.equals(tip.prev) === true && entryHash(note).length === 32
+  );
 }
 
 export type { Batch };

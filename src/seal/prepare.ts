@@ -27,12 +27,21 @@ export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
     await writePayload(batch.path, path);
     syncFile(path);
     const back = await readPayload(path);
-    const same = back.root.equals(root) && back.rows === records && back.span?.from === span?.from && back.span?.to === span?.to;
+    const same =
+      back.root.equals(root) &&
+      back.rows === records &&
+      back.span?.from === span?.from &&
+      back.span?.to === span?.to;
     if (!same || back.problems.length > 0) {
-      const why = back.problems[0] ?? `${back.rows} rows with another root than the ${records} records that were read`;
-      throw new AuditError('READ_BACK_DIFFERS', `the payload of batch ${header.batch} does not read back as written: ${why}`, {
-        hint: `nothing was lost: the records are in ${batch.path}; look at the disk and the memory of this host, then \`slmaudit seal\``,
-      });
+      const why =
+        back.problems[0] ?? `${back.rows} rows with another root than the ${records} records that were read`;
+      throw new AuditError(
+        'READ_BACK_DIFFERS',
+        `the payload of batch ${header.batch} does not read back as written: ${why}`,
+        {
+          hint: `nothing was lost: the records are in ${batch.path}; look at the disk and the memory of this host, then \`slmaudit seal\``,
+        },
+      );
     }
     prepared = { ...prepared, payload: { path, ...(await digested(path)) } };
   }
@@ -47,13 +56,19 @@ export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
 async function digested(path: string): Promise<FileDigest> {
   const digest = await digestFile(path);
   if (digest) return digest;
-  throw new AuditError('FILE_GONE', `${path} went away while it was being sealed`, { hint: 'run `slmaudit seal`' });
+  throw new AuditError('FILE_GONE', `${path} went away while it was being sealed`, {
+    hint: 'run `slmaudit seal`',
+  });
 }
 
 /** The rejected lines of a batch, one JSON object a line. */
 function writeQuarantine(from: string, to: string): void {
   removeFile(to);
-  const fd = openSync(to, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
+  const fd = openSync(
+    to,
+    constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     walkFrames(from, frame => {
       if (frame.kind === 'reject') writeAll(fd, Buffer.concat([frame.line, Buffer.from('\n')]));

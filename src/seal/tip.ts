@@ -28,7 +28,9 @@ export function readTip(at: Layout, head: Head): Tip {
 /** The tip behind an entry. Each kind so far is a genesis or a manifest, so the last entry says it all. */
 export function tipAfter(entry: Entry, note: Uint8Array): Tip {
   if (!entry.next) {
-    throw new AuditError('LOG_CLOSED', `the log was closed by entry ${entry.index}`, { hint: 'begin a new store with `slmaudit init`' });
+    throw new AuditError('LOG_CLOSED', `the log was closed by entry ${entry.index}`, {
+      hint: 'begin a new store with `slmaudit init`',
+    });
   }
   const last = entry.kind === 'genesis' ? undefined : sealed(entry);
   return {

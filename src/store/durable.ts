@@ -50,7 +50,11 @@ export const TEMPORARY: RegExp = /^\.tmp-[0-9a-f]{16}$/;
 
 function writeTemporary(path: string, data: Uint8Array | string, mode: number): string {
   const temporary = `${dirname(path)}/.tmp-${randomBytes(8).toString('hex')}`;
-  const fd = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, mode);
+  const fd = openSync(
+    temporary,
+    constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW,
+    mode,
+  );
   try {
     writeAll(fd, typeof data === 'string' ? Buffer.from(data, 'utf8') : data);
     fsyncSync(fd);
@@ -65,7 +69,7 @@ function writeTemporary(path: string, data: Uint8Array | string, mode: number): 
 
 /** write(2) may write less than it was given; a loop, since a short append is not an error. */
 export function writeAll(fd: number, data: Uint8Array): void {
-  for (let done = 0; done < data.length; ) done += writeSync(fd, data, done, data.length - done);
+  for (let done = 0; done < data.length;) done += writeSync(fd, data, done, data.length - done);
 }
 
 export function syncFile(path: string): void {
@@ -109,10 +113,12 @@ export function readWhole(path: string, maxBytes: number): Buffer | undefined {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new AuditError('UNSAFE_PATH', `${path} is not a regular file`);
-    if (stat.size > maxBytes) throw new AuditError('TOO_LARGE', `${path} has ${stat.size} bytes, more than ${maxBytes}`);
+    if (stat.size > maxBytes)
+      throw new AuditError('TOO_LARGE', `${path} has ${stat.size} bytes, more than ${maxBytes}`);
     const data = Buffer.allocUnsafe(stat.size);
     let got = 0;
-    for (let n = -1; got < data.length && n !== 0; got += n) n = readSync(fd, data, got, data.length - got, got);
+    for (let n = -1; got < data.length && n !== 0; got += n)
+      n = readSync(fd, data, got, data.length - got, got);
     return data.subarray(0, got);
   } finally {
     closeSync(fd);

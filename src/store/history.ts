@@ -47,9 +47,11 @@ export function readHistory(at: Layout, pin?: Pin): History {
       continue;
     }
     genesis = entryHash(note);
-    if (!checkpointSignedBy(head.note, pin?.logKey ?? parseGenesis(entry).logKey)) throw altered('the checkpoint is not signed by the log key');
+    if (!checkpointSignedBy(head.note, pin?.logKey ?? parseGenesis(entry).logKey))
+      throw altered('the checkpoint is not signed by the log key');
   }
-  if (!genesis || !tree.root().equals(head.root)) throw altered('the entries are not those of the checkpoint');
+  if (!genesis || !tree.root().equals(head.root))
+    throw altered('the entries are not those of the checkpoint');
   if (pin && !pin.genesis.equals(genesis)) throw altered('genesis is not the one of the pin');
   return { head, genesis, segments, at: last };
 }
@@ -67,5 +69,8 @@ export function sealed(entry: Entry): SealedSegment {
 }
 
 function altered(what: string): AuditError {
-  return new AuditError('LOG_ALTERED', what, { exit: 1, hint: 'run `slmaudit verify`: it says what was altered and where' });
+  return new AuditError('LOG_ALTERED', what, {
+    exit: 1,
+    hint: 'run `slmaudit verify`: it says what was altered and where',
+  });
 }

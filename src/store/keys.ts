@@ -125,7 +125,10 @@ export function stageEntry(keys: Keys, index: number, text: string): void {
 export function stagedEntries(keys: Keys): { index: number; text: string }[] {
   const names = namesIn(join(keys.folder, 'staged')).filter(name => /^(0|[1-9]\d*)$/.test(name));
   return names
-    .map(name => ({ index: Number(name), text: readWhole(stagedPath(keys, Number(name)), 65_536)?.toString('utf8') ?? '' }))
+    .map(name => ({
+      index: Number(name),
+      text: readWhole(stagedPath(keys, Number(name)), 65_536)?.toString('utf8') ?? '',
+    }))
     .sort((a, b) => a.index - b.index);
 }
 
@@ -170,10 +173,14 @@ function readSecret(path: string): string {
   try {
     data = readWhole(path, 4096);
   } catch (cause) {
-    throw new AuditError('KEY_UNREADABLE', `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: 'run as the user that made the store, or name the folder of its keys with --keys',
-      cause,
-    });
+    throw new AuditError(
+      'KEY_UNREADABLE',
+      `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: 'run as the user that made the store, or name the folder of its keys with --keys',
+        cause,
+      },
+    );
   }
   if (data === undefined) {
     throw new AuditError('NO_KEYS', `no keys of this store in ${dirname(path)}`, {

@@ -34,12 +34,13 @@ export const openFolder = (at: Layout): string => join(at.store, 'open');
 export const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine'] as const;
 export type OpenForm = (typeof OPEN_FORMS)[number];
 
-export const openFile = (at: Layout, batch: string, form: OpenForm): string => join(openFolder(at), `${batch}.${form}`);
+export const openFile = (at: Layout, batch: string, form: OpenForm): string =>
+  join(openFolder(at), `${batch}.${form}`);
 
 export function parseOpenName(name: string): { batch: string; form: OpenForm } | undefined {
   const parts = /^([0-9a-f]{32})\.([a-z]+)$/.exec(name);
   const form = OPEN_FORMS.find(f => f === parts?.[2]);
-  return parts && form && { batch: parts[1]!, form };
+  return parts && form ? { batch: parts[1]!, form } : undefined;
 }
 
 export function tileFile(at: Layout, level: number | 'entries', index: number, width?: number): string {
@@ -67,9 +68,13 @@ export function checkFormat(at: Layout): void {
     });
   }
   if (/^slmaudit-store\/\d+\n$/.test(format)) {
-    throw new AuditError('WRITTEN_BY_NEWER', `${at.store} is of format ${format.trim()}: written by a newer slmaudit`, {
-      hint: 'update slmaudit, then try again',
-    });
+    throw new AuditError(
+      'WRITTEN_BY_NEWER',
+      `${at.store} is of format ${format.trim()}: written by a newer slmaudit`,
+      {
+        hint: 'update slmaudit, then try again',
+      },
+    );
   }
   throw new AuditError('FORMAT_MALFORMED', `${formatPath(at)} does not hold the line slmaudit-store/1`, {
     hint: 'restore that file: it holds one line, slmaudit-store/1',

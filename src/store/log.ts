@@ -68,7 +68,13 @@ export function readTile(at: Layout, level: number, index: number, width: number
  * The file of that width; else the narrowest wider one, since a writer removes a partial file once a wider one
  * stands behind a checkpoint.
  */
-function readWidest(at: Layout, level: number | 'entries', index: number, width: number, max: number): Buffer | undefined {
+function readWidest(
+  at: Layout,
+  level: number | 'entries',
+  index: number,
+  width: number,
+  max: number,
+): Buffer | undefined {
   const exact = readWhole(tileFile(at, level, index, partial(width)), max);
   if (exact) return exact;
   const wider = partialWidths(at, level, index).filter(w => w > width);
@@ -98,7 +104,8 @@ export function writeEntry(at: Layout, size: number, note: Buffer): Checkpoint['
   const width = before.length + 1;
   write(tileFile(at, 'entries', bundle, partial(width)), formatBundle([...before, note]));
   const grown = appendToTiles(size, (level, index, w) => readTile(at, level, index, w), [leafHash(note)]);
-  for (const tile of grown.tiles) write(tileFile(at, tile.level, tile.index, partial(tile.width)), tile.bytes);
+  for (const tile of grown.tiles)
+    write(tileFile(at, tile.level, tile.index, partial(tile.width)), tile.bytes);
   return Buffer.from(grown.root);
 }
 

@@ -24,7 +24,8 @@ export interface OpenSegment {
 }
 
 export function createOpenSegment(path: string, header: OpenHeader): OpenSegment {
-  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+  const flags =
+    constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
   const fd = openSync(path, flags, 0o600);
   syncFolder(dirname(path));
   const { dev, ino } = fstatSync(fd);
@@ -51,7 +52,7 @@ export function createOpenSegment(path: string, header: OpenHeader): OpenSegment
 }
 
 async function append(fd: number, data: Buffer): Promise<void> {
-  for (let done = 0; done < data.length; ) {
+  for (let done = 0; done < data.length;) {
     done += (await writeTo(fd, data, done, data.length - done)).bytesWritten;
   }
   await datasync(fd);
@@ -64,9 +65,13 @@ function checkSameFile(path: string, dev: number, ino: number): void {
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
   }
-  throw new AuditError('OPEN_TAKEN', `${path} was taken over by another process while this one was writing it`, {
-    hint: 'what was acknowledged is kept; run the same ingest again',
-  });
+  throw new AuditError(
+    'OPEN_TAKEN',
+    `${path} was taken over by another process while this one was writing it`,
+    {
+      hint: 'what was acknowledged is kept; run the same ingest again',
+    },
+  );
 }
 
 /** What a walk over an open segment's frames found at its end. */
@@ -106,7 +111,8 @@ export function walkFrames(path: string, visit: (frame: Frame) => void): WalkEnd
         start = lf + 1;
       }
       rest = Buffer.from(data.subarray(start));
-      if (rest.length > MAX_FRAME) throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
+      if (rest.length > MAX_FRAME)
+        throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
     }
     return rest.length > 0 ? { damaged: damaged + bad, torn: rest.length } : { damaged, torn: bad };
   } finally {

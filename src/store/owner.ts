@@ -41,7 +41,8 @@ export function parseOwner(value: unknown): Owner | undefined {
   const o = value as Record<string, unknown>;
   const { host, boot, pidns, pid, start } = o as { [k in keyof Owner]?: unknown };
   if (typeof host !== 'string' || typeof boot !== 'string' || typeof pidns !== 'string') return undefined;
-  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof start !== 'string') return undefined;
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof start !== 'string')
+    return undefined;
   return { host, boot, pidns, pid, start };
 }
 

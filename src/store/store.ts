@@ -74,7 +74,7 @@ export function* readRange(path: string, from: number, to: number): Generator<Bu
   const fd = openSync(path, constants.O_RDONLY);
   try {
     const chunk = Buffer.allocUnsafe(1 << 20);
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const got = readSync(fd, chunk, 0, Math.min(chunk.length, to - at), at);
       if (got === 0) return;
       yield chunk.subarray(0, got);

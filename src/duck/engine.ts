@@ -1,0 +1,62 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+
+/** Settings of every engine: nothing is fetched, nothing is loaded, times are UTC. */
+const SETTINGS = {
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+  TimeZone: 'UTC',
+} as const;
+
+export interface EngineOptions {
+  readonly threads?: number;
+  /** In DuckDB's words, such as `512MB`; it bounds buffers, not the process. */
+  readonly memory?: string;
+  /** Where it may spill; nowhere if not given. */
+  readonly temporary?: string;
+}
+
+/** Runs `work` with a connection to an empty database in memory, which is gone afterwards. */
+export async function withEngine<T>(
+  options: EngineOptions,
+  work: (db: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  const { TimeZone, ...settings } = SETTINGS;
+  const instance = await DuckDBInstance.create(':memory:', {
+    ...settings,
+    temp_directory: options.temporary ?? '',
+    ...(options.threads !== undefined && { threads: String(options.threads) }),
+    ...(options.memory !== undefined && { memory_limit: options.memory }),
+  });
+  try {
+    const db = await instance.connect();
+    try {
+      await db.run(`SET TimeZone = '${TimeZone}'`);
+      return await work(db);
+    } finally {
+      db.closeSync();
+    }
+  } finally {
+    instance.closeSync();
+  }
+}
+
+/** A string literal. */
+export const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/**
+ * Runs `work` with a name under which DuckDB reads exactly this file: by descriptor where the system has such
+ * names, so that nobody can swap it meanwhile and a `*` in a folder's name is no glob.
+ */
+export async function withFile<T>(path: string, work: (name: string) => Promise<T>): Promise<T> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return await work(fdName(fd, path));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function fdName(fd: number, path: string): string {
+  return process.platform === 'linux' ? `/proc/self/fd/${fd}` : path;
+}
