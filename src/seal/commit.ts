@@ -1,7 +1,7 @@
 import { linkSync, lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { AuditError } from '../errors.ts';
-import { type Entry, entryHash, formatEntry, parseEntry } from '../log/entry.ts';
+import { type Entry, formatEntry, parseEntry } from '../log/entry.ts';
 import { type Segment, segmentLines } from '../log/segment.ts';
 import type { SignerKey } from '../note/key.ts';
 import { formatNote, noteSignedBy, signNote } from '../note/note.ts';
@@ -19,7 +19,6 @@ import {
 import { openFile, payloadPath, quarantinePath } from '../store/layout.ts';
 import { publish, readCheckpoint, removeNarrower, writeEntry } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
-import type { Batch } from './batch.ts';
 import type { Prepared } from './prepare.ts';
 import type { Tip } from './tip.ts';
 
@@ -161,17 +160,3 @@ function raced(index: number): AuditError {
     },
   );
 }
-
-/** Is the entry that `note` holds the one that has to stand behind `tip`? */
-export function joins(
-  tip: Tip,
-  note: Buffer,
-  parsed: { readonly entry: Entry; readonly good: boolean },
-): boolean {
-  const { entry, good } = parsed;
-  return (
-    good && entry.index === tip.size && entry.prev?.equals(tip.prev) === true && entryHash(note).length === 32
-  );
-}
-
-export type { Batch };

@@ -1,8 +1,7 @@
 import { closeSync, constants, fdatasync, fstatSync, lstatSync, openSync, readSync, write } from 'node:fs';
-import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { AuditError } from '../errors.ts';
-import { isCode, syncFolder } from './durable.ts';
+import { createFile, isCode } from './durable.ts';
 import { type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
 
 const writeTo = promisify(write);
@@ -23,14 +22,13 @@ export interface OpenSegment {
   close(): void;
 }
 
+/** An open segment stands there with its whole header or not at all: others tell from it whose it is. */
 export function createOpenSegment(path: string, header: OpenHeader): OpenSegment {
-  const flags =
-    constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
-  const fd = openSync(path, flags, 0o600);
-  syncFolder(dirname(path));
+  createFile(path, headerFrame(header), 0o600);
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
   const { dev, ino } = fstatSync(fd);
-  let frames: string[] = [headerFrame(header)];
-  let pending = frames[0]!.length;
+  let frames: string[] = [];
+  let pending = 0;
   let running: Promise<void> = Promise.resolve();
   return {
     path,
@@ -74,6 +72,32 @@ function checkSameFile(path: string, dev: number, ino: number): void {
   );
 }
 
+/** The header of an open segment, from its first line alone. Undefined if it is damaged. */
+export function readHeader(path: string): OpenHeader | 'gone' | undefined {
+  let header: OpenHeader | undefined;
+  const fd = openIfThere(path);
+  if (fd === undefined) return 'gone';
+  try {
+    const start = Buffer.alloc(4096);
+    const got = readSync(fd, start, 0, start.length, 0);
+    const lf = start.subarray(0, got).indexOf(10);
+    const frame = lf < 0 ? undefined : parseFrame(start.subarray(0, lf));
+    if (frame?.kind === 'header') ({ header } = frame);
+  } finally {
+    closeSync(fd);
+  }
+  return header;
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
 /** What a walk over an open segment's frames found at its end. */
 export interface WalkEnd {
   /** Frames before the last whose checksum is wrong. */
@@ -87,13 +111,8 @@ const MAX_FRAME = 64 << 20;
 
 /** Hands over each intact frame in order. Undefined if the file is gone. */
 export function walkFrames(path: string, visit: (frame: Frame) => void): WalkEnd | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const fd = openIfThere(path);
+  if (fd === undefined) return undefined;
   try {
     const chunk = Buffer.allocUnsafe(CHUNK);
     let rest: Buffer = Buffer.alloc(0);

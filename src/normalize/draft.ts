@@ -1,0 +1,244 @@
+import { hmacSha256 } from '../keys/hash.ts';
+import { canonicalAddress } from '../record/address.ts';
+import { formatJson, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
+import { type AuditRecord, type ColumnName, columnOf } from '../record/schema.ts';
+import { readDuration, readTime } from '../record/time.ts';
+import { type ContentHash, completionMessages, hashContent, lastUser, promptMessages } from './content.ts';
+import { extraOf, MAX_EXTRA_BYTES, SECRET_VALUE } from './extra.ts';
+
+/** UTF-16 units of a text column; longer text goes to `extra`. */
+const MAX_TEXT = 2048;
+const LIMITS = { int16: 32_767, int32: 2_147_483_647, int64: Number.MAX_SAFE_INTEGER } as const;
+
+export interface RecordKeyed {
+  readonly recordKey: Uint8Array;
+  readonly recordKeyId: string;
+}
+
+/**
+ * One record in the making. An adapter takes members of the source's object into columns; a value that can't be
+ * read as its column's type stays where it is; what stays goes to `extra`. Paths are dotted: `usage.prompt_tokens`.
+ */
+export class Draft {
+  readonly record: Partial<AuditRecord> = {};
+  readonly source: JsonObject;
+  readonly #keyed: RecordKeyed;
+  #dropped = 0;
+
+  constructor(source: JsonObject, keyed: RecordKeyed) {
+    this.source = source;
+    this.#keyed = keyed;
+  }
+
+  peek(path: string): JsonValue | undefined {
+    return this.#holder(path)?.get(lastName(path));
+  }
+
+  /** Removes a member; what an adapter takes it answers for. */
+  take(path: string): JsonValue | undefined {
+    const holder = this.#holder(path);
+    const value = holder?.get(lastName(path));
+    holder?.delete(lastName(path));
+    return value;
+  }
+
+  /** Members that hold nothing to keep, such as sums of others. */
+  ignore(...paths: readonly string[]): void {
+    for (const path of paths) this.take(path);
+  }
+
+  /** Members that may hold content or secrets: gone, and counted. */
+  drop(...paths: readonly string[]): void {
+    for (const path of paths) {
+      const value = this.take(path);
+      if (value !== undefined && value !== null && value !== '') this.#dropped++;
+    }
+  }
+
+  set<C extends ColumnName>(column: C, value: AuditRecord[C] | undefined): void {
+    if (value !== undefined) this.record[column] = value;
+  }
+
+  /** The first of the members that can be read as the column's type. */
+  column(column: ColumnName, ...paths: readonly string[]): void {
+    for (const path of paths) {
+      const found = this.peek(path);
+      if (found === undefined) continue;
+      if (found === null || found === '') {
+        this.take(path);
+        continue;
+      }
+      if (this.record[column] !== undefined) return;
+      if (this.#put(column, found)) this.take(path);
+    }
+  }
+
+  /** A time in any form of readTime. */
+  time(...paths: readonly string[]): void {
+    for (const path of paths) {
+      const read = readTime(this.peek(path));
+      if (!read || this.record.ts !== undefined) continue;
+      this.take(path);
+      this.record.ts = read.ts;
+      this.record.ts_quality = read.quality;
+      if (read.raw !== undefined && !this.source.has('ts_raw')) this.source.set('ts_raw', read.raw);
+    }
+  }
+
+  /** A span in `unit` microseconds. */
+  duration(column: 'latency_us' | 'ttft_us' | 'queue_us', unit: number, ...paths: readonly string[]): void {
+    for (const path of paths) {
+      const micros = readDuration(this.peek(path) ?? undefined, unit);
+      if (micros === undefined || this.record[column] !== undefined) continue;
+      this.take(path);
+      this.record[column] = micros;
+    }
+  }
+
+  /** The id of a key: the key itself is never kept, its keyed hash is. */
+  apiKey(path: string): void {
+    const key = this.take(path);
+    if (typeof key !== 'string' || key === '' || this.record.api_key_id !== undefined) return;
+    const hash = hmacSha256(
+      this.#keyed.recordKey,
+      Buffer.from('slmaudit/api_key/v1\0'),
+      Buffer.from(key, 'utf8'),
+    );
+    this.record.api_key_id = `hmac:${hash.toString('hex', 0, 16)}`;
+  }
+
+  /** Hashes a prompt and drops it. */
+  prompt(...paths: readonly string[]): void {
+    for (const path of paths) {
+      const value = this.take(path);
+      const messages = value === undefined ? undefined : promptMessages(value);
+      if (!messages || this.record.prompt_hash !== undefined || isCut(value)) continue;
+      this.#hashed('prompt', hashContent(this.#keyed.recordKey, 'prompt', messages));
+      const last = lastUser(messages);
+      if (last) this.record.last_user_hash = hashContent(this.#keyed.recordKey, 'last_user', last).hash;
+    }
+  }
+
+  /** Hashes a completion and drops it. */
+  completion(...paths: readonly string[]): void {
+    for (const path of paths) {
+      const value = this.take(path);
+      const messages = value === undefined ? undefined : completionMessages(value);
+      if (!messages || this.record.completion_hash !== undefined || isCut(value)) continue;
+      this.#hashed('completion', hashContent(this.#keyed.recordKey, 'completion', messages));
+    }
+  }
+
+  #hashed(kind: 'prompt' | 'completion', { hash, chars }: ContentHash): void {
+    this.record[`${kind}_hash`] = hash;
+    this.record[`${kind}_chars`] ??= chars;
+    this.record.hash_alg = `hmac-sha256:${this.#keyed.recordKeyId}:c1`;
+  }
+
+  /** Status from an HTTP status code, where nothing said it better. */
+  statusFromHttp(): void {
+    const code = this.record.http_status;
+    if (code === undefined || this.record.status !== undefined) return;
+    if (code === 401 || code === 403) this.record.status = 'denied';
+    else if (code === 499) this.record.status = 'cancelled';
+    else if (code >= 100) this.record.status = code >= 400 ? 'error' : 'ok';
+  }
+
+  /** Puts what is left into `extra`. */
+  finish(): void {
+    const extra = extraOf(this.source, this.#dropped);
+    if (extra !== undefined) this.record.extra = extra;
+  }
+
+  #put(column: ColumnName, value: JsonValue): boolean {
+    const read = readAs(column, value);
+    if (read === undefined) return false;
+    if (typeof read === 'string' && SECRET_VALUE.test(read)) {
+      this.#dropped++;
+      return true;
+    }
+    Object.assign(this.record, { [column]: read });
+    return true;
+  }
+
+  #holder(path: string): JsonObject | undefined {
+    let holder: JsonValue | undefined = this.source;
+    for (let from = 0, dot = path.indexOf('.'); dot >= 0; from = dot + 1, dot = path.indexOf('.', from)) {
+      holder = holder.get(path.slice(from, dot));
+      if (!(holder instanceof Map)) return undefined;
+    }
+    return holder;
+  }
+}
+
+const lastName = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+
+/** The value of a column's type that a JSON value states; undefined where it states none. */
+function readAs(name: ColumnName, value: JsonValue): string | number | boolean | undefined {
+  const column = columnOf(name)!;
+  switch (column.type) {
+    case 'text': {
+      const text =
+        typeof value === 'number' ? String(value) : value instanceof JsonNumber ? value.text : value;
+      if (typeof text !== 'string' || text.length > MAX_TEXT) return undefined;
+      if (name === 'client_ip') return canonicalAddress(text);
+      if (name === 'endpoint') return text.replace(/[?#].*$/s, '') || undefined;
+      return column.oneOf && !column.oneOf.includes(text) ? undefined : text;
+    }
+    case 'int16':
+    case 'int32':
+    case 'int64': {
+      const n =
+        typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})$/.test(value) ? Number(value) : wholeOf(value);
+      if (typeof n !== 'number' || Math.abs(n) > LIMITS[column.type]) return undefined;
+      return column.min !== undefined && n < column.min ? undefined : n;
+    }
+    case 'bool':
+      return value === 'true'
+        ? true
+        : value === 'false'
+          ? false
+          : typeof value === 'boolean'
+            ? value
+            : undefined;
+    case 'hash':
+      return typeof value === 'string' && /^[0-9a-fA-F]{64}$/.test(value) ? value.toLowerCase() : undefined;
+    case 'json':
+      return stringPairs(value);
+    default:
+      return undefined;
+  }
+}
+
+/** `12`, `12.0`, and integers of 16 digits below 2^53. */
+function wholeOf(value: JsonValue): number | undefined {
+  if (typeof value === 'number') return value;
+  if (!(value instanceof JsonNumber) || !/^-?\d{1,16}(?:\.0+)?$/.test(value.text)) return undefined;
+  const n = Number(value.text);
+  return Object.is(n, -0) ? 0 : n;
+}
+
+/** An object of strings, or JSON text that holds one, as JSON text. */
+function stringPairs(value: JsonValue): string | undefined {
+  const object = unfolded(value);
+  if (!(object instanceof Map) || object.size === 0) return undefined;
+  const text = typeof value === 'string' ? value : formatJson(object);
+  const fits =
+    Buffer.byteLength(text) <= MAX_EXTRA_BYTES && [...object.values()].every(v => typeof v === 'string');
+  return fits ? text : undefined;
+}
+
+/** JSON in a string, as LiteLLM's spend logs and our own exports have it. */
+export function unfolded(value: JsonValue): JsonValue {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
+  try {
+    return parseJson(value);
+  } catch {
+    return value;
+  }
+}
+
+/** The hash of a text that the source has cut would be the hash of something nobody said. */
+function isCut(value: JsonValue | undefined): boolean {
+  return value !== undefined && formatJson(value).includes('litellm_truncated');
+}

@@ -1,0 +1,77 @@
+import { formatJson, type JsonObject, type JsonValue } from '../record/json.ts';
+
+/**
+ * What no column took, made fit to be kept (SPEC 7): members named like content or secrets go, at any depth; so
+ * do strings that look like a credential. What went is counted in `_dropped`, never shown.
+ */
+export const MAX_EXTRA_BYTES = 4096;
+
+const SECRET_NAME =
+  /^(?:.*(?:password|passwd|secret|authorization|cookie|apikey|accesstoken|refreshtoken|idtoken|privatekey|credential|masterkey).*|token|key|env|envs|auth|jwt|bearer)$/;
+const CONTENT_NAME =
+  /message|prompt|input|choice|response|header|completion|content|output|instruction|document|query|argument|delta|traceback|embedding|^(?:text|system|body|data|tools|context|images?|audio|q|args|functions?)$|body$/;
+
+export const SECRET_VALUE: RegExp =
+  /\bsk-[A-Za-z0-9_-]{16,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|-----BEGIN |\bBearer\s+\S|\bBasic\s+[A-Za-z0-9+/=]{8,}|:\/\/[^\s/:@]+:[^\s/@]+@|[?&](?:api[_-]?key|key|token|access_token|sig|signature)=|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abpr]-/i;
+
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+
+export function namesSecret(name: string): boolean {
+  return SECRET_NAME.test(plain(name));
+}
+
+/** Numbers and booleans are never content; an object of nothing else isn't either (token details). */
+function holdsContent(name: string, value: JsonValue): boolean {
+  return !isMeasure(value) && CONTENT_NAME.test(plain(name));
+}
+
+function isMeasure(value: JsonValue): boolean {
+  if (typeof value === 'string' || Array.isArray(value)) return false;
+  return value instanceof Map ? [...value.values()].every(isMeasure) : true;
+}
+
+/** JSON text for the `extra` column; undefined if nothing is left to say. */
+export function extraOf(left: JsonObject, alreadyDropped: number): string | undefined {
+  let dropped = alreadyDropped;
+  const clean = (value: JsonValue): JsonValue | undefined => {
+    if (value === null || value === '') return undefined;
+    if (typeof value === 'string') {
+      if (!SECRET_VALUE.test(value)) return value;
+      dropped++;
+      return undefined;
+    }
+    if (Array.isArray(value)) {
+      const items = value.map(clean).filter(v => v !== undefined);
+      return items.length > 0 ? items : undefined;
+    }
+    if (!(value instanceof Map)) return value;
+    const kept: JsonObject = new Map();
+    for (const [name, member] of value) {
+      if (member === null || member === '') continue;
+      if (namesSecret(name) || holdsContent(name, member)) {
+        dropped++;
+        continue;
+      }
+      const v = clean(member);
+      if (v !== undefined) kept.set(name, v);
+    }
+    return kept.size > 0 ? kept : undefined;
+  };
+
+  const before = left.get('_dropped');
+  if (typeof before === 'number' && before > 0) dropped += before;
+  left.delete('_dropped');
+  const kept = clean(left);
+  const members =
+    kept instanceof Map ? [...kept].map(([name, v]) => `${JSON.stringify(name)}:${formatJson(v)}`) : [];
+  let size = 2 + ',"_dropped":9007199254740991'.length;
+  for (const m of members) size += Buffer.byteLength(m) + 1;
+  while (size > MAX_EXTRA_BYTES) {
+    const largest = members.reduce((a, b, i) => (b.length > members[a]!.length ? i : a), 0);
+    size -= Buffer.byteLength(members[largest]!) + 1;
+    members.splice(largest, 1);
+    dropped++;
+  }
+  if (dropped > 0) members.push(`"_dropped":${dropped}`);
+  return members.length > 0 ? `{${members.join(',')}}` : undefined;
+}

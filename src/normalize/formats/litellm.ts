@@ -1,0 +1,136 @@
+import { readTime } from '../../record/time.ts';
+import type { Adapter } from '../adapter.ts';
+import { type Draft, unfolded } from '../draft.ts';
+import { readUsage } from './openai.ts';
+
+const OPERATIONS: readonly [RegExp, string][] = [
+  [/^a?text_completion$/, 'completion'],
+  [/^a?(?:completion|responses|anthropic_messages)$/, 'chat'],
+  [/embedding/, 'embedding'],
+  [/rerank/, 'rerank'],
+];
+
+/** LiteLLM's StandardLoggingPayload, and the rows of its spend logs (`request_id`, `spend`, metadata as text). */
+export const litellm: Adapter = {
+  name: 'litellm',
+  about: 'LiteLLM logging payloads and spend logs',
+  recognizes(source) {
+    if (!source.has('call_type') || !source.has('startTime')) return false;
+    return source.has('model_group') || source.has('hidden_params') || source.has('spend');
+  },
+  read(draft) {
+    const { source } = draft;
+    for (const name of ['metadata', 'response', 'messages', 'request_tags']) {
+      const value = source.get(name);
+      if (value !== undefined) source.set(name, unfolded(value));
+    }
+    readTimes(draft);
+    const call = draft.peek('call_type');
+    draft.set('operation', OPERATIONS.find(([form]) => typeof call === 'string' && form.test(call))?.[1]);
+    draft.column('request_id', 'id', 'request_id', 'litellm_call_id');
+    draft.column('trace_id', 'trace_id');
+    draft.column('session_id', 'session_id');
+    draft.column(
+      'user_id',
+      'metadata.user_api_key_user_id',
+      'user',
+      'end_user',
+      'metadata.user_api_key_end_user_id',
+    );
+    draft.column('api_key_id', 'metadata.user_api_key_hash');
+    draft.apiKey('api_key');
+    draft.apiKey('metadata.user_api_key');
+    draft.column('client_ip', 'requester_ip_address', 'metadata.requester_ip_address');
+    draft.column('user_agent', 'metadata.user_agent');
+    draft.column('model', 'model');
+    draft.column('model_requested', 'model_group');
+    draft.column('model_version', 'response.system_fingerprint');
+    draft.column('provider', 'custom_llm_provider');
+    draft.column('stream', 'stream');
+    readTokens(draft);
+    const cost = readCost(draft.peek('response_cost') ?? draft.peek('spend'));
+    draft.set('cost_microusd', cost);
+    if (cost !== undefined) draft.ignore('response_cost', 'spend', 'hidden_params.response_cost');
+    const retries = draft.peek('metadata.attempted_retries');
+    if (typeof retries === 'number') draft.set('attempt', retries + 1);
+    readOutcome(draft);
+    readContent(draft);
+    return undefined;
+  },
+};
+
+function readTimes(draft: Draft): void {
+  const [start, end, first] = ['startTime', 'endTime', 'completionStartTime'].map(name =>
+    microsOf(draft, name),
+  );
+  draft.time('startTime');
+  if (start === undefined) return;
+  // response_time is the time to first token when streaming: the whole is endTime - startTime.
+  if (end !== undefined && end >= start) {
+    draft.set('latency_us', end - start);
+    draft.ignore('endTime', 'response_time');
+  }
+  if (first !== undefined && first >= start && first !== end) {
+    if (draft.peek('stream') === true) draft.set('ttft_us', first - start);
+  }
+  if (first !== undefined) draft.ignore('completionStartTime');
+}
+
+function microsOf(draft: Draft, path: string): number | undefined {
+  const ts = readTime(draft.peek(path))?.ts;
+  return ts === undefined ? undefined : Date.parse(`${ts.slice(0, 23)}Z`) * 1000 + Number(ts.slice(23, 26));
+}
+
+function readTokens(draft: Draft): void {
+  const usage =
+    draft.peek('metadata.usage_object') instanceof Map ? 'metadata.usage_object' : 'response.usage';
+  draft.column('input_tokens', 'prompt_tokens');
+  draft.column('output_tokens', 'completion_tokens');
+  readUsage(draft, usage);
+  for (const name of ['prompt_tokens', 'completion_tokens', 'total_tokens']) draft.ignore(`${usage}.${name}`);
+  const { input_tokens: input = 0, output_tokens: output = 0 } = draft.record;
+  if (draft.peek('total_tokens') === input + output) draft.ignore('total_tokens');
+}
+
+/** Dollars, as a float or its text, in millionths; undefined for what is no cost. */
+function readCost(value: unknown): number | undefined {
+  const text = typeof value === 'object' && value !== null && 'text' in value ? value.text : value;
+  const dollars =
+    typeof text === 'number' ? text : typeof text === 'string' && text !== '' ? Number(text) : NaN;
+  const micros = Math.round(dollars * 1e6);
+  return micros >= 0 && Number.isSafeInteger(micros) ? micros : undefined;
+}
+
+function readOutcome(draft: Draft): void {
+  draft.column('error_type', 'error_information.error_class');
+  draft.column('http_status', 'error_information.error_code');
+  const state = draft.take('status');
+  if (state === 'success') draft.set('status', 'ok');
+  else {
+    draft.statusFromHttp();
+    if (draft.record.status === undefined) draft.set('status', state === 'failure' ? 'error' : 'unknown');
+  }
+  draft.drop(
+    'error_str',
+    'error_information.error_message',
+    'error_information.traceback',
+    'response_cost_failure_debug_info',
+  );
+}
+
+function readContent(draft: Draft): void {
+  const choices = draft.peek('response.choices');
+  const first = Array.isArray(choices) ? choices[0] : undefined;
+  const reason = first instanceof Map ? first.get('finish_reason') : undefined;
+  if (typeof reason === 'string' && reason !== '') draft.set('finish_reason', reason.slice(0, 64));
+  draft.prompt('messages');
+  draft.completion('response');
+  draft.drop(
+    'proxy_server_request',
+    'model_parameters',
+    'guardrail_information',
+    'metadata.requester_metadata',
+  );
+  const cache = draft.peek('cache_hit');
+  if (cache === 'None' || cache === 'False') draft.ignore('cache_hit');
+}

@@ -1,0 +1,26 @@
+import { COLUMNS } from '../../record/schema.ts';
+import type { Adapter } from '../adapter.ts';
+import { unfolded } from '../draft.ts';
+
+const TAKEN = COLUMNS.filter(c => !c.own && c.name !== 'ts' && c.name !== 'extra').map(c => c.name);
+
+/** Any object with `ts` and columns of the schema under their names; exported lines are of this format. */
+export const native: Adapter = {
+  name: 'native',
+  about: 'objects with `ts` and any columns of the audit schema',
+  recognizes: source => source.has('ts'),
+  read(draft) {
+    draft.time('ts');
+    for (const name of TAKEN) draft.column(name, name);
+    const { record, source } = draft;
+    if (record.prompt_hash ?? record.completion_hash ?? record.last_user_hash) record.hash_alg = 'source';
+    else {
+      draft.prompt('messages', 'prompt');
+      draft.completion('completion', 'response');
+    }
+    const extra = unfolded(source.get('extra') ?? null);
+    if (!(extra instanceof Map)) return;
+    source.delete('extra');
+    for (const [name, value] of extra) if (!source.has(name)) source.set(name, value);
+  },
+};

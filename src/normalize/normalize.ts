@@ -1,0 +1,148 @@
+import { isUtf8 } from 'node:buffer';
+import { hmacSha256 } from '../keys/hash.ts';
+import { JsonError, type JsonFault, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
+import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
+import { AuditError } from '../errors.ts';
+import type { Adapter } from './adapter.ts';
+import { Draft, type RecordKeyed } from './draft.ts';
+import { FORMATS } from './formats.ts';
+
+/** Why a line could not become a record; these words stand in quarantine and in messages. */
+export type RejectReason =
+  | JsonFault
+  | 'not_utf8'
+  | 'raw_nul'
+  | 'not_object'
+  | 'no_time'
+  | 'unknown_format'
+  | 'too_long'
+  | 'unterminated';
+
+export type Outcome =
+  | { readonly records: readonly AuditRecord[] }
+  | { readonly reject: RejectReason }
+  | { readonly skip: 'blank' | 'not_a_request' };
+
+export interface NormalizerOptions extends RecordKeyed {
+  readonly sourceId: string;
+  /** Identity of the file, or id of the run for a pipe: part of every event id. */
+  readonly stream: string;
+  /** Name of a format; told from each line if not given. */
+  readonly format?: string;
+}
+
+export interface Normalizer {
+  /** `raw` without its line feed; `offset` where it begins in its source, bytes. */
+  line(raw: Buffer, offset: number): Outcome;
+}
+
+const BLANK: Outcome = { skip: 'blank' };
+const NOT_A_REQUEST: Outcome = { skip: 'not_a_request' };
+
+/** Throws UNKNOWN_FORMAT for a format that isn't there. */
+export function createNormalizer(options: NormalizerOptions): Normalizer {
+  const formats = options.format === undefined ? FORMATS : [formatNamed(options.format)];
+  const eventId = eventIds(options);
+  return {
+    line(raw, offset) {
+      const text = textOf(raw, offset);
+      if (typeof text !== 'string') return text;
+      let value: JsonValue;
+      try {
+        value = parseJson(text);
+      } catch (error) {
+        if (error instanceof JsonError) return { reject: error.reason };
+        throw error;
+      }
+      if (!(value instanceof Map)) return { reject: 'not_object' };
+      const source = value;
+      const adapter = options.format === undefined ? formats.find(f => f.recognizes(source)) : formats[0];
+      if (!adapter) return { reject: hasTime(source) ? 'unknown_format' : 'no_time' };
+      const record = normalized(adapter, source, options);
+      if (record === 'not_a_request') return NOT_A_REQUEST;
+      return record ? { records: [{ ...record, event_id: eventId(offset, 0, raw) }] } : { reject: 'no_time' };
+    },
+  };
+}
+
+/** The line as text, or what became of it. */
+function textOf(raw: Buffer, offset: number): string | Outcome {
+  if (!isUtf8(raw)) return { reject: 'not_utf8' };
+  const text = raw.toString('utf8', offset === 0 && hasBom(raw) ? 3 : 0);
+  if (text.trim() === '') return BLANK;
+  // A NUL inside a JSON string is refused by the parser too; this names it.
+  return raw.includes(0) ? { reject: 'raw_nul' } : text;
+}
+
+const hasBom = (raw: Buffer): boolean => raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf;
+
+function hasTime(source: JsonObject): boolean {
+  return ['ts', 'time', 'timestamp', '@timestamp', 'created', 'created_at', 'startTime', 'start_time'].some(
+    n => source.has(n),
+  );
+}
+
+function normalized(
+  adapter: Adapter,
+  source: JsonObject,
+  options: NormalizerOptions,
+): AuditRecord | 'not_a_request' | undefined {
+  const draft = new Draft(source, options);
+  if (adapter.read(draft) === 'not_a_request') return 'not_a_request';
+  draft.finish();
+  const { record } = draft;
+  if (record.ts === undefined) return undefined;
+  if (record.input_tokens !== undefined || record.output_tokens !== undefined)
+    record.usage_source ??= 'reported';
+  return {
+    ...record,
+    v: SCHEMA_VERSION,
+    event_id: '',
+    event_type: record.event_type ?? 'inference',
+    ts: record.ts,
+    ts_quality: record.ts_quality ?? 'exact',
+    source_id: options.sourceId,
+    source_format: adapter.name,
+    status: record.status ?? 'unknown',
+  };
+}
+
+/**
+ * event_id (SPEC 7): UUIDv8 of HMAC-SHA-256 under the record key over
+ *
+ *     "slmaudit/event/v1\0" ‖ u32 length ‖ source ‖ u32 length ‖ stream ‖ u64 offset ‖ u32 k ‖ raw line
+ *
+ * k counts the records of one line.
+ */
+function eventIds({
+  recordKey,
+  sourceId,
+  stream,
+}: NormalizerOptions): (offset: number, k: number, raw: Buffer) => string {
+  const head = Buffer.concat([Buffer.from('slmaudit/event/v1\0'), prefixed(sourceId), prefixed(stream)]);
+  const place = Buffer.alloc(12);
+  return (offset, k, raw) => {
+    place.writeBigUInt64BE(BigInt(offset));
+    place.writeUInt32BE(k, 8);
+    const id = hmacSha256(recordKey, head, place, raw);
+    id[6] = (id[6]! & 0x0f) | 0x80;
+    id[8] = (id[8]! & 0x3f) | 0x80;
+    const hex = id.toString('hex', 0, 16);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  };
+}
+
+function prefixed(text: string): Buffer {
+  const bytes = Buffer.from(text, 'utf8');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+function formatNamed(name: string): Adapter {
+  const found = FORMATS.find(f => f.name === name);
+  if (found) return found;
+  throw new AuditError('UNKNOWN_FORMAT', `no format is called "${name.slice(0, 40)}"`, {
+    hint: `use one of ${FORMATS.map(f => f.name).join(', ')}, or leave --format out`,
+  });
+}

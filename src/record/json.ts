@@ -1,0 +1,174 @@
+/**
+ * JSON as evidence needs it (RFC 8259, I-JSON): duplicate member names are refused, since two readers would see
+ * two records; numbers keep their digits; a lone surrogate becomes U+FFFD. JSON.parse does none of the three.
+ */
+export type JsonValue = null | boolean | number | string | JsonNumber | JsonValue[] | JsonObject;
+export type JsonObject = Map<string, JsonValue>;
+
+/** A number that is no integer below 2^53, in the digits of its source. */
+export class JsonNumber {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type JsonFault = 'not_json' | 'duplicate_member' | 'too_deep';
+
+export class JsonError extends Error {
+  readonly reason: JsonFault;
+  /** UTF-16 offset in the text. */
+  readonly at: number;
+  constructor(reason: JsonFault, at: number) {
+    super(`${reason} at ${at}`);
+    this.reason = reason;
+    this.at = at;
+  }
+}
+
+export const MAX_DEPTH = 64;
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const SAFE = /^(?:0|-?[1-9]\d{0,14})$/;
+const CONTROL = /[\u0000-\u001f]/;
+
+/** Throws JsonError. */
+export function parseJson(text: string): JsonValue {
+  let at = 0;
+  const fail = (reason: JsonFault = 'not_json'): never => {
+    throw new JsonError(reason, at);
+  };
+  const space = (): number => {
+    for (;;) {
+      const c = text.charCodeAt(at);
+      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return c;
+      at++;
+    }
+  };
+
+  function value(depth: number): JsonValue {
+    switch (space()) {
+      case 0x22:
+        return string();
+      case 0x7b:
+        return depth >= MAX_DEPTH ? fail('too_deep') : object(depth + 1);
+      case 0x5b:
+        return depth >= MAX_DEPTH ? fail('too_deep') : array(depth + 1);
+      case 0x74:
+        return word('true', true);
+      case 0x66:
+        return word('false', false);
+      case 0x6e:
+        return word('null', null);
+      default:
+        return number();
+    }
+  }
+
+  function word<T>(name: string, meaning: T): T {
+    if (!text.startsWith(name, at)) fail();
+    at += name.length;
+    return meaning;
+  }
+
+  function number(): number | JsonNumber {
+    NUMBER.lastIndex = at;
+    const found = NUMBER.exec(text)?.[0];
+    if (found === undefined) return fail();
+    at += found.length;
+    return SAFE.test(found) ? Number(found) : new JsonNumber(found);
+  }
+
+  function string(): string {
+    const start = at + 1;
+    let end = text.indexOf('"', start);
+    if (end < 0) return fail();
+    let raw = text.slice(start, end);
+    if (!raw.includes('\\')) {
+      if (CONTROL.test(raw)) fail();
+      at = end + 1;
+      return raw;
+    }
+    // A quote is the closing one behind an even number of backslashes.
+    while (backslashesBefore(text, end) % 2 === 1) {
+      end = text.indexOf('"', end + 1);
+      if (end < 0) return fail();
+    }
+    raw = text.slice(at, end + 1);
+    try {
+      const parsed = (JSON.parse(raw) as string).toWellFormed();
+      at = end + 1;
+      return parsed;
+    } catch {
+      return fail();
+    }
+  }
+
+  function array(depth: number): JsonValue[] {
+    at++;
+    const items: JsonValue[] = [];
+    if (space() === 0x5d) {
+      at++;
+      return items;
+    }
+    for (;;) {
+      items.push(value(depth));
+      const c = space();
+      at++;
+      if (c === 0x5d) return items;
+      if (c !== 0x2c) fail();
+    }
+  }
+
+  function object(depth: number): JsonObject {
+    at++;
+    const members: JsonObject = new Map();
+    if (space() === 0x7d) {
+      at++;
+      return members;
+    }
+    for (;;) {
+      if (space() !== 0x22) fail();
+      const name = string();
+      if (members.has(name)) fail('duplicate_member');
+      if (space() !== 0x3a) fail();
+      at++;
+      members.set(name, value(depth));
+      const c = space();
+      at++;
+      if (c === 0x7d) return members;
+      if (c !== 0x2c) fail();
+    }
+  }
+
+  const whole = value(0);
+  space();
+  return at === text.length ? whole : fail();
+}
+
+function backslashesBefore(text: string, at: number): number {
+  let count = 0;
+  while (text.charCodeAt(at - 1 - count) === 0x5c) count++;
+  return count;
+}
+
+/** Compact text, members in their order, numbers in their source's digits. */
+export function formatJson(value: JsonValue): string {
+  if (value instanceof JsonNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(formatJson).join(',')}]`;
+  if (value instanceof Map) {
+    return `{${[...value].map(([name, v]) => `${JSON.stringify(name)}:${formatJson(v)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** RFC 8785: members sorted by UTF-16 code units, numbers as ECMAScript writes them. */
+export function formatCanonicalJson(value: JsonValue): string {
+  if (value instanceof JsonNumber) return JSON.stringify(Number(value.text));
+  if (Array.isArray(value)) return `[${value.map(formatCanonicalJson).join(',')}]`;
+  if (value instanceof Map) {
+    const members = [...value].sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${members.map(([name, v]) => `${JSON.stringify(name)}:${formatCanonicalJson(v)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

@@ -1,0 +1,157 @@
+import { JsonNumber, type JsonValue } from './json.ts';
+
+/**
+ * Times as logs write them, read into `YYYY-MM-DDTHH:MM:SS.ffffffZ` without passing through a float:
+ *
+ *     2026-05-01T02:00:07.603+02:00   RFC 3339, also with a space for T; without a zone UTC is assumed
+ *     01/May/2026:00:00:07 +0000      Common Log Format
+ *     1777593607 | 1777593607.603     seconds since 1970; or milli-, micro-, nanoseconds, told by magnitude
+ *     639131904076030000              .NET ticks of 100 ns since year 1
+ */
+export interface ReadTime {
+  readonly ts: string;
+  /** coarse: no fraction of a second was given. */
+  readonly quality: 'exact' | 'assumed_zone' | 'coarse';
+  /** The source's text, where digits below a microsecond were cut or a leap second was moved. */
+  readonly raw?: string;
+}
+
+/** Microseconds from 1970 to 2200: the times a record may have. */
+const END = 7_258_118_400_000_000n;
+const MILLION = 1_000_000n;
+
+const DATE_TIME =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,18}))?\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?$/;
+const COMMON_LOG = /^(\d\d)\/([A-Z][a-z]{2})\/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})$/;
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const DECIMAL = /^(\d{1,19})(?:\.(\d{1,18}))?$/;
+const PLAIN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+/** Undefined for what is no time, and for times outside [1970, 2200). */
+export function readTime(value: JsonValue | undefined): ReadTime | undefined {
+  if (typeof value === 'number') return fromNumber(String(value));
+  if (value instanceof JsonNumber) return fromNumber(plainDigits(value.text));
+  if (typeof value !== 'string') return undefined;
+  return fromDateTime(value) ?? fromCommonLog(value) ?? fromNumber(value);
+}
+
+function fromDateTime(text: string): ReadTime | undefined {
+  const m = DATE_TIME.exec(text);
+  if (!m) return undefined;
+  const [, year, month, day, hour, minute, second, fraction = '', zone] = m;
+  if (PLAIN.test(text) && Number(year) >= 1970 && Number(year) < 2200 && second !== '60') {
+    const real = isDay(Number(year), Number(month), Number(day)) && Number(hour) < 24 && Number(minute) < 60;
+    return real && Number(second) < 60 ? { ts: text, quality: 'exact' } : undefined;
+  }
+  const at = instant(
+    Number(year),
+    Number(month),
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+    zone,
+  );
+  if (at === undefined) return undefined;
+  const leap = second === '60';
+  const micros = leap ? 999_999n : BigInt(fraction.slice(0, 6).padEnd(6, '0'));
+  const quality = zone === undefined ? 'assumed_zone' : fraction === '' ? 'coarse' : 'exact';
+  return made(at * MILLION + micros, quality, leap || /[1-9]/.test(fraction.slice(6)) ? text : undefined);
+}
+
+function fromCommonLog(text: string): ReadTime | undefined {
+  const m = COMMON_LOG.exec(text);
+  if (!m) return undefined;
+  const [, day, month = '', year, hour, minute, second, zone] = m;
+  const named = MONTHS.indexOf(month) + 1;
+  const at = instant(Number(year), named, Number(day), Number(hour), Number(minute), Number(second), zone);
+  return at === undefined ? undefined : made(at * MILLION, 'coarse');
+}
+
+/** Seconds since 1970; a second of 60 counts as 59 (its fraction is set by the caller). */
+function instant(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+  zone: string | undefined,
+): bigint | undefined {
+  if (!isDay(year, month, day) || hour > 23 || minute > 59 || second > 60) return undefined;
+  const east = offsetMinutes(zone);
+  if (east === undefined) return undefined;
+  const ms = Date.UTC(year, month - 1, day, hour, minute, Math.min(second, 59));
+  return BigInt(ms / 1000 - east * 60);
+}
+
+function offsetMinutes(zone: string | undefined): number | undefined {
+  const m = /^([+-])(\d\d):?(\d\d)?$/.exec(zone ?? '');
+  if (!m) return 0;
+  const [hours, minutes] = [Number(m[2]), Number(m[3] ?? 0)];
+  if (hours > 23 || minutes > 59) return undefined;
+  return (m[1] === '-' ? -1 : 1) * (hours * 60 + minutes);
+}
+
+function isDay(year: number, month: number, day: number): boolean {
+  const date = new Date(Date.UTC(year, month - 1, day));
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day && month >= 1;
+}
+
+/** 10^8.., 10^11.., 10^14.., 10^17..: seconds, milliseconds, microseconds, nanoseconds, each from 1973 on. */
+function fromNumber(text: string | undefined): ReadTime | undefined {
+  const m = DECIMAL.exec(text ?? '');
+  if (!m) return undefined;
+  const [, whole = '', fraction = ''] = m;
+  const n = BigInt(whole);
+  const digits = whole.length;
+  if (n >= 621_355_968_000_000_000n && n < 693_937_152_000_000_000n) {
+    const ticks = n - 621_355_968_000_000_000n;
+    return made(ticks / 10n, 'exact', ticks % 10n === 0n ? undefined : text);
+  }
+  const scale = digits >= 18 ? 9 : digits >= 15 ? 6 : digits >= 12 ? 3 : digits >= 9 ? 0 : undefined;
+  if (scale === undefined) return undefined;
+  // All digits behind the second, then six of them.
+  const below = (scale === 0 ? '' : whole.slice(-scale)) + fraction;
+  const seconds = scale === 0 ? n : BigInt(whole.slice(0, -scale));
+  const micros = BigInt(below.slice(0, 6).padEnd(6, '0'));
+  const quality = below === '' ? 'coarse' : 'exact';
+  return made(seconds * MILLION + micros, quality, /[1-9]/.test(below.slice(6)) ? text : undefined);
+}
+
+/** `1.777e9` as digits; undefined where it can't be. */
+function plainDigits(text: string): string | undefined {
+  const m = /^(\d+)(?:\.(\d+))?[eE]\+?(\d{1,2})$/.exec(text);
+  if (!m) return text;
+  const [, whole = '', fraction = '', exponent = ''] = m;
+  const moved = Number(exponent);
+  const padded = fraction.padEnd(moved, '0');
+  const rest = padded.slice(moved);
+  return `${whole}${padded.slice(0, moved)}`.replace(/^0+(?=\d)/, '') + (rest === '' ? '' : `.${rest}`);
+}
+
+function made(micros: bigint, quality: ReadTime['quality'], raw?: string): ReadTime | undefined {
+  if (micros < 0n || micros >= END) return undefined;
+  const below = String(micros % 1000n).padStart(3, '0');
+  const ts = new Date(Number(micros / 1000n)).toISOString().replace('Z', `${below}Z`);
+  return { ts, quality, ...(raw !== undefined && { raw }) };
+}
+
+/** A span in microseconds from a number of `unit` microseconds each; digits below a microsecond are cut. */
+export function readDuration(value: JsonValue | undefined, unit: number): number | undefined {
+  const text =
+    value instanceof JsonNumber ? plainDigits(value.text) : typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string') return undefined;
+  const m = /^(\d{1,18})(?:\.(\d{1,20}))?$/.exec(text);
+  if (!m) return readTiny(text, unit);
+  const whole = BigInt(m[1]!) * BigInt(unit * 1000);
+  const part = (BigInt((m[2] ?? '').slice(0, 12).padEnd(12, '0')) * BigInt(unit * 1000)) / 1_000_000_000_000n;
+  const micros = Number((whole + part) / 1000n);
+  return Number.isSafeInteger(micros) ? micros : undefined;
+}
+
+/** `4.5e-05`, as Python writes small floats. */
+function readTiny(text: string, unit: number): number | undefined {
+  if (!/^\d(?:\.\d+)?[eE]-\d{1,3}$/.test(text)) return undefined;
+  return Math.floor(Number(text) * unit);
+}

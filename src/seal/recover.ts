@@ -1,0 +1,199 @@
+import { dirname, join } from 'node:path';
+import { AuditError } from '../errors.ts';
+import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
+import { parseEntry } from '../log/entry.ts';
+import { rootFromTiles } from '../merkle/tile.ts';
+import { noteSignedBy, parseNote } from '../note/note.ts';
+import { removeFile, TEMPORARY } from '../store/durable.ts';
+import { sealed } from '../store/history.ts';
+import {
+  eraseEpochKeysBelow,
+  readHead,
+  readLogKey,
+  stagedEntries,
+  unstage,
+  writeHead,
+} from '../store/keys.ts';
+import {
+  type Layout,
+  namesIn,
+  openFile,
+  openFolder,
+  parseOpenName,
+  payloadPath,
+  quarantinePath,
+  tileFile,
+} from '../store/layout.ts';
+import {
+  type Head,
+  partialWidths,
+  publish,
+  readBundle,
+  readCheckpoint,
+  readEntries,
+  readTile,
+  writeEntry,
+} from '../store/log.ts';
+import { readHeader } from '../store/open.ts';
+import { digestFile, type Store } from '../store/store.ts';
+import { drop, finish } from './commit.ts';
+import { readTip, type Tip } from './tip.ts';
+
+/**
+ * Before any write, under the seal lock (SPEC 8): makes of what an interrupted seal left either a whole entry or
+ * nothing, and returns where the log stands. Doing it again changes nothing.
+ * Throws ROLLBACK where the store is older than what this host has committed, LOG_ALTERED, KEY_LOST.
+ */
+export async function recover(store: Store): Promise<Tip> {
+  let tip = readTip(store.at, trustedHead(store));
+  for (const { index, text } of stagedEntries(store.keys)) {
+    if (index > tip.size)
+      throw rollback(store, `entry ${index} is decided already, and the log ends before entry ${tip.size}`);
+    if (index === tip.size) {
+      finish(store, tip, text);
+      tip = readTip(store.at, readCheckpoint(store.at));
+    } else unstage(store.keys, index);
+  }
+  tip = rollForward(store, tip);
+  eraseEpochKeysBelow(store.keys, tip.size);
+  removeUncommitted(store.at, tip);
+  removeTemporaries(store.at, tip);
+  await dropNamed(store, tip);
+  return tip;
+}
+
+/** The checkpoint, if the log key signed it, the tiles make its root, and it extends the newest one committed here. */
+function trustedHead(store: Store): Head {
+  const head = readCheckpoint(store.at);
+  if (head.origin !== store.origin || !checkpointSignedBy(head.note, readLogKey(store.keys))) {
+    throw altered('the checkpoint is not signed by the log key');
+  }
+  if (!rootAt(store.at, head.size).equals(head.root))
+    throw altered('the tiles do not make the root of the checkpoint');
+  const note = readHead(store.keys);
+  if (note === undefined) return head;
+  const known = parseCheckpoint(note);
+  if (known.size > head.size)
+    throw rollback(store, `the log has ${head.size} entries; this host has committed ${known.size}`);
+  if (!rootAt(store.at, known.size).equals(known.root))
+    throw rollback(store, 'the log is not the one this host has committed');
+  if (known.size < head.size) writeHead(store.keys, head.note);
+  return head;
+}
+
+const rootAt = (at: Layout, size: number): Buffer =>
+  rootFromTiles(size, (level, index, width) => readTile(at, level, index, width));
+
+/** An entry beyond the checkpoint that joins the log and is signed by the key it named authenticates itself. */
+function rollForward(store: Store, tip: Tip): Tip {
+  const { at } = store;
+  const bundle = Math.floor(tip.size / 256);
+  const place = tip.size % 256;
+  const wider = partialWidths(at, 'entries', bundle).filter(w => w > place);
+  let note: Buffer | undefined;
+  try {
+    note = readBundle(at, bundle, place + 1)[place];
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error;
+  }
+  if (note && joins(tip, note, store.origin)) {
+    const root = writeEntry(at, tip.size, note);
+    writeHead(
+      store.keys,
+      publish(at, { origin: store.origin, size: tip.size + 1, root }, readLogKey(store.keys)),
+    );
+    return readTip(at, readCheckpoint(at));
+  }
+  for (const w of wider) removeFile(tileFile(at, 'entries', bundle, w));
+  return tip;
+}
+
+function joins(tip: Tip, bytes: Buffer, origin: string): boolean {
+  try {
+    const note = parseNote(bytes);
+    const entry = parseEntry(note.text);
+    const placed =
+      entry.origin === origin && entry.index === tip.size && entry.prev?.equals(tip.prev) === true;
+    return placed && noteSignedBy(note, tip.next);
+  } catch (error) {
+    if (error instanceof AuditError) return false;
+    throw error;
+  }
+}
+
+/** Payloads and quarantine files behind the last segment: an interrupted seal's, made again from its open segment. */
+function removeUncommitted(at: Layout, tip: Tip): void {
+  const quarantine = dirname(quarantinePath(at, 0));
+  const records = dirname(dirname(payloadPath(at, 0, tip.at)));
+  const days = namesIn(records).filter(name => name >= `sealed_on=${tip.at.slice(0, 10)}`);
+  for (const folder of [quarantine, ...days.map(day => join(records, day))]) {
+    for (const name of namesIn(folder)) {
+      const segment = /^(\d{8,})\.(?:parquet|ndjson)$/.exec(name)?.[1];
+      if (segment !== undefined && Number(segment) >= tip.nextSegment) removeFile(join(folder, name));
+    }
+  }
+}
+
+/** Temporary files where writers make them; open files' by-products whose open file is gone. */
+function removeTemporaries(at: Layout, tip: Tip): void {
+  const edge = [0, 1, 2].map(level =>
+    dirname(tileFile(at, level, Math.floor(tip.size / 256 ** (level + 1)))),
+  );
+  const partials = [0, 1, 2].map(
+    level => `${tileFile(at, level, Math.floor(tip.size / 256 ** (level + 1)))}.p`,
+  );
+  const bundles = tileFile(at, 'entries', Math.floor(tip.size / 256));
+  for (const folder of [
+    at.store,
+    join(at.store, 'log'),
+    dirname(bundles),
+    `${bundles}.p`,
+    ...edge,
+    ...partials,
+  ]) {
+    for (const name of namesIn(folder)) if (TEMPORARY.test(name)) removeFile(join(folder, name));
+  }
+  const names = namesIn(openFolder(at));
+  for (const name of names) {
+    const parts = parseOpenName(name);
+    const kept = !parts || ['open', 'taken'].includes(parts.form);
+    if (!kept && !names.includes(`${parts.batch}.open`) && !names.includes(`${parts.batch}.taken`)) {
+      removeFile(openFile(at, parts.batch, parts.form));
+    }
+  }
+}
+
+/** Open segments that the log names already are dropped, not sealed twice, once their payload is seen to be whole. */
+async function dropNamed(store: Store, tip: Tip): Promise<void> {
+  const { at } = store;
+  const since = new Map<string, number>();
+  for (const name of namesIn(openFolder(at))) {
+    const parts = parseOpenName(name);
+    const header =
+      parts && ['open', 'taken'].includes(parts.form) ? readHeader(join(openFolder(at), name)) : undefined;
+    if (header && header !== 'gone' && header.since < tip.size) since.set(header.batch, header.since);
+  }
+  if (since.size === 0) return;
+  for (const note of readEntries(at, Math.min(...since.values()), tip.size)) {
+    const entry = parseEntry(parseNote(note).text);
+    const segment = entry.index === 0 ? undefined : sealed(entry);
+    if (!segment || !since.has(segment.batch)) continue;
+    const digest = segment.payload && (await digestFile(payloadPath(at, segment.segment, segment.at)));
+    // A payload that is lost can be made again from this: it stays until someone has looked (`verify` names it).
+    if (digest?.sha256 === segment.payload?.sha256) drop(store, segment.batch);
+  }
+}
+
+function altered(what: string): AuditError {
+  return new AuditError('LOG_ALTERED', what, {
+    exit: 1,
+    hint: 'nothing was written; run `slmaudit verify`: it says what was altered and where',
+  });
+}
+
+function rollback(store: Store, what: string): AuditError {
+  return new AuditError('ROLLBACK', `${store.at.store} is older than its keys: ${what}`, {
+    exit: 1,
+    hint: 'nothing was written; bring back the newer store, or begin a new one with `slmaudit init`',
+  });
+}
