@@ -1,4 +1,4 @@
-import { hmacSha256, sha256 } from '../keys/hash.ts';
+import { type Mac, sha256 } from '../keys/hash.ts';
 import {
   formatCanonicalJson,
   type JsonObject,
@@ -31,13 +31,9 @@ const LABELS: Readonly<Record<ContentKind, Buffer>> = {
 
 type Message = JsonObject;
 
-export function hashContent(
-  recordKey: Uint8Array,
-  kind: ContentKind,
-  messages: readonly Message[],
-): ContentHash {
+export function hashContent(mac: Mac, kind: ContentKind, messages: readonly Message[]): ContentHash {
   const bytes = Buffer.from(formatCanonicalJson([...messages]), 'utf8');
-  return { hash: hmacSha256(recordKey, LABELS[kind], bytes).toString('hex'), chars: charsOf(messages) };
+  return { hash: mac(LABELS[kind], bytes), chars: charsOf(messages) };
 }
 
 /** A request's messages: a list of them, a string, a list of strings or parts. Undefined where there is nothing. */

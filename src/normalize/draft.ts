@@ -1,4 +1,4 @@
-import { hmacSha256 } from '../keys/hash.ts';
+import type { Mac } from '../keys/hash.ts';
 import { canonicalAddress } from '../record/address.ts';
 import { formatJson, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
 import { type AuditRecord, type ColumnName, columnOf } from '../record/schema.ts';
@@ -11,7 +11,8 @@ const MAX_TEXT = 2048;
 const LIMITS = { int16: 32_767, int32: 2_147_483_647, int64: Number.MAX_SAFE_INTEGER } as const;
 
 export interface RecordKeyed {
-  readonly recordKey: Uint8Array;
+  /** HMAC under the record key. */
+  readonly mac: Mac;
   readonly recordKeyId: string;
 }
 
@@ -31,14 +32,15 @@ export class Draft {
   }
 
   peek(path: string): JsonValue | undefined {
-    return this.#holder(path)?.get(lastName(path));
+    return path.includes('.') ? this.#holder(path)?.get(lastName(path)) : this.source.get(path);
   }
 
   /** Removes a member; what an adapter takes it answers for. */
   take(path: string): JsonValue | undefined {
-    const holder = this.#holder(path);
-    const value = holder?.get(lastName(path));
-    holder?.delete(lastName(path));
+    const holder = path.includes('.') ? this.#holder(path) : this.source;
+    const name = lastName(path);
+    const value = holder?.get(name);
+    if (value !== undefined) holder?.delete(name);
     return value;
   }
 
@@ -99,12 +101,8 @@ export class Draft {
   apiKey(path: string): void {
     const key = this.take(path);
     if (typeof key !== 'string' || key === '' || this.record.api_key_id !== undefined) return;
-    const hash = hmacSha256(
-      this.#keyed.recordKey,
-      Buffer.from('slmaudit/api_key/v1\0'),
-      Buffer.from(key, 'utf8'),
-    );
-    this.record.api_key_id = `hmac:${hash.toString('hex', 0, 16)}`;
+    const hash = this.#keyed.mac(Buffer.from('slmaudit/api_key/v1\0'), Buffer.from(key, 'utf8'));
+    this.record.api_key_id = `hmac:${hash.slice(0, 32)}`;
   }
 
   /** Hashes a prompt and drops it. */
@@ -113,9 +111,9 @@ export class Draft {
       const value = this.take(path);
       const messages = value === undefined ? undefined : promptMessages(value);
       if (!messages || this.record.prompt_hash !== undefined || isCut(value)) continue;
-      this.#hashed('prompt', hashContent(this.#keyed.recordKey, 'prompt', messages));
+      this.#hashed('prompt', hashContent(this.#keyed.mac, 'prompt', messages));
       const last = lastUser(messages);
-      if (last) this.record.last_user_hash = hashContent(this.#keyed.recordKey, 'last_user', last).hash;
+      if (last) this.record.last_user_hash = hashContent(this.#keyed.mac, 'last_user', last).hash;
     }
   }
 
@@ -125,7 +123,7 @@ export class Draft {
       const value = this.take(path);
       const messages = value === undefined ? undefined : completionMessages(value);
       if (!messages || this.record.completion_hash !== undefined || isCut(value)) continue;
-      this.#hashed('completion', hashContent(this.#keyed.recordKey, 'completion', messages));
+      this.#hashed('completion', hashContent(this.#keyed.mac, 'completion', messages));
     }
   }
 
@@ -157,7 +155,7 @@ export class Draft {
       this.#dropped++;
       return true;
     }
-    Object.assign(this.record, { [column]: read });
+    (this.record as Record<string, string | number | boolean>)[column] = read;
     return true;
   }
 

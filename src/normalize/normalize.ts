@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { hmacSha256 } from '../keys/hash.ts';
 import { JsonError, type JsonFault, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
 import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
 import { AuditError } from '../errors.ts';
@@ -60,7 +59,9 @@ export function createNormalizer(options: NormalizerOptions): Normalizer {
       if (!adapter) return { reject: hasTime(source) ? 'unknown_format' : 'no_time' };
       const record = normalized(adapter, source, options);
       if (record === 'not_a_request') return NOT_A_REQUEST;
-      return record ? { records: [{ ...record, event_id: eventId(offset, 0, raw) }] } : { reject: 'no_time' };
+      if (!record) return { reject: 'no_time' };
+      record.event_id = eventId(offset, 0, raw);
+      return { records: [record] };
     },
   };
 }
@@ -94,8 +95,7 @@ function normalized(
   if (record.ts === undefined) return undefined;
   if (record.input_tokens !== undefined || record.output_tokens !== undefined)
     record.usage_source ??= 'reported';
-  return {
-    ...record,
+  return Object.assign(record, {
     v: SCHEMA_VERSION,
     event_id: '',
     event_type: record.event_type ?? 'inference',
@@ -104,7 +104,7 @@ function normalized(
     source_id: options.sourceId,
     source_format: adapter.name,
     status: record.status ?? 'unknown',
-  };
+  });
 }
 
 /**
@@ -115,7 +115,7 @@ function normalized(
  * k counts the records of one line.
  */
 function eventIds({
-  recordKey,
+  mac,
   sourceId,
   stream,
 }: NormalizerOptions): (offset: number, k: number, raw: Buffer) => string {
@@ -124,11 +124,9 @@ function eventIds({
   return (offset, k, raw) => {
     place.writeBigUInt64BE(BigInt(offset));
     place.writeUInt32BE(k, 8);
-    const id = hmacSha256(recordKey, head, place, raw);
-    id[6] = (id[6]! & 0x0f) | 0x80;
-    id[8] = (id[8]! & 0x3f) | 0x80;
-    const hex = id.toString('hex', 0, 16);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    const hex = mac(head, place, raw);
+    const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
   };
 }
 

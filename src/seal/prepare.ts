@@ -35,22 +35,27 @@ export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
     if (!same || back.problems.length > 0) {
       const why =
         back.problems[0] ?? `${back.rows} rows with another root than the ${records} records that were read`;
-      throw new AuditError(
-        'READ_BACK_DIFFERS',
-        `the payload of batch ${header.batch} does not read back as written: ${why}`,
-        {
-          hint: `nothing was lost: the records are in ${batch.path}; look at the disk and the memory of this host, then \`slmaudit seal\``,
-        },
-      );
+      throw differs(batch, why);
     }
     prepared = { ...prepared, payload: { path, ...(await digested(path)) } };
   }
   if (rejected > 0) {
     const path = openFile(at, header.batch, 'quarantine');
-    writeQuarantine(batch.path, path);
+    const written = writeQuarantine(batch.path, path);
+    if (written !== rejected) throw differs(batch, `${written} of ${rejected} rejected lines`);
     prepared = { ...prepared, quarantine: { path, ...(await digested(path)) } };
   }
   return prepared;
+}
+
+function differs({ header, path }: Batch, why: string): AuditError {
+  return new AuditError(
+    'READ_BACK_DIFFERS',
+    `what was written for batch ${header.batch} does not read back: ${why}`,
+    {
+      hint: `nothing was lost: the records are in ${path}; look at the disk and the memory of this host, then \`slmaudit seal\``,
+    },
+  );
 }
 
 async function digested(path: string): Promise<FileDigest> {
@@ -61,8 +66,8 @@ async function digested(path: string): Promise<FileDigest> {
   });
 }
 
-/** The rejected lines of a batch, one JSON object a line. */
-function writeQuarantine(from: string, to: string): void {
+/** The rejected lines of a batch, one JSON object a line; returns how many. */
+function writeQuarantine(from: string, to: string): number {
   removeFile(to);
   const fd = openSync(
     to,
@@ -70,10 +75,14 @@ function writeQuarantine(from: string, to: string): void {
     0o600,
   );
   try {
+    let count = 0;
     walkFrames(from, frame => {
-      if (frame.kind === 'reject') writeAll(fd, Buffer.concat([frame.line, Buffer.from('\n')]));
+      if (frame.kind !== 'reject') return;
+      writeAll(fd, Buffer.concat([frame.line, Buffer.from('\n')]));
+      count++;
     });
     fsyncSync(fd);
+    return count;
   } finally {
     closeSync(fd);
   }

@@ -25,6 +25,16 @@ export async function sealBatch(store: Store, batch: Batch, options: SealOptions
   }
 }
 
+/** Rolls an interrupted seal forward, or its traces back. */
+export async function finishInterrupted(store: Store, options: SealOptions): Promise<void> {
+  const lock = await takeLock(lockPath(store.at), options.lockWaitMs);
+  try {
+    await recover(store);
+  } finally {
+    lock.release();
+  }
+}
+
 /** An open segment whose writer can't be told dead from here. */
 export interface Kept {
   readonly batch: string;

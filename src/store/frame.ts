@@ -62,7 +62,7 @@ export const rejectFrame = (source: number, offset: number, line: string): strin
 export const markFrame = (source: number, offset: number, mark: Mark): string =>
   formatFrame(`"s":${source},"o":${offset},"m":${JSON.stringify(mark)}}`);
 
-const PREFIX = 15; // {"c":"xxxxxxxx",
+const PREFIX = 16; // {"c":"xxxxxxxx",
 const HEAD = /^"s":(0|[1-9]\d*),(?:"o":(0|[1-9]\d*),)?"([frqm])":/;
 
 /** Undefined for a line that is damaged or torn: its checksum is not that of its bytes. */

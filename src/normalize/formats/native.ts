@@ -1,8 +1,11 @@
-import { COLUMNS } from '../../record/schema.ts';
+import { type ColumnName, COLUMNS } from '../../record/schema.ts';
 import type { Adapter } from '../adapter.ts';
 import { unfolded } from '../draft.ts';
 
-const TAKEN = COLUMNS.filter(c => !c.own && c.name !== 'ts' && c.name !== 'extra').map(c => c.name);
+/** Columns that are taken as they are named. */
+const TAKEN: ReadonlyMap<string, ColumnName> = new Map(
+  COLUMNS.filter(c => !c.own && c.name !== 'ts' && c.name !== 'extra').map(c => [c.name, c.name]),
+);
 
 /** Any object with `ts` and columns of the schema under their names; exported lines are of this format. */
 export const native: Adapter = {
@@ -11,8 +14,11 @@ export const native: Adapter = {
   recognizes: source => source.has('ts'),
   read(draft) {
     draft.time('ts');
-    for (const name of TAKEN) draft.column(name, name);
     const { record, source } = draft;
+    for (const name of source.keys()) {
+      const column = TAKEN.get(name);
+      if (column) draft.column(column, name);
+    }
     if (record.prompt_hash ?? record.completion_hash ?? record.last_user_hash) record.hash_alg = 'source';
     else {
       draft.prompt('messages', 'prompt');

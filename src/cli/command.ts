@@ -1,0 +1,72 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Store } from '../store/store.ts';
+import type { Voice } from './voice.ts';
+
+/**
+ * One verb of the program. The table of these (commands.ts) makes the parser, `--help`, the man pages and the
+ * completions, so that none of them can say what another doesn't.
+ */
+export interface CommandSpec {
+  readonly name: string;
+  /** One line, in the imperative. */
+  readonly summary: string;
+  /** Paragraphs of the man page. */
+  readonly description: readonly string[];
+  readonly arguments: readonly ArgumentSpec[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly { readonly command: string; readonly about: string }[];
+  readonly exits: readonly (readonly [code: number, meaning: string])[];
+  /** The answer is the exit code. */
+  readonly run: (given: Given, context: Context) => Promise<number>;
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly about: string;
+  readonly many?: true;
+  readonly optional?: true;
+}
+
+export interface OptionSpec {
+  /** As in `-q, --quiet` or `--source <NAME>`. */
+  readonly flags: string;
+  readonly about: string;
+  readonly choices?: readonly string[];
+  /** What stands if it isn't given, for people. */
+  readonly default?: string;
+}
+
+/** What was typed. */
+export interface Given {
+  readonly args: readonly string[];
+  /** Names in camel case, as commander makes them. */
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** What a verb may touch of the world around it. */
+export interface Context {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly voice: Voice;
+  /** Is standard output a terminal? */
+  readonly terminal: boolean;
+  readonly storeFolder: string;
+  readonly keysFolder: string;
+  /** Throws NO_STORE and its like. */
+  readonly openStore: () => Store;
+  /** Aborted by SIGINT and SIGTERM; `reason` is the name of the signal. */
+  readonly signal: AbortSignal;
+}
+
+export function text(given: Given, name: string): string | undefined {
+  const value = given.options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export const flag = (given: Given, name: string): boolean => given.options[name] === true;
+
+/** The long name in camel case, as commander keys it: `--no-recovery` is `recovery`. */
+export function optionKey(spec: OptionSpec): string {
+  const long = /--(?:no-)?([a-z][a-z-]*)/.exec(spec.flags)![1]!;
+  return long.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,8 @@
+import type { CommandSpec } from './command.ts';
+import { ingestCommand } from './commands/ingest.ts';
+import { initCommand } from './commands/init.ts';
+import { sealCommand } from './commands/seal.ts';
+import { verifyCommand } from './commands/verify.ts';
+
+/** Every verb, in the order of a store's life. */
+export const COMMANDS: readonly CommandSpec[] = [initCommand, ingestCommand, sealCommand, verifyCommand];

@@ -1,0 +1,151 @@
+import { basename } from 'node:path';
+import type { Input, Note, Progress, Summary } from '../../ingest/ingest.ts';
+import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { counted, grouped, humanBytes, readCount, readSize, readSpan, usage } from '../values.ts';
+
+const FORMAT_NAMES = ['litellm', 'openai', 'ollama', 'caddy', 'nginx', 'native'] as const;
+const MAX_SOURCE = 200;
+
+export const ingestCommand: CommandSpec = {
+  name: 'ingest',
+  summary: 'read access logs into the store',
+  description: [
+    'Read NDJSON access logs from files or a pipe, normalize each line to the audit schema, and seal the records into signed segments. Prompts and completions are hashed under a key of the store and dropped; their text never reaches the disk.',
+    'A line is counted as acknowledged once it is on disk for good. Records are sealed at the end of input, at --seal-records, on a pipe at --seal-every, and on SIGINT and SIGTERM.',
+    'The same file can be ingested again at any time, after a crash too: each of its lines is in the store exactly once. A pipe has no such memory: what it sends twice is there twice.',
+    'A line that is no record goes to quarantine, encrypted, with its reason and place; the rest is read on. gzip is recognized by its first bytes.',
+  ],
+  arguments: [
+    { name: 'FILE', about: 'files to read; - or none is standard input', many: true, optional: true },
+  ],
+  options: [
+    {
+      flags: '--format <NAME>',
+      about: 'format of the input',
+      choices: FORMAT_NAMES,
+      default: 'told from each line',
+    },
+    {
+      flags: '--source <NAME>',
+      about: 'name of the source in every record',
+      default: "the file's name, or pipe",
+    },
+    { flags: '--max-line <SIZE>', about: 'longest line that is read', default: '16MiB' },
+    { flags: '--seal-records <N>', about: 'seal after so many records', default: '1000000' },
+    { flags: '--seal-every <SPAN>', about: 'seal what a pipe brought at least so often', default: '60s' },
+    {
+      flags: '--heartbeat <SPAN>',
+      about: 'seal an empty segment after so long without input',
+      default: '1h',
+    },
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    { flags: '--json', about: 'print the summary as one JSON object' },
+    {
+      flags: '--acks',
+      about: 'print a JSON line on standard output whenever more lines are on disk for good',
+    },
+  ],
+  examples: [
+    { command: 'tail -F gateway.ndjson | slmaudit ingest --source gateway', about: 'a gateway, for years' },
+    { command: 'slmaudit ingest access.ndjson access.ndjson.1.gz', about: 'files, as often as you like' },
+  ],
+  exits: [
+    [0, 'all of it is sealed'],
+    [2, 'could not read or write; what was acknowledged is kept'],
+    [3, 'sealed, with some lines in quarantine'],
+    [75, 'another writer holds the lock or that file'],
+    [130, 'interrupted; what was read is sealed'],
+  ],
+  async run(given, context) {
+    const store = context.openStore();
+    const { ingest } = await import('../../ingest/ingest.ts');
+    const progress = acks(given, context);
+    const format = text(given, 'format');
+    const started = performance.now();
+    const summary = await ingest(store, inputs(given, context), {
+      ...(format !== undefined && { format }),
+      maxLine: readSize(text(given, 'maxLine') ?? '16MiB', '--max-line'),
+      sealRecords: readCount(text(given, 'sealRecords') ?? '1000000', '--seal-records'),
+      sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
+      heartbeatMs: readSpan(text(given, 'heartbeat') ?? '1h', '--heartbeat'),
+      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      signal: context.signal,
+      onProgress: progress,
+    });
+    if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(machineSummary(summary))}\n`);
+    else tell(summary, (performance.now() - started) / 1000, context);
+    return exitOf(summary, context);
+  },
+};
+
+function inputs(given: Given, { stdin }: Context): Input[] {
+  const files = given.args.length > 0 ? given.args : ['-'];
+  const source = text(given, 'source');
+  if (files.filter(f => f === '-').length > 1) throw usage('standard input can be read once only');
+  return files.map(file => {
+    const name = source ?? (file === '-' ? 'pipe' : basename(file));
+    if (name === '' || Buffer.byteLength(name) > MAX_SOURCE)
+      throw usage(`a source's name has 1 to ${MAX_SOURCE} bytes; use --source`);
+    return file === '-' ? { kind: 'pipe', stream: stdin, name } : { kind: 'file', path: file, name };
+  });
+}
+
+function acks(given: Given, { stdout, voice }: Context): (progress: Progress) => void {
+  let told = 0;
+  let drawn = 0;
+  return progress => {
+    if (flag(given, 'acks') && progress.acknowledged > told) {
+      told = progress.acknowledged;
+      stdout.write(`${JSON.stringify({ acknowledged: told })}\n`);
+    }
+    if (performance.now() - drawn < 250) return;
+    drawn = performance.now();
+    voice.progress(
+      `${counted(progress.acknowledged, 'line')} acknowledged, ${counted(progress.segments, 'segment')} sealed`,
+    );
+  };
+}
+
+function tell(s: Summary, seconds: number, { voice }: Context): void {
+  if (s.recovered > 0) voice.say(`${counted(s.recovered, 'record')} of an interrupted run sealed`);
+  const rate = seconds >= 1 && s.records > 0 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
+  voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
+  if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: blank, or no request`);
+  if (s.rejected > 0) {
+    const reasons = Object.entries(s.reasons).sort(([, a], [, b]) => b - a);
+    voice.warn(
+      `${counted(s.rejected, 'line')} in quarantine: ${reasons.map(([reason, n]) => `${grouped(n)} ${reason}`).join(', ')}`,
+    );
+  }
+  for (const note of s.notes) voice.warn(sentence(note));
+  for (const { source, error } of s.failed) {
+    voice.error(error);
+    if (!error.message.includes(source)) voice.say(`while reading ${source}`);
+  }
+}
+
+function sentence({ code, source, bytes = 0 }: Note): string {
+  switch (code) {
+    case 'left_unterminated':
+      return `${source}: its last line is not finished; ${humanBytes(bytes)} left for the next run`;
+    case 'nothing_new':
+      return `${source}: nothing new, all ${humanBytes(bytes)} are in the store already`;
+    case 'same_first_line':
+      return `${source}: begins like a file that was read before and goes on otherwise; read as a file of its own`;
+    case 'other_host':
+      return `${source} belongs to a writer on another host or in another container; \`slmaudit seal --take\` seals it if that one is gone`;
+    case 'unreadable_open':
+      return `${source} has a damaged header and was left alone`;
+  }
+}
+
+function machineSummary(s: Summary): object {
+  const failed = s.failed.map(({ source, error }) => ({ source, code: error.code, message: error.message }));
+  return { ...s, failed };
+}
+
+function exitOf(s: Summary, { signal }: Context): number {
+  if (s.failed.length > 0) return s.failed.some(f => f.error.exit !== 75) ? 2 : 75;
+  if (signal.aborted && signal.reason === 'SIGINT') return 130;
+  return s.rejected > 0 ? 3 : 0;
+}

@@ -1,0 +1,40 @@
+import { type CommandSpec, flag, text } from '../command.ts';
+import { counted, readSpan } from '../values.ts';
+
+export const sealCommand: CommandSpec = {
+  name: 'seal',
+  summary: 'seal what writers that died have left',
+  description: [
+    'Finish an interrupted seal and seal the open segments of writers that are gone. Every ingest begins with this; run it alone to have it done without new input.',
+    'Whether a writer on another host, or in another container, is gone can not be told from here. --take says that it is.',
+  ],
+  arguments: [],
+  options: [
+    { flags: '--take', about: 'also take open segments of writers on other hosts or in other containers' },
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+  ],
+  examples: [{ command: 'slmaudit seal', about: 'after a crash' }],
+  exits: [
+    [0, 'sealed, or nothing to seal'],
+    [1, 'the store is older than its keys, or was altered; nothing was written'],
+    [2, 'could not read or write'],
+    [75, 'another writer holds the lock'],
+  ],
+  async run(given, { openStore, voice }) {
+    const store = openStore();
+    const { finishInterrupted, sealLeftovers } = await import('../../seal/seal.ts');
+    const lockWaitMs = readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait');
+    await finishInterrupted(store, { lockWaitMs });
+    const { sealed, kept } = await sealLeftovers(store, { take: flag(given, 'take'), lockWaitMs });
+    for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
+    if (sealed.length === 0) voice.say('nothing to seal');
+    for (const { batch, why, owner } of kept) {
+      const whose =
+        why === 'unreadable' ? 'has a damaged header' : `belongs to process ${owner?.pid} on ${owner?.host}`;
+      voice.warn(`open segment ${batch} ${whose} and was left alone`);
+    }
+    if (kept.some(k => k.why === 'other_host'))
+      voice.hint('if those writers are surely gone: slmaudit seal --take');
+    return 0;
+  },
+};

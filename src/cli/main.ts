@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { openStore } from '../store/store.ts';
+import type { CommandSpec, Context, Given } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { keysFolder, storeFolder } from './places.ts';
+import { createProgram } from './program.ts';
+import { usage } from './values.ts';
+import { createVoice } from './voice.ts';
+
+/** From the command line to the exit code; the only place that catches, and the only one that owns exit codes. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exit = 0;
+  let given: Given = { args: [], options: {} };
+  const voice = createVoice(process.stderr, () => ({
+    quiet: given.options['quiet'] === true,
+    json: given.options['format'] === 'json' || given.options['json'] === true,
+    terminal: process.stderr.isTTY,
+    debug: process.env['SLMAUDIT_DEBUG'] !== undefined,
+  }));
+  // A reader that has seen enough (`| head`) is no failure of what was asked.
+  process.stdout.on('error', ignoreClosedPipe);
+  process.stderr.on('error', ignoreClosedPipe);
+  const program = createProgram(COMMANDS, {
+    version: version(),
+    run: async (spec, all) => {
+      given = all;
+      exit = await runCommand(spec, all, voice);
+    },
+  });
+  program.configureOutput({
+    outputError: line => void voice.error(usage(line.replace(/^error: /, '').trim())),
+  });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  try {
+    if (argv.length === 0) {
+      process.stdout.write(program.helpInformation());
+      return 2;
+    }
+    await program.parseAsync(argv, { from: 'user' });
+    return exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return voice.error(error);
+  }
+}
+
+async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice']): Promise<number> {
+  const stop = new AbortController();
+  const folder = storeFolder(text(given.options['store']), process.env);
+  const keys = keysFolder(text(given.options['keys']), process.env);
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const listeners = signals.map(name => [name, () => stop.abort(name)] as const);
+  for (const [name, listener] of listeners) process.once(name, listener);
+  try {
+    return await spec.run(given, {
+      stdin: process.stdin,
+      stdout: process.stdout,
+      voice,
+      terminal: process.stdout.isTTY,
+      storeFolder: folder,
+      keysFolder: keys,
+      openStore: () => openStore(folder, keys),
+      signal: stop.signal,
+    });
+  } finally {
+    for (const [name, listener] of listeners) process.off(name, listener);
+  }
+}
+
+function version(): string {
+  const pkg = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return pkg.version;
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+function ignoreClosedPipe(error: Error & { code?: string }): void {
+  if (error.code !== 'EPIPE') throw error;
+}

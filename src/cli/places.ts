@@ -1,0 +1,18 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where things are if nothing says otherwise: the XDG base directories. */
+export function storeFolder(given: string | undefined, env: NodeJS.ProcessEnv): string {
+  return (
+    given ?? env['SLMAUDIT_STORE'] ?? join(xdg(env, 'XDG_DATA_HOME', '.local', 'share'), 'slmaudit', 'store')
+  );
+}
+
+export function keysFolder(given: string | undefined, env: NodeJS.ProcessEnv): string {
+  return given ?? env['SLMAUDIT_KEYS'] ?? join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'keys');
+}
+
+function xdg(env: NodeJS.ProcessEnv, name: string, ...fallback: string[]): string {
+  const set = env[name];
+  return set !== undefined && set.startsWith('/') ? set : join(homedir(), ...fallback);
+}

@@ -1,0 +1,69 @@
+import { Command, Option } from 'commander';
+import type { CommandSpec, Given, OptionSpec } from './command.ts';
+
+/** Options of the whole program: they work before and after the verb. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--store <DIR>',
+    about: 'the store',
+    default: '$SLMAUDIT_STORE, else slmaudit/store in the XDG data folder',
+  },
+  {
+    flags: '--keys <DIR>',
+    about: "folder of all stores' keys",
+    default: '$SLMAUDIT_KEYS, else slmaudit/keys in the XDG config folder',
+  },
+  { flags: '-q, --quiet', about: 'say nothing but errors' },
+];
+
+export interface ProgramOptions {
+  readonly version: string;
+  readonly run: (spec: CommandSpec, given: Given) => Promise<void>;
+}
+
+export const ABOUT = 'Audit-ready access logs of small language models: normalize, seal, verify, query.';
+
+/** The parser, from the table of commands. Commander throws instead of exiting. */
+export function createProgram(commands: readonly CommandSpec[], options: ProgramOptions): Command {
+  const program = new Command('slmaudit')
+    .description(ABOUT)
+    .version(`slmaudit ${options.version}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print help for a command')
+    .showHelpAfterError(false)
+    .exitOverride();
+  for (const o of GLOBAL_OPTIONS) program.addOption(option(o));
+  for (const spec of commands) {
+    const command = program
+      .command(spec.name)
+      .summary(spec.summary)
+      .description(spec.description[0] ?? spec.summary);
+    command.exitOverride().helpOption('-h, --help', 'print this help');
+    for (const a of spec.arguments) {
+      const name = a.many ? `${a.name}...` : a.name;
+      command.argument(a.optional ? `[${name}]` : `<${name}>`, a.about);
+    }
+    for (const o of spec.options) command.addOption(option(o));
+    if (spec.examples.length > 0) {
+      command.addHelpText(
+        'after',
+        `\nExamples:\n${spec.examples.map(e => `  ${e.command}\n      ${e.about}`).join('\n')}`,
+      );
+    }
+    command.action(async (...all: unknown[]) => {
+      const args = all
+        .slice(0, spec.arguments.length)
+        .flatMap(a => (Array.isArray(a) ? a : a === undefined ? [] : [a]));
+      await options.run(spec, { args: args.map(String), options: command.optsWithGlobals() });
+    });
+  }
+  return program;
+}
+
+function option(spec: OptionSpec): Option {
+  const made = new Option(
+    spec.flags,
+    spec.default === undefined ? spec.about : `${spec.about} (default: ${spec.default})`,
+  );
+  return spec.choices ? made.choices(spec.choices) : made;
+}

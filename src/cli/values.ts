@@ -1,0 +1,52 @@
+import { AuditError } from '../errors.ts';
+
+/** What people write for spans and sizes: `60s`, `1h30m`, `250ms`; `16MiB`, `8M`, `4096`. */
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZES: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** Milliseconds; a bare number is seconds. */
+export function readSpan(text: string, option: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const parts = [...text.matchAll(/(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map(p => p[0]).join('') !== text) {
+    throw usage(`${option} takes a span such as 60s, 5m or 1h, not "${text}"`);
+  }
+  return parts.reduce((sum, [, n, unit]) => sum + Number(n) * UNITS[unit!]!, 0);
+}
+
+/** Bytes. */
+export function readSize(text: string, option: string): number {
+  const parts = /^(\d{1,12})(b|k|m|g|)(?:i?b)?$/i.exec(text);
+  if (!parts) throw usage(`${option} takes a size such as 16MiB, 512K or 4096, not "${text}"`);
+  return Number(parts[1]) * SIZES[parts[2]!.toLowerCase()]!;
+}
+
+export function readCount(text: string, option: string, least = 1): number {
+  const n = Number(text.replaceAll(/[_,]/g, ''));
+  if (!/^\d[\d_,]*$/.test(text) || !Number.isSafeInteger(n) || n < least) {
+    throw usage(`${option} takes a whole number from ${least} on, not "${text}"`);
+  }
+  return n;
+}
+
+export function usage(message: string): AuditError {
+  return new AuditError('USAGE', message, { hint: 'run `slmaudit help` or add --help' });
+}
+
+/** `1,234,567` */
+export function grouped(n: number): string {
+  return String(n).replaceAll(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `117.2 MB`, decimal, as disks are sold. */
+export function humanBytes(n: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let [value, unit] = [n, 0];
+  while (value >= 1000 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return unit === 0 ? `${n} bytes` : `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `1 record`, `2 records`. */
+export function counted(n: number, one: string, many: string = `${one}s`): string {
+  return `${grouped(n)} ${n === 1 ? one : many}`;
+}

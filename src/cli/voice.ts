@@ -1,0 +1,82 @@
+import type { Writable } from 'node:stream';
+import { chalkStderr } from 'chalk';
+import { AuditError } from '../errors.ts';
+
+/** How the program speaks to people: on standard error, calmly, never with what a log put there to be obeyed. */
+export interface Voice {
+  /** What happened; silent under --quiet. */
+  say(line: string): void;
+  /** What should be known though nothing failed; silent under --quiet. */
+  warn(line: string): void;
+  hint(line: string): void;
+  /** A line that is drawn over again; only on a terminal. */
+  progress(line: string): void;
+  error(error: unknown): number;
+}
+
+export interface VoiceOptions {
+  readonly quiet: boolean;
+  /** Errors as one JSON object. */
+  readonly json: boolean;
+  readonly terminal: boolean;
+  readonly debug: boolean;
+}
+
+export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
+  let drawn = false;
+  const write = (line: string): void => {
+    if (drawn) err.write('\r\u001b[K');
+    drawn = false;
+    err.write(`${line}\n`);
+  };
+  return {
+    say: line => void (options().quiet || write(printable(line))),
+    warn: line => void (options().quiet || write(`${chalkStderr.yellow('warning:')} ${printable(line)}`)),
+    hint: line => void (options().quiet || write(`${chalkStderr.dim('hint:')} ${printable(line)}`)),
+    progress(line) {
+      if (options().quiet || !options().terminal) return;
+      err.write(`\r\u001b[K${printable(line)}`);
+      drawn = true;
+    },
+    error(error) {
+      const { json, debug } = options();
+      const known = error instanceof AuditError ? error : unexpected(error);
+      if (json) {
+        const { code, message, hint } = known;
+        write(JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } }));
+      } else {
+        write(`slmaudit: ${chalkStderr.red('error:')} ${printable(known.message)}`);
+        if (known.hint !== undefined) write(`${chalkStderr.dim('hint:')} ${printable(known.hint)}`);
+      }
+      if (debug && error instanceof Error) write(error.stack ?? '');
+      return known.exit;
+    },
+  };
+}
+
+/** The system's words for what nobody foresaw, with the path it names. */
+function unexpected(error: unknown): AuditError {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL';
+  const known: Readonly<Record<string, string>> = {
+    EACCES: 'run as the user that owns the store and its keys',
+    EPERM: 'run as the user that owns the store and its keys',
+    EROFS: 'the file system is read-only; writing needs another one',
+    ENOSPC: 'make room on that disk, then run the same command again',
+    EDQUOT: 'make room on that disk, then run the same command again',
+    EMFILE: 'raise the limit of open files (ulimit -n)',
+  };
+  const hint = known[code] ?? 'set SLMAUDIT_DEBUG=1 to see where it happened';
+  return new AuditError(code, message, {
+    hint,
+    cause: error,
+  });
+}
+
+/** Control characters, bidirectional overrides and lone surrogates as `\u{..}`: nothing reaches a terminal as a command. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu,
+    c => `\\u{${c.codePointAt(0)!.toString(16)}}`,
+  );
+}

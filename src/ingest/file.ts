@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { AuditError } from '../errors.ts';
+import { hmacSha256 } from '../keys/hash.ts';
+import type { SourceRange } from '../log/segment.ts';
+import { isCode } from '../store/durable.ts';
+import { rangeDigest } from './writer.ts';
+
+/** A file of input and how it is compressed. */
+export interface InputFile {
+  readonly path: string;
+  readonly gzip: boolean;
+}
+
+/** Throws INPUT_UNREADABLE. */
+export function inspectFile(path: string): InputFile {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  try {
+    if (fstatSync(fd).isDirectory()) throw unreadable(path, new Error('it is a folder'));
+    if (!fstatSync(fd).isFile()) throw unreadable(path, new Error('it is no regular file; use - for a pipe'));
+    const magic = Buffer.alloc(2);
+    return { path, gzip: readSync(fd, magic, 0, 2, 0) === 2 && isGzip(magic) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;
+
+/** The file's bytes, decompressed. A gzip file that ends too early throws INPUT_CUT behind its last whole bytes. */
+export async function* readFrom({ path, gzip }: InputFile): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+  yield* gzip ? gunzipped(file, path) : chunks(file, path);
+}
+
+export async function* gunzipped(from: Readable, name: string): AsyncGenerator<Buffer> {
+  const unzip = createGunzip({ chunkSize: 1 << 18 });
+  from.on('error', error => unzip.destroy(error));
+  yield* chunks(from.pipe(unzip), name);
+}
+
+async function* chunks(from: Readable, name: string): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of from) yield chunk as Buffer;
+  } catch (cause) {
+    if (isCode(cause, 'Z_BUF_ERROR', 'Z_DATA_ERROR')) {
+      throw new AuditError(
+        'INPUT_CUT',
+        `${name} is not a whole gzip file: ${cause instanceof Error ? cause.message : ''}`,
+        {
+          hint: 'what came before is kept; run the same ingest again once the file is whole',
+          cause,
+        },
+      );
+    }
+    throw unreadable(name, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): AuditError {
+  return new AuditError(
+    'INPUT_UNREADABLE',
+    `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    {
+      hint: 'name a file that this user may read, or - for standard input',
+      cause,
+    },
+  );
+}
+
+/** Where in a file to go on. */
+export interface Resume {
+  /** Hex of 16 bytes: the keyed hash of the file's first line; names the file wherever it is moved. */
+  readonly identity: string;
+  readonly from: number;
+  /** Lines before `from`. */
+  readonly lines: number;
+  /** The byte before `from` is no line feed: the line was read before it was terminated. */
+  readonly unterminated: boolean;
+  /** Files that begin with the same line and go on otherwise, seen before this one. */
+  readonly variant: number;
+}
+
+/** The identities a file may have, by its first line; undefined for an empty file. */
+export async function identitiesOf(
+  file: InputFile,
+  recordKey: Uint8Array,
+  maxLine: number,
+): Promise<((variant: number) => string) | undefined> {
+  const first = await firstLine(file, maxLine);
+  if (!first) return undefined;
+  return variant => {
+    const suffix = Buffer.from(variant === 0 ? '' : `\0${variant}`);
+    return hmacSha256(recordKey, Buffer.from('slmaudit/file/v1'), first, suffix).toString('hex', 0, 16);
+  };
+}
+
+/**
+ * Finds what of a file the log holds already, and checks every byte of it against the committed digests. Another
+ * file that begins with the same line (a header, a start-up message) gets an identity of its own.
+ */
+export async function findResume(
+  file: InputFile,
+  recordKey: Uint8Array,
+  identities: (variant: number) => string,
+  rangesOf: (identity: string) => readonly SourceRange[],
+): Promise<Resume> {
+  for (let variant = 0; ; variant++) {
+    const identity = identities(variant);
+    const held = await matches(file, rangesOf(identity), recordKey);
+    if (held) return { identity, variant, ...held };
+  }
+}
+
+/** Bytes up to the first line feed; up to the end where there is none; at most `max` of them. */
+async function firstLine(file: InputFile, max: number): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let [size, ended] = [0, false];
+  try {
+    for await (const chunk of readFrom(file)) {
+      const lf = chunk.indexOf(10);
+      const part = Buffer.from(chunk.subarray(0, lf < 0 ? chunk.length : lf));
+      parts.push(part);
+      size += part.length;
+      ended = lf >= 0;
+      if (ended || size > max) break;
+    }
+  } catch (error) {
+    // A cut gzip file is read as far as it goes, and said there.
+    if (!(error instanceof AuditError) || error.code !== 'INPUT_CUT') throw error;
+  }
+  return size > 0 || ended ? Buffer.concat(parts).subarray(0, max) : undefined;
+}
+
+/** Every committed byte, against the digests of its ranges. Undefined where the file is another one. */
+async function matches(
+  file: InputFile,
+  ranges: readonly SourceRange[],
+  recordKey: Uint8Array,
+): Promise<Pick<Resume, 'from' | 'lines' | 'unterminated'> | undefined> {
+  const end = ranges.at(-1)?.to ?? 0;
+  if (end === 0) return { from: 0, lines: 0, unterminated: false };
+  let [next, at, lines, last] = [0, 0, 0, 10];
+  let hash = createHash('sha256');
+  for await (const chunk of readFrom(file)) {
+    let rest: Buffer = chunk.subarray(0, end - at);
+    for (let lf = rest.indexOf(10); lf >= 0; lf = rest.indexOf(10, lf + 1)) lines++;
+    last = rest.at(-1) ?? last;
+    while (rest.length > 0 && next < ranges.length) {
+      const range = ranges[next]!;
+      const part = rest.subarray(0, range.to - at);
+      hash.update(part);
+      at += part.length;
+      rest = rest.subarray(part.length);
+      if (at < range.to) break;
+      if (rangeDigest(recordKey, hash) !== range.digest) return undefined;
+      hash = createHash('sha256');
+      next++;
+    }
+    if (at >= end) break;
+  }
+  if (at < end) return undefined;
+  return { from: end, lines: lines + (last === 10 ? 0 : 1), unterminated: last !== 10 };
+}
+
+/** The bytes from..to of a file, decompressed. */
+export async function* bytesBetween(file: InputFile, from: number, to: number): AsyncGenerator<Buffer> {
+  let at = 0;
+  for await (const chunk of readFrom(file)) {
+    const part = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    at += chunk.length;
+    if (part.length > 0) yield part;
+    if (at >= to) return;
+  }
+}

@@ -1,0 +1,165 @@
+import { AuditError } from '../errors.ts';
+import { EMPTY_ROOT } from '../merkle/tree.ts';
+import type { Batch } from '../seal/batch.ts';
+import { sealBatch } from '../seal/seal.ts';
+import { isCode } from '../store/durable.ts';
+import type { Store } from '../store/store.ts';
+import { newHeader, Writer } from './writer.ts';
+
+export interface SessionOptions {
+  readonly sealRecords: number;
+  readonly sealEveryMs: number;
+  readonly heartbeatMs: number;
+  readonly lockWaitMs: number;
+}
+
+/** No line waits longer than this for its fdatasync. */
+const SYNC_BYTES = 8 << 20;
+const SYNC_MS = 1000;
+
+/**
+ * When an ingest's lines become durable and are sealed. Reading goes on while one batch is being sealed; a second
+ * one waits for it. The first failure is kept and stops the run: nothing is tried again (SPEC 8).
+ */
+export class Session {
+  readonly writer: Writer;
+  segments = 0;
+  readonly #store: Store;
+  readonly #options: SessionOptions;
+  readonly #progress: () => void;
+  #syncing: Promise<void> = Promise.resolve();
+  #sealing: Promise<void> = Promise.resolve();
+  #isSealing = false;
+  #failure: unknown;
+  #lastSync = performance.now();
+  #lastSeal = performance.now();
+  #clock: NodeJS.Timeout | undefined;
+
+  constructor(store: Store, recordKey: Uint8Array, options: SessionOptions, progress: () => void) {
+    this.#store = store;
+    this.#options = options;
+    this.#progress = progress;
+    this.writer = new Writer(store, recordKey);
+  }
+
+  /** For pipes, where the next line may be long in coming. */
+  startClock(): void {
+    this.#clock ??= setInterval(
+      () => this.#tick(),
+      Math.min(250, this.#options.sealEveryMs, this.#options.heartbeatMs),
+    );
+  }
+
+  stopClock(): void {
+    clearInterval(this.#clock);
+    this.#clock = undefined;
+  }
+
+  get isBehind(): boolean {
+    return this.writer.pending > SYNC_BYTES || this.#isSealable;
+  }
+
+  get #isSealable(): boolean {
+    return this.writer.records >= this.#options.sealRecords || this.writer.isFull;
+  }
+
+  /** Syncs and seals what is due; waits only where the disk or the sealing before is behind. */
+  async keepUp(): Promise<void> {
+    if (this.writer.pending > SYNC_BYTES) {
+      await this.#syncing;
+      this.#sync();
+    }
+    if (this.#isSealable) {
+      await this.#sealing;
+      this.#seal();
+    }
+  }
+
+  /** Throws what went wrong in the background. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (performance.now() - this.#lastSync > SYNC_MS) this.#sync();
+  }
+
+  /** Seals all that was read. */
+  async flush(): Promise<void> {
+    await this.#sealing;
+    this.#seal();
+    await this.#sealing;
+    await this.#syncing;
+    this.check();
+  }
+
+  async end(): Promise<void> {
+    await this.flush();
+    this.#progress();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    if (this.writer.pending > 0 && now - this.#lastSync > SYNC_MS) this.#sync();
+    if (this.#isSealing) return;
+    if (!this.writer.isEmpty && now - this.writer.began > this.#options.sealEveryMs) this.#seal();
+    else if (this.writer.isEmpty && now - this.#lastSeal > this.#options.heartbeatMs)
+      this.#sealed(heartbeat(this.#store));
+  }
+
+  #sync(): void {
+    this.#lastSync = performance.now();
+    this.#syncing = this.writer.sync().then(
+      () => this.#progress(),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #seal(): void {
+    const batch = this.writer.rotate();
+    if (batch) this.#sealed(batch);
+  }
+
+  #sealed(coming: Promise<Batch>): void {
+    this.#isSealing = true;
+    this.#sealing = coming
+      .then(batch => {
+        this.#progress();
+        return sealBatch(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
+      })
+      .then(
+        () => {
+          this.segments++;
+          this.#lastSeal = performance.now();
+          this.#progress();
+        },
+        (error: unknown) => this.#fail(error),
+      )
+      .finally(() => {
+        this.#isSealing = false;
+      });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= isCode(error, 'ENOSPC', 'EDQUOT') ? diskFull(this.#store, error) : error;
+  }
+}
+
+/** A segment without records: it proves that the log was alive and nothing came. */
+async function heartbeat(store: Store): Promise<Batch> {
+  return {
+    path: '',
+    header: newHeader(store),
+    records: 0,
+    root: EMPTY_ROOT,
+    rejected: 0,
+    lines: { read: 0, skipped: 0 },
+    damaged: 0,
+    sources: [],
+    unmarked: 0,
+  };
+}
+
+function diskFull(store: Store, cause: unknown): AuditError {
+  return new AuditError('DISK_FULL', `no space left for ${store.at.store}`, {
+    hint: 'what was acknowledged is kept; make room, then run the same command again',
+    cause,
+  });
+}

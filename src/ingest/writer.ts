@@ -1,0 +1,245 @@
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { hmacSha256 } from '../keys/hash.ts';
+import { formatLine } from '../log/line.ts';
+import type { SourceRange } from '../log/segment.ts';
+import { CompactTree } from '../merkle/tree.ts';
+import { leafHash } from '../record/canonical.ts';
+import type { Batch } from '../seal/batch.ts';
+import { instantOf } from '../store/clock.ts';
+import {
+  markFrame,
+  type OpenHeader,
+  type OpenSource,
+  recordFrame,
+  rejectFrame,
+  sourceFrame,
+} from '../store/frame.ts';
+import { openFile } from '../store/layout.ts';
+import { readCheckpoint } from '../store/log.ts';
+import { createOpenSegment, type OpenSegment } from '../store/open.ts';
+import { thisProcess } from '../store/owner.ts';
+import type { Store } from '../store/store.ts';
+
+/** A source that is being written; `at` is how far its lines are in the open segment. */
+export interface Writing {
+  readonly name: string;
+  readonly stream: string;
+  readonly kind: 'file' | 'pipe';
+  at: number;
+}
+
+interface Part {
+  readonly about: OpenSource;
+  readonly index: number;
+  /** SHA-256 of the bytes from..to, running. */
+  readonly hash: Hash;
+  to: number;
+  read: number;
+  skipped: number;
+  marked: number;
+}
+
+const LF = Buffer.of(10);
+
+/** Bytes of source lines a manifest may hold, of the 65,535 of an entry. */
+const MAX_SOURCE_LINES = 48_000;
+
+/**
+ * The open segment of one ingest: lines go in, batches come out. Every line of a source is counted here, so that
+ * what the manifest says about a range is what went through.
+ */
+export class Writer {
+  readonly #store: Store;
+  readonly #recordKey: Uint8Array;
+  #open: OpenSegment | undefined;
+  #tree = new CompactTree();
+  #span: { from: string; to: string } | undefined;
+  #rejected = 0;
+  #parts = new Map<string, Part>();
+  #sourceBytes = 0;
+  /** Lines given so far, and those of them that are on disk for good. */
+  #given = 0;
+  acknowledged = 0;
+  began = 0;
+
+  constructor(store: Store, recordKey: Uint8Array) {
+    this.#store = store;
+    this.#recordKey = recordKey;
+  }
+
+  record(source: Writing, line: string, ts: string, offset: number): void {
+    const part = this.#part(source);
+    this.#tree.add(leafHash(line));
+    if (!this.#span) this.#span = { from: ts, to: ts };
+    else if (ts < this.#span.from) this.#span.from = ts;
+    else if (ts > this.#span.to) this.#span.to = ts;
+    this.#open!.add(recordFrame(part.index, offset, line));
+  }
+
+  reject(source: Writing, line: string, offset: number): void {
+    const part = this.#part(source);
+    this.#rejected++;
+    this.#open!.add(rejectFrame(part.index, offset, line));
+  }
+
+  /** A file's bytes go into the digest of its range, a pipe's are gone when read. */
+  hashLine(source: Writing, raw: Uint8Array, terminated: boolean): void {
+    if (source.kind === 'pipe') return;
+    const { hash } = this.#part(source);
+    hash.update(raw);
+    if (terminated) hash.update(LF);
+  }
+
+  async hashBytes(source: Writing, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    const { hash } = this.#part(source);
+    for await (const part of bytes) hash.update(part);
+  }
+
+  /** One line of the source is done, whatever became of it; `end` is just behind it. */
+  lineDone(source: Writing, end: number, skipped: boolean): void {
+    const part = this.#part(source);
+    source.at = end;
+    part.to = end;
+    part.read++;
+    if (skipped) part.skipped++;
+    this.#given++;
+  }
+
+  get records(): number {
+    return this.#tree.size;
+  }
+
+  get pending(): number {
+    return this.#open?.pending() ?? 0;
+  }
+
+  /** Is there room for another source in the manifest? */
+  get isFull(): boolean {
+    return this.#sourceBytes > MAX_SOURCE_LINES;
+  }
+
+  get isEmpty(): boolean {
+    return this.#parts.size === 0;
+  }
+
+  /** Makes all lines so far durable, and only then counts them as acknowledged. */
+  async sync(): Promise<void> {
+    const open = this.#open;
+    if (!open) return;
+    this.#mark();
+    if (open.pending() === 0) return;
+    const given = this.#given;
+    await open.sync();
+    this.acknowledged = Math.max(this.acknowledged, given);
+  }
+
+  /**
+   * Begins anew and returns what was gathered so far, once it is durable. The exchange itself happens at once, so
+   * lines that come meanwhile go to the next segment. Undefined if there is nothing.
+   */
+  rotate(): Promise<Batch> | undefined {
+    const open = this.#open;
+    if (!open) return undefined;
+    this.#mark();
+    const given = this.#given;
+    const durable = open.sync();
+    const batch = this.#batch(open);
+    this.#open = undefined;
+    this.#tree = new CompactTree();
+    this.#span = undefined;
+    this.#rejected = 0;
+    this.#parts = new Map();
+    this.#sourceBytes = 0;
+    return durable.then(() => {
+      this.acknowledged = Math.max(this.acknowledged, given);
+      open.close();
+      return batch;
+    });
+  }
+
+  #batch(open: OpenSegment): Batch {
+    const parts = [...this.#parts.values()];
+    const sum = (count: (p: Part) => number): number => parts.reduce((total, p) => total + count(p), 0);
+    return {
+      path: open.path,
+      header: open.header,
+      records: this.#tree.size,
+      root: this.#tree.root(),
+      ...(this.#span && { span: this.#span }),
+      rejected: this.#rejected,
+      lines: { read: sum(p => p.read), skipped: sum(p => p.skipped) },
+      damaged: 0,
+      sources: parts.filter(p => p.about.kind === 'file').map(p => this.#range(p)),
+      unmarked: 0,
+    };
+  }
+
+  #range({ about, to, hash }: Part): SourceRange {
+    return {
+      name: about.name,
+      identity: about.stream,
+      from: about.from,
+      to,
+      digest: rangeDigest(this.#recordKey, hash),
+    };
+  }
+
+  /** A mark behind each source's last line: recovery keeps a file's lines up to there. */
+  #mark(): void {
+    for (const part of this.#parts.values()) {
+      if (part.marked === part.read) continue;
+      part.marked = part.read;
+      const digest = part.about.kind === 'file' ? { digest: rangeDigest(this.#recordKey, part.hash) } : {};
+      this.#open!.add(markFrame(part.index, part.to, { read: part.read, skipped: part.skipped, ...digest }));
+    }
+  }
+
+  #part(source: Writing): Part {
+    const known = this.#parts.get(source.stream);
+    if (known) return known;
+    this.#open ??= this.#begin();
+    const about: OpenSource = {
+      name: source.name,
+      stream: source.stream,
+      kind: source.kind,
+      from: source.at,
+    };
+    const part: Part = {
+      about,
+      index: this.#parts.size,
+      hash: createHash('sha256'),
+      to: source.at,
+      read: 0,
+      skipped: 0,
+      marked: 0,
+    };
+    this.#parts.set(source.stream, part);
+    this.#open.add(sourceFrame(part.index, about));
+    if (about.kind === 'file')
+      this.#sourceBytes += formatLine({ key: 'source', values: [about.name, about.stream] }).length + 110;
+    return part;
+  }
+
+  #begin(): OpenSegment {
+    this.began = performance.now();
+    const header = newHeader(this.#store);
+    return createOpenSegment(openFile(this.#store.at, header.batch, 'open'), header);
+  }
+}
+
+export function newHeader(store: Store): OpenHeader {
+  return {
+    form: 'slmaudit-open/1',
+    origin: store.origin,
+    batch: randomBytes(16).toString('hex'),
+    class: 'default',
+    since: readCheckpoint(store.at).size,
+    at: instantOf(Date.now()),
+    owner: thisProcess(),
+  };
+}
+
+/** Of the bytes a running hash has seen: keyed, since a plain one of a short range would tell its content. */
+export function rangeDigest(recordKey: Uint8Array, running: Hash): string {
+  return hmacSha256(recordKey, Buffer.from('slmaudit/source/v1'), running.copy().digest()).toString('hex');
+}

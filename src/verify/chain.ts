@@ -1,0 +1,149 @@
+import { AuditError } from '../errors.ts';
+import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
+import { type Genesis, parseGenesis } from '../log/genesis.ts';
+import type { Pin } from '../log/pin.ts';
+import { parseSegment, type Segment } from '../log/segment.ts';
+import type { VerifierKey } from '../note/key.ts';
+import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
+import type { Finding, FindingCode } from './finding.ts';
+
+/** A manifest in its entry, as far as verifying went. */
+export interface ChainedSegment extends Segment {
+  readonly entry: number;
+  readonly at: string;
+  readonly records: number;
+  readonly root: Buffer;
+}
+
+/**
+ * The chain of entries (SPEC 9, steps 3 to 8): takes notes one after the other and keeps what the next one has to
+ * join. A bad entry is a finding; the chain goes on behind it with what the entry itself states.
+ */
+export class Chain {
+  readonly segments: ChainedSegment[] = [];
+  readonly findings: Finding[] = [];
+  genesis: Genesis | undefined;
+  clockRegressions = 0;
+  at = '';
+  readonly #origin: string;
+  readonly #pin: Pin | undefined;
+  #index = 0;
+  #prev: Buffer | undefined;
+  #next: VerifierKey | undefined;
+  #records = 0;
+  readonly #batches = new Set<string>();
+  readonly #sources = new Map<string, number>();
+
+  constructor(origin: string, pin: Pin | undefined) {
+    this.#origin = origin;
+    this.#pin = pin;
+  }
+
+  add(bytes: Buffer): void {
+    const index = this.#index++;
+    const note = this.#parsed(index, () => parseNote(bytes));
+    const entry = note && this.#parsed(index, () => parseEntry(note.text));
+    if (note && entry) {
+      this.#place(index, entry);
+      if (index === 0) this.#begin(note, entry, bytes);
+      else this.#join(index, note, entry);
+      if (entry.kind === 'segment') this.#segment(index, entry);
+      else if (index > 0)
+        this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
+      this.at = entry.at;
+    }
+    this.#prev = entryHash(bytes);
+    this.#next = entry?.next;
+  }
+
+  #parsed<T>(index: number, parse: () => T): T | undefined {
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof AuditError)) throw error;
+      const code = error.code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'ENTRY_MALFORMED';
+      this.#find(code, index, { actual: error.message });
+      return undefined;
+    }
+  }
+
+  #place(index: number, entry: Entry): void {
+    const [expected, actual] = [entryName(this.#origin, index), entryName(entry.origin, entry.index)];
+    if (expected !== actual) this.#find('ENTRY_PLACE', index, { expected, actual });
+    if (entry.at < this.at)
+      this.#find('ENTRY_TIME', index, { expected: `${this.at} or later`, actual: entry.at });
+    if (entry.clock === undefined) return;
+    if (entry.clock < entry.at && entry.at === this.at) this.clockRegressions++;
+    else this.#find('ENTRY_CLOCK', index, { actual: entry.clock });
+  }
+
+  #begin(note: Note, entry: Entry, bytes: Buffer): void {
+    const genesis = this.#parsed(0, () => parseGenesis(entry));
+    if (!genesis) return;
+    this.genesis = genesis;
+    if (entry.prev) this.#find('ENTRY_CHAIN', 0, { actual: 'genesis names an entry before it' });
+    if (!noteSignedBy(note, genesis.epochKey) || !noteSignedBy(note, genesis.logKey))
+      this.#find('GENESIS_SIGNATURE', 0);
+    const hash = entryHash(bytes);
+    if (this.#pin && !this.#pin.genesis.equals(hash)) {
+      const [expected, actual] = [this.#pin.genesis.toString('hex'), hash.toString('hex')];
+      this.#find('GENESIS_MISMATCH', 0, { expected, actual });
+    }
+  }
+
+  #join(index: number, note: Note, entry: Entry): void {
+    if (!this.#prev || entry.prev?.equals(this.#prev) !== true) {
+      this.#find('ENTRY_CHAIN', index, { expected: base64(this.#prev), actual: base64(entry.prev) });
+    }
+    // Behind an entry that can't be read, the key is not known: that entry is the finding.
+    if (this.#next && !noteSignedBy(note, this.#next)) this.#find('ENTRY_SIGNATURE', index);
+    if (note.signatures.length > 1)
+      this.#find('ENTRY_SIGNATURE', index, { actual: `${note.signatures.length} signatures` });
+    if (!this.#next && index > 0) this.#find('ENTRY_SIGNATURE', index, { actual: 'no key is named for it' });
+  }
+
+  #segment(index: number, entry: Entry): void {
+    const segment = this.#parsed(index, () => parseSegment(entry));
+    if (!segment || !entry.records) return;
+    const of = { entry: index, segment: segment.segment };
+    const number = this.segments.length;
+    if (segment.segment !== number)
+      this.#add('SEGMENT_NUMBER', of, { expected: number, actual: segment.segment });
+    if (segment.first !== this.#records)
+      this.#add('SEGMENT_FIRST', of, { expected: this.#records, actual: segment.first });
+    if (this.#batches.has(segment.batch)) this.#add('SEGMENT_BATCH', of, { actual: segment.batch });
+    this.#batches.add(segment.batch);
+    for (const { name, identity, from, to } of segment.sources) {
+      const expected = this.#sources.get(identity) ?? 0;
+      if (from !== expected || to < from)
+        this.#add('SOURCE_GAP', of, {
+          expected: `${name} from byte ${expected}`,
+          actual: `${from} to ${to}`,
+        });
+      this.#sources.set(identity, to);
+    }
+    this.#records = segment.first + entry.records.count;
+    this.segments.push({
+      ...segment,
+      entry: index,
+      at: entry.at,
+      records: entry.records.count,
+      root: entry.records.root,
+    });
+  }
+
+  #find(code: FindingCode, entry: number, more: Partial<Finding> = {}): void {
+    this.findings.push({ code, entry, ...more });
+  }
+
+  #add(
+    code: FindingCode,
+    of: Pick<Finding, 'entry' | 'segment'>,
+    more: { expected?: unknown; actual: unknown },
+  ): void {
+    const expected = more.expected === undefined ? {} : { expected: String(more.expected) };
+    this.findings.push({ code, ...of, ...expected, actual: String(more.actual) });
+  }
+}
+
+const base64 = (hash: Buffer | undefined): string => hash?.toString('base64') ?? 'none';

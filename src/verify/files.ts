@@ -1,0 +1,172 @@
+import { type Dirent, readdirSync } from 'node:fs';
+import { relative } from 'node:path';
+import { formatBundle } from '../merkle/bundle.ts';
+import { appendToTiles, tilesOf } from '../merkle/tile.ts';
+import { isCode, readWhole, TEMPORARY } from '../store/durable.ts';
+import {
+  checkpointPath,
+  FORMAT,
+  formatPath,
+  type Layout,
+  lockPath,
+  parseOpenName,
+  payloadPath,
+  quarantinePath,
+  tileFile,
+} from '../store/layout.ts';
+import { partialWidths } from '../store/log.ts';
+import type { ChainedSegment } from './chain.ts';
+import type { Finding, Pending } from './finding.ts';
+
+const WIDTH = 256;
+
+/** Tiles, byte for byte as the entries' hashes make them (SPEC 9, step 9). */
+export function checkTiles(at: Layout, hashes: readonly Buffer[]): Finding[] {
+  const findings: Finding[] = [];
+  const made = new Map<string, Buffer>();
+  const none = (): Buffer => Buffer.alloc(0);
+  for (const tile of appendToTiles(0, none, hashes).tiles)
+    made.set(`${tile.level}/${tile.index}`, tile.bytes);
+  for (const { level, index, width } of tilesOf(hashes.length)) {
+    const bytes = made.get(`${level}/${index}`)!;
+    findings.push(...compare(at, level, index, width, w => bytes.subarray(0, w * 32)));
+  }
+  return findings;
+}
+
+/** A bundle and the narrower ones before it, byte for byte as its entries make it. */
+export function checkBundle(at: Layout, index: number, notes: readonly Buffer[]): Finding[] {
+  return compare(at, 'entries', index, notes.length, w => formatBundle(notes.slice(0, w)));
+}
+
+/**
+ * The file of that width and any narrower one that has not been removed yet. Where a writer has gone on meanwhile,
+ * the file of that width may be gone already: then a wider one that begins the same stands for it.
+ */
+function compare(
+  at: Layout,
+  level: number | 'entries',
+  index: number,
+  width: number,
+  made: (width: number) => Buffer,
+): Finding[] {
+  const fileOf = (w: number): string => tileFile(at, level, index, w === WIDTH ? undefined : w);
+  const widths = [...partialWidths(at, level, index), WIDTH].filter(w => w !== width);
+  const findings: Finding[] = [];
+  const bytesOf = (w: number): Buffer | undefined => readWhole(fileOf(w), WIDTH * 65_537);
+  const check = (w: number): boolean => {
+    const bytes = bytesOf(w);
+    const wanted = made(Math.min(w, width));
+    if (!bytes) return false;
+    if (!bytes.subarray(0, w > width ? wanted.length : bytes.length).equals(wanted)) {
+      findings.push({ code: 'TILE_ALTERED', file: relative(at.store, fileOf(w)) });
+    }
+    return true;
+  };
+  for (const w of widths.filter(n => n < width)) check(w);
+  if (!check(width) && !widths.filter(n => n > width).some(check)) {
+    findings.push({ code: 'TILE_MISSING', file: relative(at.store, fileOf(width)) });
+  }
+  return findings;
+}
+
+export function checkFormatFile(at: Layout): Finding[] {
+  const format = readWhole(formatPath(at), 4096)?.toString('utf8');
+  if (format === FORMAT) return [];
+  return [
+    {
+      code: 'FORMAT_ALTERED',
+      file: 'FORMAT',
+      expected: FORMAT.trim(),
+      actual: format?.slice(0, 80) ?? 'none',
+    },
+  ];
+}
+
+/** How far the log is verified, and how far it may have grown while this was reading. */
+export interface Reach {
+  readonly size: number;
+  readonly segments: number;
+  readonly sizeNow: () => number;
+}
+
+/**
+ * Every file of the store that the log does not account for (SPEC 9, step 12): what writers leave for a moment is
+ * pending, all else is a stray.
+ */
+export function checkStrays(
+  at: Layout,
+  reach: Reach,
+  segments: readonly ChainedSegment[],
+): { findings: Finding[]; pending: Pending[] } {
+  const known = new Set([formatPath(at), checkpointPath(at), lockPath(at)]);
+  for (const s of segments) {
+    if (s.payload) known.add(payloadPath(at, s.segment, s.at));
+    if (s.rejected) known.add(quarantinePath(at, s.segment));
+  }
+  const unknown = [...filesUnder(at.store)].filter(path => !known.has(path));
+  // Read behind the listing: no file in it can be of a later entry than the next one.
+  const beyond = reach.sizeNow() + 1 - reach.size;
+  const findings: Finding[] = [];
+  const pending: Pending[] = [];
+  for (const path of unknown) {
+    const file = relative(at.store, path).replaceAll('\\', '/');
+    const kind = pendingKind(file, reach, beyond);
+    if (kind === 'tile') continue;
+    if (kind) pending.push({ kind, file });
+    else findings.push({ code: 'STRAY_FILE', file });
+  }
+  return { findings, pending };
+}
+
+function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'] | 'tile' | undefined {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  if (TEMPORARY.test(name) || /^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
+  if (file.startsWith('open/')) {
+    const form = parseOpenName(name)?.form;
+    if (form) return form === 'open' || form === 'taken' ? 'open' : 'temporary';
+    const byProduct = /^open\/(?:[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/.*)$/;
+    return byProduct.test(file) ? 'temporary' : undefined;
+  }
+  const number =
+    /^(?:records\/sealed_on=\d{4}-\d\d-\d\d\/(\d{8,})\.parquet|quarantine\/(\d{8,})\.ndjson)$/.exec(file);
+  if (number) {
+    // What an interrupted seal wrote for the next segment: the next writer makes it again.
+    const ahead = Number(number[1] ?? number[2]) - reach.segments;
+    return ahead >= 0 && ahead < beyond ? 'uncommitted' : undefined;
+  }
+  return tileKind(file, reach.size, beyond);
+}
+
+/** A tile of the log is checked elsewhere; a narrower one awaits removal, a wider one its checkpoint. */
+function tileKind(file: string, size: number, beyond: number): Pending['kind'] | 'tile' | undefined {
+  const parts = /^log\/tile\/(entries|\d)\/((?:x\d{3}\/)*\d{3})(?:\.p\/([1-9]\d{0,2}))?$/.exec(file);
+  if (!parts) return undefined;
+  const [, level, groups = '', partial] = parts;
+  const index = Number(groups.replaceAll(/[x/]/g, ''));
+  const widthAt = (n: number): number => {
+    const hashes = level === 'entries' ? n : Math.floor(n / WIDTH ** Number(level));
+    return Math.min(WIDTH, hashes - index * WIDTH);
+  };
+  const stated = partial === undefined ? WIDTH : Number(partial);
+  if (stated === widthAt(size)) return 'tile';
+  if (stated < widthAt(size)) return 'superseded';
+  return stated <= widthAt(size + beyond) ? 'uncommitted' : undefined;
+}
+
+function* filesUnder(folder: string): Generator<string> {
+  for (const entry of entriesOf(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) yield* filesUnder(path);
+    else yield path;
+  }
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * One thing that is wrong, as data; sentences are made from it last (SPEC 9).
+ *
+ * `altered` findings say that what was sealed is no longer what it was; `unreadable` ones that something could not
+ * be checked. A check goes on behind each of them.
+ */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly entry?: number;
+  readonly segment?: number;
+  readonly file?: string;
+  readonly expected?: string;
+  readonly actual?: string;
+}
+
+export const FINDINGS = {
+  FORMAT_ALTERED: 'the file FORMAT is not what it was',
+  CHECKPOINT_MISSING: 'the checkpoint is missing',
+  CHECKPOINT_MALFORMED: 'the checkpoint can not be read',
+  CHECKPOINT_SIGNATURE: 'the checkpoint is not signed by the log key',
+  GENESIS_MISMATCH: 'the log does not begin with the genesis of the pin',
+  GENESIS_SIGNATURE: 'genesis lacks a good signature',
+  ENTRY_MISSING: 'an entry is missing',
+  ENTRY_MALFORMED: 'an entry can not be read',
+  ENTRY_SIGNATURE: 'an entry is not signed by the key that the one before it named',
+  ENTRY_CHAIN: 'an entry does not name the one before it',
+  ENTRY_PLACE: 'an entry stands in another place than it states',
+  ENTRY_TIME: 'an entry is older than the one before it',
+  ENTRY_CLOCK: 'an entry states a clock that had not gone back',
+  ROOT_MISMATCH: 'the entries are not those of the checkpoint',
+  SEGMENT_NUMBER: 'a segment is numbered out of order',
+  SEGMENT_FIRST: 'records before a segment are missing or there twice',
+  SEGMENT_BATCH: 'one open segment was sealed twice',
+  SOURCE_GAP: 'bytes of an input file are missing between segments, or there twice',
+  TILE_MISSING: 'a tile or bundle of the log is missing',
+  TILE_ALTERED: 'a tile or bundle is not what the entries make',
+  PAYLOAD_MISSING: 'the records of a segment are missing',
+  PAYLOAD_ALTERED: 'the records of a segment are not those that were sealed',
+  PAYLOAD_UNREADABLE: 'the records of a segment can not be read',
+  RECORDS_MISMATCH: 'the rows of a segment do not make the root that was signed',
+  QUARANTINE_MISSING: 'the rejected input of a segment is missing',
+  QUARANTINE_ALTERED: 'the rejected input of a segment is not what was sealed',
+  STRAY_FILE: 'a file that belongs to nothing the log states',
+  ROLLBACK: 'the log is shorter than what this host has committed',
+  FORK: 'the log is another one than this host has committed',
+  WRITTEN_BY_NEWER: 'written by a newer slmaudit',
+} as const;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+/** Findings of these kinds don't say that anything was altered: they say that it could not be checked. */
+const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER']);
+
+export const isAlteration = (finding: Finding): boolean => !UNCHECKED.has(finding.code);
+
+/** What an interrupted or running writer has left; no finding. */
+export interface Pending {
+  readonly kind: 'open' | 'temporary' | 'uncommitted' | 'superseded' | 'staged';
+  readonly file: string;
+}
+
+export type Assurance = 'none' | 'self_consistent' | 'pinned_here' | 'pinned';
+
+export interface Report {
+  readonly origin: string;
+  readonly size: number;
+  /** Base64 root of the log. */
+  readonly root: string;
+  readonly assurance: Assurance;
+  readonly findings: readonly Finding[];
+  readonly pending: readonly Pending[];
+  readonly checked: Checked;
+  /** Entries whose time stands still because the clock had gone back; said, never a finding. */
+  readonly clockRegressions: number;
+}
+
+export interface Checked {
+  readonly entries: number;
+  readonly segments: number;
+  readonly records: number;
+  /** Records whose leaf hashes were made again from the payload. */
+  readonly recomputed: number;
+  readonly payloads: number;
+  readonly quarantined: number;
+  /** Rows that sealing saw damaged in an open segment and could not keep. */
+  readonly damaged: number;
+  readonly bytes: number;
+}

@@ -1,0 +1,274 @@
+import { join, relative } from 'node:path';
+import { AuditError } from '../errors.ts';
+import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
+import type { Pin } from '../log/pin.ts';
+import { leafHash, rootOf } from '../merkle/tree.ts';
+import { isCode } from '../store/durable.ts';
+import { readHead, stagedEntries } from '../store/keys.ts';
+import { type Layout, namesIn, payloadPath, quarantinePath } from '../store/layout.ts';
+import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
+import { digestFile, localPin, openStore, type Store } from '../store/store.ts';
+import { Chain, type ChainedSegment } from './chain.ts';
+import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
+import type { Assurance, Checked, Finding, Pending, Report } from './finding.ts';
+
+export interface VerifyOptions {
+  /** An auditor's pin; without one, the pin of this host is taken if it has one. */
+  readonly pin?: Pin;
+  /** Make every leaf hash again from the payloads. */
+  readonly records: boolean;
+  readonly onProgress?: (done: { readonly segments: number; readonly of: number }) => void;
+}
+
+/** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
+const ATTEMPTS = 5;
+
+/**
+ * Opens a store for verify: what keeps others from opening one is here a finding. Throws NO_STORE and
+ * WRITTEN_BY_NEWER.
+ */
+export function openToVerify(folder: string, keys: string): Store | Finding {
+  try {
+    return openStore(folder, keys);
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error;
+    const actual = error.message;
+    if (error.code === 'CHECKPOINT_MISSING' || error.code === 'CHECKPOINT_MALFORMED') {
+      return { code: error.code, file: 'log/checkpoint', actual };
+    }
+    const lost = error.code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
+    if (error.code === 'FORMAT_MALFORMED' || lost) return { code: 'FORMAT_ALTERED', file: 'FORMAT', actual };
+    throw error;
+  }
+}
+
+/** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible. */
+export async function verify(store: Store, options: VerifyOptions): Promise<Report> {
+  for (let attempt = 1; ; attempt++) {
+    const before = noteOf(store.at);
+    const report = await verifyOnce(store, options);
+    const moved = noteOf(store.at) !== before;
+    if (!moved || report.findings.length === 0 || attempt === ATTEMPTS) return report;
+  }
+}
+
+async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report> {
+  const { at, origin } = store;
+  const local = options.pin ? undefined : localPin(store);
+  const pin = options.pin ?? local;
+  const head = readCheckpoint(at);
+  const { chain, hashes, findings: bundles } = readChain(at, head, origin, pin);
+  const findings: Finding[] = [...checkFormatFile(at)];
+  const logKey = pin?.logKey ?? chain.genesis?.logKey;
+  if (!logKey || head.origin !== origin || logKey.name !== origin || !checkpointSignedBy(head.note, logKey)) {
+    findings.push({ code: 'CHECKPOINT_SIGNATURE', file: 'log/checkpoint' });
+  }
+  findings.push(...chain.findings, ...bundles);
+  const root = rootOf(hashes);
+  if (!root.equals(head.root) || hashes.length !== head.size) {
+    findings.push({
+      code: 'ROOT_MISMATCH',
+      expected: head.root.toString('base64'),
+      actual: root.toString('base64'),
+    });
+  } else findings.push(...checkTiles(at, hashes));
+  findings.push(...checkHead(store, head, hashes));
+
+  const checked = {
+    entries: hashes.length,
+    segments: 0,
+    records: 0,
+    recomputed: 0,
+    payloads: 0,
+    quarantined: 0,
+    damaged: 0,
+    bytes: 0,
+  };
+  for (const segment of chain.segments) {
+    findings.push(...(await checkSegment(at, segment, options.records, checked)));
+    options.onProgress?.({ segments: checked.segments, of: chain.segments.length });
+  }
+  const strays = checkStrays(
+    at,
+    { size: head.size, segments: chain.segments.length, sizeNow: () => readCheckpoint(at).size },
+    chain.segments,
+  );
+  findings.push(...strays.findings);
+  const pending: Pending[] = [...strays.pending, ...staged(store)];
+  return {
+    origin,
+    size: head.size,
+    root: head.root.toString('base64'),
+    assurance: assuranceOf(findings, options.pin, local),
+    findings,
+    pending,
+    checked,
+    clockRegressions: chain.clockRegressions,
+  };
+}
+
+interface ReadChain {
+  readonly chain: Chain;
+  /** Leaf hashes of the entries. */
+  readonly hashes: Buffer[];
+  readonly findings: Finding[];
+}
+
+/** Entries up to a missing or damaged bundle; that one is a finding, and what it makes unreadable is not checked. */
+function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined): ReadChain {
+  const chain = new Chain(origin, pin);
+  const hashes: Buffer[] = [];
+  const findings: Finding[] = [];
+  try {
+    for (let bundle = 0; bundle * 256 < head.size; bundle++) {
+      const width = Math.min(256, head.size - bundle * 256);
+      const notes = readBundle(at, bundle, width).slice(0, width);
+      for (const note of notes) {
+        chain.add(note);
+        hashes.push(leafHash(note));
+      }
+      findings.push(...checkBundle(at, bundle, notes));
+    }
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error;
+    findings.push({ code: 'ENTRY_MISSING', entry: hashes.length, actual: error.message });
+  }
+  return { chain, hashes, findings };
+}
+
+/** The newest checkpoint this host has committed, if it has the keys: the log must reach and contain it. */
+function checkHead(store: Store, head: Head, hashes: readonly Buffer[]): Finding[] {
+  const note = quietly(() => readHead(store.keys));
+  if (!note) return [];
+  const known = parseCheckpoint(note);
+  const expected = `${known.size} entries`;
+  // Written just behind the checkpoint it copies: a newer one means that the log moved on while this was reading.
+  if (known.size > hashes.length) {
+    const now = readCheckpoint(store.at);
+    return now.size >= known.size ? [] : [{ code: 'ROLLBACK', expected, actual: `${head.size} entries` }];
+  }
+  return rootOf(hashes.slice(0, known.size)).equals(known.root)
+    ? []
+    : [{ code: 'FORK', expected: known.root.toString('base64') }];
+}
+
+async function checkSegment(
+  at: Layout,
+  segment: ChainedSegment,
+  records: boolean,
+  checked: { -readonly [K in keyof Checked]: Checked[K] },
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const of = { entry: segment.entry, segment: segment.segment };
+  checked.segments++;
+  checked.records += segment.records;
+  checked.damaged += segment.damaged;
+  if (segment.payload) {
+    const path = payloadPath(at, segment.segment, segment.at);
+    const file = relative(at.store, path);
+    const digest = await digestFile(path);
+    const whole = digest?.sha256 === segment.payload.sha256 && digest.bytes === segment.payload.bytes;
+    checked.payloads++;
+    checked.bytes += digest?.bytes ?? 0;
+    if (!digest) findings.push({ code: 'PAYLOAD_MISSING', ...of, file });
+    else if (!whole)
+      findings.push({
+        code: 'PAYLOAD_ALTERED',
+        ...of,
+        file,
+        expected: segment.payload.sha256,
+        actual: digest.sha256,
+      });
+    else if (records) findings.push(...(await checkRecords(path, file, segment, checked)));
+  }
+  if (segment.rejected) {
+    const path = quarantinePath(at, segment.segment);
+    const file = relative(at.store, path);
+    const digest = await digestFile(path);
+    checked.quarantined += segment.rejected.count;
+    checked.bytes += digest?.bytes ?? 0;
+    if (!digest) findings.push({ code: 'QUARANTINE_MISSING', ...of, file });
+    else if (digest.sha256 !== segment.rejected.sha256 || digest.bytes !== segment.rejected.bytes) {
+      findings.push({
+        code: 'QUARANTINE_ALTERED',
+        ...of,
+        file,
+        expected: segment.rejected.sha256,
+        actual: digest.sha256,
+      });
+    }
+  }
+  return findings;
+}
+
+/** The payload's digest was signed with its manifest: this checks that its rows are what the manifest's root says. */
+async function checkRecords(
+  path: string,
+  file: string,
+  segment: ChainedSegment,
+  checked: { recomputed: number },
+): Promise<Finding[]> {
+  const { readPayload } = await import('../duck/payload.ts');
+  const of = { entry: segment.entry, segment: segment.segment, file };
+  try {
+    const content = await readPayload(path);
+    checked.recomputed += content.rows;
+    const findings: Finding[] = content.problems.map(actual => ({ code: 'RECORDS_MISMATCH', ...of, actual }));
+    if (!content.root.equals(segment.root) || content.rows !== segment.records) {
+      const [expected, actual] = [
+        `${segment.records} rows, ${segment.root.toString('base64')}`,
+        `${content.rows} rows, ${content.root.toString('base64')}`,
+      ];
+      findings.push({ code: 'RECORDS_MISMATCH', ...of, expected, actual });
+    }
+    if (content.span?.from !== segment.span?.from || content.span?.to !== segment.span?.to) {
+      findings.push({
+        code: 'RECORDS_MISMATCH',
+        ...of,
+        expected: spanText(segment.span),
+        actual: spanText(content.span),
+      });
+    }
+    return findings;
+  } catch (error) {
+    return [
+      {
+        code: 'PAYLOAD_UNREADABLE',
+        ...of,
+        actual: error instanceof Error ? error.message.split('\n', 1)[0]! : String(error),
+      },
+    ];
+  }
+}
+
+const spanText = (span: { from: string; to: string } | undefined): string =>
+  span ? `${span.from} to ${span.to}` : 'no span';
+
+function staged(store: Store): Pending[] {
+  const entries = quietly(() => stagedEntries(store.keys)) ?? [];
+  return entries.map(({ index }) => ({ kind: 'staged', file: `staged/${index}` }));
+}
+
+/** Verifying needs no keys: a host that may not read them checks what it can. */
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isCode(error, 'EACCES', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+function assuranceOf(
+  findings: readonly Finding[],
+  given: Pin | undefined,
+  local: Pin | undefined,
+): Assurance {
+  if (findings.length > 0) return 'none';
+  if (given) return 'pinned';
+  return local ? 'pinned_here' : 'self_consistent';
+}
+
+function noteOf(at: Layout): string {
+  return readCheckpoint(at).note.toString('latin1');
+}
