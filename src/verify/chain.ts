@@ -139,7 +139,7 @@ export class Chain {
   #add(
     code: FindingCode,
     of: Pick<Finding, 'entry' | 'segment'>,
-    more: { expected?: unknown; actual: unknown },
+    more: { expected?: string | number; actual: string | number },
   ): void {
     const expected = more.expected === undefined ? {} : { expected: String(more.expected) };
     this.findings.push({ code, ...of, ...expected, actual: String(more.actual) });

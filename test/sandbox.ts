@@ -1,0 +1,84 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const BINARY = join(process.cwd(), 'bin', 'slmaudit');
+
+/** A folder of its own with a store and keys, and the real binary to use them with. */
+export class Sandbox {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'slmaudit-test-'));
+  readonly store: string = join(this.folder, 'store');
+  readonly keys: string = join(this.folder, 'keys');
+
+  path(...parts: string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return { PATH: process.env['PATH'], HOME: this.folder, SLMAUDIT_STORE: this.store, SLMAUDIT_KEYS: this.keys, NO_COLOR: '1' };
+  }
+
+  start(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Started {
+    const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [BINARY, ...args], { cwd: options.cwd ?? this.folder, env: { ...this.env, ...options.env } });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.stdin.on('error', () => undefined);
+    const done = new Promise<Run>(resolve => child.on('close', code => resolve({ code, stdout, stderr })));
+    return { child, done, output: () => stdout };
+  }
+
+  run(args: readonly string[], input?: string | Buffer, env: NodeJS.ProcessEnv = {}): Promise<Run> {
+    const { child, done } = this.start(args, { env });
+    child.stdin.end(input);
+    return done;
+  }
+
+  /** Every file of the store, relative to it. */
+  files(): string[] {
+    return readdirSync(this.store, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile())
+      .map(entry => join(entry.parentPath, entry.name).slice(this.store.length + 1))
+      .sort();
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export interface Started {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly done: Promise<Run>;
+  readonly output: () => string;
+}
+
+/** A sandbox with a store in it, gone when the work is done. */
+export async function withStore<T>(work: (box: Sandbox) => Promise<T>): Promise<T> {
+  const box = new Sandbox();
+  try {
+    const made = await box.run(['init', '--no-recovery', '--origin', 'test.example/log']);
+    if (made.code !== 0) throw new Error(made.stderr);
+    return await work(box);
+  } finally {
+    box.remove();
+  }
+}
+
+/** `count` native lines from `first` on, each told apart by its request id. */
+export function nativeLines(count: number, first = 0): string {
+  return Array.from({ length: count }, (_, i) => nativeLine(first + i)).join('');
+}
+
+export function nativeLine(n: number): string {
+  const ts = new Date(Date.UTC(2026, 4, 1) + n * 1013).toISOString();
+  const members = { ts, request_id: `r-${n}`, user_id: `u-${n % 7}`, model: 'qwen3-4b', status: 'ok', output_tokens: n % 900 };
+  return `${JSON.stringify(members)}\n`;
+}
