@@ -22,11 +22,23 @@ export class Sandbox {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { PATH: process.env['PATH'], HOME: this.folder, SLMAUDIT_STORE: this.store, SLMAUDIT_KEYS: this.keys, NO_COLOR: '1' };
+    return {
+      PATH: process.env['PATH'],
+      HOME: this.folder,
+      SLMAUDIT_STORE: this.store,
+      SLMAUDIT_KEYS: this.keys,
+      NO_COLOR: '1',
+    };
   }
 
-  start(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Started {
-    const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [BINARY, ...args], { cwd: options.cwd ?? this.folder, env: { ...this.env, ...options.env } });
+  start(
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  ): Started {
+    const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [BINARY, ...args], {
+      cwd: options.cwd ?? this.folder,
+      env: { ...this.env, ...options.env },
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -79,6 +91,13 @@ export function nativeLines(count: number, first = 0): string {
 
 export function nativeLine(n: number): string {
   const ts = new Date(Date.UTC(2026, 4, 1) + n * 1013).toISOString();
-  const members = { ts, request_id: `r-${n}`, user_id: `u-${n % 7}`, model: 'qwen3-4b', status: 'ok', output_tokens: n % 900 };
+  const members = {
+    ts,
+    request_id: `r-${n}`,
+    user_id: `u-${n % 7}`,
+    model: 'qwen3-4b',
+    status: 'ok',
+    output_tokens: n % 900,
+  };
   return `${JSON.stringify(members)}\n`;
 }

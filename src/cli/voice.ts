@@ -45,7 +45,8 @@ export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
         const { code, message, hint } = known;
         write(JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } }));
       } else {
-        write(`slmaudit: ${chalkStderr.red('error:')} ${printable(known.message)}`);
+        const lines = known.message.trimEnd().split('\n').map(printable);
+        write(`slmaudit: ${chalkStderr.red('error:')} ${lines.join('\n  ')}`);
         if (known.hint !== undefined) write(`${chalkStderr.dim('hint:')} ${printable(known.hint)}`);
       }
       if (debug && error instanceof Error) write(error.stack ?? '');

@@ -18,7 +18,9 @@ const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(
 async function reached(box: Sandbox, phase: (typeof PHASES)[number]): Promise<void> {
   if (phase === 'reading') return pause(250 + Math.random() * 500);
   const [folder, form] =
-    phase === 'sealing' ? [`${box.store}/open`, /\.parquet$/] : [`${box.keys}/test.example+log/staged`, /^\d+$/];
+    phase === 'sealing'
+      ? [`${box.store}/open`, /\.parquet$/]
+      : [`${box.keys}/test.example+log/staged`, /^\d+$/];
   const watcher = watch(folder);
   const seen = new Promise<void>(resolve => {
     watcher.on('change', (_, name) => {
@@ -62,16 +64,16 @@ test(`a pipe: ${3 * EACH} kills, every acknowledged line is there once`, () =>
     for (const phase of PHASES.flatMap(p => Array.from({ length: EACH }, () => p))) {
       const first = sent;
       const { child, done, output } = box.start(['ingest', '--acks', '--seal-records', '25']);
-      let going = true;
+      const feeding = new AbortController();
       const feed = (async () => {
-        while (going) {
+        while (!feeding.signal.aborted) {
           child.stdin.write(nativeLine(sent++));
           if (sent % 5 === 0) await pause(4);
         }
       })();
       await reached(box, phase);
       child.kill('SIGKILL');
-      going = false;
+      feeding.abort();
       await Promise.all([feed, done]);
       for (let n = 0; n < acknowledged(output()); n++) mustBe.push(`r-${first + n}`);
       if (Math.random() < 0.25) await neverFalse(box);
@@ -82,7 +84,11 @@ test(`a pipe: ${3 * EACH} kills, every acknowledged line is there once`, () =>
       [],
       'acknowledged lines lost or doubled',
     );
-    assert.deepEqual([...counts].filter(([, n]) => n !== 1), [], 'lines doubled');
+    assert.deepEqual(
+      [...counts].filter(([, n]) => n !== 1),
+      [],
+      'lines doubled',
+    );
     assert.ok(mustBe.length > 0 && counts.size >= mustBe.length && counts.size <= sent);
   }));
 
@@ -103,7 +109,11 @@ test(`a file: ${3 * EACH} kills, then a run to the end: every line is there once
     assert.equal(last.code, 0, last.stderr);
     const counts = await settled(box);
     assert.equal(counts.size, total);
-    assert.deepEqual([...counts].filter(([, n]) => n !== 1), [], 'lines doubled');
+    assert.deepEqual(
+      [...counts].filter(([, n]) => n !== 1),
+      [],
+      'lines doubled',
+    );
     assert.ok(killed >= EACH, `${killed} of the runs were killed before their end`);
     assert.equal(namesIn(`${box.store}/open`).filter(name => !name.endsWith('.claim')).length, 0);
   }));

@@ -15,14 +15,21 @@ interface Summary {
   readonly notes: { code: string }[];
 }
 
-async function ingest(box: Sandbox, args: string[], input?: string | Buffer): Promise<Summary & { code: number | null }> {
+async function ingest(
+  box: Sandbox,
+  args: string[],
+  input?: string | Buffer,
+): Promise<Summary & { code: number | null }> {
   const run = await box.run(['ingest', '--json', ...args], input);
   return { ...(JSON.parse(run.stdout) as Summary), code: run.code };
 }
 
 async function sealedRecords(box: Sandbox): Promise<number> {
   const run = await box.run(['verify', '--records', '--format', 'json']);
-  const report = JSON.parse(run.stdout) as { findings: unknown[]; checked: { records: number; recomputed: number } };
+  const report = JSON.parse(run.stdout) as {
+    findings: unknown[];
+    checked: { records: number; recomputed: number };
+  };
   assert.deepEqual([run.code, report.findings], [0, []]);
   assert.equal(report.checked.recomputed, report.checked.records);
   return report.checked.records;
@@ -39,7 +46,9 @@ test('a pipe: good lines are sealed, bad ones go to quarantine with reason, line
       ['too_deep', `{"ts":1777593607,"a":${'['.repeat(65)}${']'.repeat(65)}}`],
       ['no_time', '{"user_id":"ana"}'],
     ];
-    const lines = [GOOD, ...bad.map(([, line]) => line), GOOD].map(line => Buffer.concat([Buffer.from(line), Buffer.from('\n')]));
+    const lines = [GOOD, ...bad.map(([, line]) => line), GOOD].map(line =>
+      Buffer.concat([Buffer.from(line), Buffer.from('\n')]),
+    );
     const s = await ingest(box, ['-'], Buffer.concat(lines));
     assert.equal(s.code, 3);
     assert.deepEqual([s.read, s.records, s.rejected], [9, 2, 7]);
@@ -48,7 +57,10 @@ test('a pipe: good lines are sealed, bad ones go to quarantine with reason, line
     let offset = GOOD.length + 1;
     for (const [i, [reason, line]] of bad.entries()) {
       const row = JSON.parse(rows[i]!) as Record<string, unknown>;
-      assert.deepEqual([row['reason'], row['source'], row['line'], row['offset'], row['length']], [reason, 'pipe', i + 2, offset, line.length]);
+      assert.deepEqual(
+        [row['reason'], row['source'], row['line'], row['offset'], row['length']],
+        [reason, 'pipe', i + 2, offset, line.length],
+      );
       offset += line.length + 1;
     }
     assert.equal(await sealedRecords(box), 2);
@@ -63,7 +75,11 @@ test('CRLF, a byte order mark at the start, blank lines and an escaped U+0000 ar
 
 test('a line over --max-line is rejected and the rest is read, in bounded memory', () =>
   withStore(async box => {
-    const s = await ingest(box, ['--max-line', '1K'], `${GOOD}\n{"ts":1,"x":"${'y'.repeat(3_000_000)}"}\n${GOOD}\n`);
+    const s = await ingest(
+      box,
+      ['--max-line', '1K'],
+      `${GOOD}\n{"ts":1,"x":"${'y'.repeat(3_000_000)}"}\n${GOOD}\n`,
+    );
     assert.deepEqual([s.code, s.records, s.reasons], [3, 2, { too_long: 1 }]);
     const [row] = readFileSync(`${box.store}/quarantine/00000000.ndjson`, 'utf8').split('\n');
     assert.ok(row!.length < 100_000);
@@ -131,14 +147,23 @@ test('a cut last line of a pipe or a gzip file is quarantined; a gzip file that 
     assert.equal(part.code, 2);
     assert.ok(part.records > 1000, 'what came before the cut is kept');
     writeFileSync(cut, packed);
-    assert.equal((await ingest(box, [cut])).records, 20_000 - part.records, 'and the rest is read once it is whole');
+    assert.equal(
+      (await ingest(box, [cut])).records,
+      20_000 - part.records,
+      'and the rest is read once it is whole',
+    );
   }));
 
 test('how a pipe is cut into chunks changes nothing that is ingested', () =>
   withStore(async box => {
     const text = `\ufeff${GOOD}\r\n\n${nativeLines(40)}oops\n${nativeLine(41)}`;
     const gz = gzipSync(text);
-    for (const [bytes, size] of [[Buffer.from(text), 1], [Buffer.from(text), 4096], [gz, 1], [gz, 7]] as const) {
+    for (const [bytes, size] of [
+      [Buffer.from(text), 1],
+      [Buffer.from(text), 4096],
+      [gz, 1],
+      [gz, 7],
+    ] as const) {
       const { child, done } = box.start(['ingest', '--json']);
       for (let at = 0; at < bytes.length; at += size) child.stdin.write(bytes.subarray(at, at + size));
       child.stdin.end();
@@ -157,7 +182,10 @@ test('an unreadable file does not keep the others from being read', () =>
 
 test('SIGINT and SIGTERM seal what was read; the answers are 130 and 0', () =>
   withStore(async box => {
-    for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 0]] as const) {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 0],
+    ] as const) {
       const { child, done, output } = box.start(['ingest', '--acks']);
       child.stdin.write(nativeLines(5));
       while (!output().includes('"acknowledged":5')) await new Promise(r => setTimeout(r, 20));
@@ -169,9 +197,19 @@ test('SIGINT and SIGTERM seal what was read; the answers are 130 and 0', () =>
 
 test('--seal-records and --seal-every seal on the way; --heartbeat proves silence', () =>
   withStore(async box => {
-    const { child, done } = box.start(['ingest', '--json', '--seal-every', '300ms', '--heartbeat', '300ms', '--seal-records', '3']);
+    const { child, done } = box.start([
+      'ingest',
+      '--json',
+      '--seal-every',
+      '300ms',
+      '--heartbeat',
+      '300ms',
+      '--seal-records',
+      '3',
+    ]);
     child.stdin.write(nativeLines(7));
-    const checkpoint = (): number => Number(readFileSync(`${box.store}/log/checkpoint`, 'utf8').split('\n')[1]);
+    const checkpoint = (): number =>
+      Number(readFileSync(`${box.store}/log/checkpoint`, 'utf8').split('\n')[1]);
     // genesis, two of three records, one of one, and at least one of none
     while (checkpoint() < 5) await new Promise(r => setTimeout(r, 50));
     child.stdin.end();
@@ -182,7 +220,10 @@ test('--seal-records and --seal-every seal on the way; --heartbeat proves silenc
 test('several ingests write one store at once, each line once', () =>
   withStore(async box => {
     const runs = [0, 1, 2].map(i => box.run(['ingest', '--seal-records', '40'], nativeLines(200, i * 1000)));
-    assert.deepEqual((await Promise.all(runs)).map(r => r.code), [0, 0, 0]);
+    assert.deepEqual(
+      (await Promise.all(runs)).map(r => r.code),
+      [0, 0, 0],
+    );
     assert.equal(await sealedRecords(box), 600);
   }));
 
@@ -190,7 +231,9 @@ test('two ingests of one file at once: one reads it, the other answers 75', () =
   withStore(async box => {
     const file = box.path('big.ndjson');
     writeFileSync(file, nativeLines(60_000));
-    const codes = (await Promise.all([box.run(['ingest', file]), box.run(['ingest', file])])).map(r => r.code).sort();
-    assert.deepEqual(codes, [0, 75]);
+    const codes = (await Promise.all([box.run(['ingest', file]), box.run(['ingest', file])])).map(
+      r => r.code,
+    );
+    assert.deepEqual(new Set(codes), new Set([0, 75]));
     assert.equal(await sealedRecords(box), 60_000);
   }));

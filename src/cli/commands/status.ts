@@ -1,0 +1,50 @@
+import { status } from '../../status/status.ts';
+import { type CommandSpec, text } from '../command.ts';
+import { counted, grouped, humanBytes } from '../values.ts';
+import { printable } from '../voice.ts';
+
+export const statusCommand: CommandSpec = {
+  name: 'status',
+  summary: 'say what the store holds',
+  description: [
+    'Say what the store holds, where its keys are and what is not sealed yet. Nothing is verified but that the log is the one its checkpoint signs.',
+  ],
+  arguments: [],
+  options: [{ flags: '--format <FORMAT>', about: 'json: as one object', choices: ['json'] }],
+  examples: [
+    { command: 'slmaudit status --format json | jq .open.records', about: 'records that wait to be sealed' },
+  ],
+  exits: [
+    [0, 'said'],
+    [1, 'the log was altered'],
+    [2, 'could not be read'],
+  ],
+  run(given, { openStore, stdout }) {
+    const s = status(openStore());
+    if (text(given, 'format') === 'json') {
+      stdout.write(`${JSON.stringify(s)}\n`);
+      return Promise.resolve(0);
+    }
+    const perRecord = s.records > 0 ? `, ${Math.round(s.bytes / s.records)} a record` : '';
+    const lines: [string, string][] = [
+      ['store', s.store],
+      ['keys', s.keys ?? 'none on this host'],
+      ['log', s.origin],
+      ['pin', s.pin ?? 'none on this host'],
+      ['entries', `${grouped(s.entries)}, the last at ${s.sealedAt}`],
+      ['head', s.head],
+      ['records', `${grouped(s.records)} in ${counted(s.segments, 'segment')}`],
+      ['span', s.span ? `${s.span.from} to ${s.span.to}` : 'none'],
+      ['bytes', `${humanBytes(s.bytes)}${perRecord}`],
+      [
+        'open',
+        s.open.segments === 0
+          ? 'nothing'
+          : `${counted(s.open.records, 'record')} in ${counted(s.open.segments, 'open segment')}`,
+      ],
+      ['rejected', `${counted(s.rejected, 'line')} in quarantine`],
+    ];
+    for (const [name, value] of lines) stdout.write(`${name.padEnd(9)}${printable(value)}\n`);
+    return Promise.resolve(0);
+  },
+};

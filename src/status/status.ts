@@ -1,0 +1,91 @@
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatPin } from '../log/pin.ts';
+import { isCode } from '../store/durable.ts';
+import { readHistory } from '../store/history.ts';
+import { localPin, type Store } from '../store/store.ts';
+import { readOpenRecords } from '../store/unsealed.ts';
+
+export interface Status {
+  readonly store: string;
+  /** Folder of the keys; absent where this host or user has none. */
+  readonly keys?: string;
+  readonly origin: string;
+  readonly pin?: string;
+  readonly entries: number;
+  readonly segments: number;
+  readonly records: number;
+  readonly rejected: number;
+  /** Earliest and latest `ts` of sealed records. */
+  readonly span?: { readonly from: string; readonly to: string };
+  /** Time of the newest entry. */
+  readonly sealedAt: string;
+  /** Base64 root of the log. */
+  readonly head: string;
+  /** Bytes of the store's files. */
+  readonly bytes: number;
+  readonly open: { readonly segments: number; readonly records: number; readonly rejected: number };
+}
+
+/** What a store holds, as its log says it; nothing is verified but that the log is the one of the checkpoint. */
+export function status(store: Store): Status {
+  const pin = localPin(store);
+  const unsealed = openRecords(store);
+  const history = readHistory(store.at, pin);
+  const sealed = new Set(history.segments.map(s => s.batch));
+  const open = unsealed.filter(u => !sealed.has(u.batch));
+  const spans = history.segments.flatMap(s => (s.span ? [s.span] : []));
+  const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);
+  return {
+    store: store.at.store,
+    ...(pin && { keys: store.keys.folder, pin: formatPin(pin) }),
+    origin: store.origin,
+    entries: history.head.size,
+    segments: history.segments.length,
+    records: sum(history.segments.map(s => s.records)),
+    rejected: sum(history.segments.map(s => s.rejected?.count ?? 0)),
+    ...(spans.length > 0 && {
+      span: {
+        from: spans.reduce((a, s) => (s.from < a ? s.from : a), spans[0]!.from),
+        to: spans.reduce((a, s) => (s.to > a ? s.to : a), spans[0]!.to),
+      },
+    }),
+    sealedAt: history.at,
+    head: history.head.root.toString('base64'),
+    bytes: bytesUnder(store.at.store),
+    open: {
+      segments: open.length,
+      records: sum(open.map(u => u.records)),
+      rejected: sum(open.map(u => u.rejected)),
+    },
+  };
+}
+
+function openRecords(store: Store): ReturnType<typeof readOpenRecords> {
+  const folder = mkdtempSync(join(tmpdir(), 'slmaudit-status-'));
+  try {
+    return readOpenRecords(store.at, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function bytesUnder(folder: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) bytes += bytesUnder(path);
+    else bytes += sizeOf(path);
+  }
+  return bytes;
+}
+
+function sizeOf(path: string): number {
+  try {
+    return lstatSync(path).size;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return 0;
+    throw error;
+  }
+}
