@@ -16,6 +16,7 @@ export class Sandbox {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'slmaudit-test-'));
   readonly store: string = join(this.folder, 'store');
   readonly keys: string = join(this.folder, 'keys');
+  readonly #running = new Set<ChildProcessWithoutNullStreams>();
 
   path(...parts: string[]): string {
     return join(this.folder, ...parts);
@@ -43,6 +44,8 @@ export class Sandbox {
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin.on('error', () => undefined);
+    this.#running.add(child);
+    child.on('close', () => this.#running.delete(child));
     const done = new Promise<Run>(resolve => child.on('close', code => resolve({ code, stdout, stderr })));
     return { child, done, output: () => stdout };
   }
@@ -61,7 +64,9 @@ export class Sandbox {
       .sort();
   }
 
+  /** Ends what a failed test has left running, and removes the folder. */
   remove(): void {
+    for (const child of this.#running) child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@ import { JsonNumber, type JsonValue } from './json.ts';
  *     2026-05-01T02:00:07.603+02:00   RFC 3339, also with a space for T; without a zone UTC is assumed
  *     01/May/2026:00:00:07 +0000      Common Log Format
  *     1777593607 | 1777593607.603     seconds since 1970; or milli-, micro-, nanoseconds, told by magnitude
- *     639131904076030000              .NET ticks of 100 ns since year 1
+ *     639131904076030000              .NET ticks of 100 ns since year 1, for 2000 to 2100 (nanoseconds of 1990 else)
  */
 export interface ReadTime {
   readonly ts: string;
@@ -105,7 +105,7 @@ function fromNumber(text: string | undefined): ReadTime | undefined {
   const [, whole = '', fraction = ''] = m;
   const n = BigInt(whole);
   const digits = whole.length;
-  if (n >= 621_355_968_000_000_000n && n < 693_937_152_000_000_000n) {
+  if (n >= 630_822_816_000_000_000n && n < 662_380_416_000_000_000n) {
     const ticks = n - 621_355_968_000_000_000n;
     return made(ticks / 10n, 'exact', ticks % 10n === 0n ? undefined : text);
   }

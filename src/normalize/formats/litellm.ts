@@ -52,7 +52,10 @@ export const litellm: Adapter = {
     draft.set('cost_microusd', cost);
     if (cost !== undefined) draft.ignore('response_cost', 'spend', 'hidden_params.response_cost');
     const retries = draft.peek('metadata.attempted_retries');
-    if (typeof retries === 'number') draft.set('attempt', retries + 1);
+    if (typeof retries === 'number' && retries >= 0) {
+      draft.set('attempt', retries + 1);
+      draft.ignore('metadata.attempted_retries');
+    }
     readOutcome(draft);
     readContent(draft);
     return undefined;
