@@ -4,10 +4,11 @@ import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
 import { parseEntry } from '../log/entry.ts';
 import { rootFromTiles } from '../merkle/tile.ts';
 import { noteSignedBy, parseNote } from '../note/note.ts';
-import { removeFile, TEMPORARY } from '../store/durable.ts';
+import { ageOf, removeFile, TEMPORARY } from '../store/durable.ts';
 import { sealed } from '../store/history.ts';
 import {
   eraseEpochKeysBelow,
+  eraseTemporaries,
   readHead,
   readLogKey,
   stagedEntries,
@@ -55,6 +56,7 @@ export async function recover(store: Store): Promise<Tip> {
     } else unstage(store.keys, index);
   }
   tip = rollForward(store, tip);
+  eraseTemporaries(store.keys);
   eraseEpochKeysBelow(store.keys, tip.size);
   removeUncommitted(store.at, tip);
   removeTemporaries(store.at, tip);
@@ -134,24 +136,24 @@ function removeUncommitted(at: Layout, tip: Tip): void {
   }
 }
 
+/** Other processes make temporary files in these folders without the lock: one as old as this was left behind. */
+const LEFT_BEHIND_MS = 60_000;
+
 /** Temporary files where writers make them; open files' by-products whose open file is gone. */
 function removeTemporaries(at: Layout, tip: Tip): void {
-  const edge = [0, 1, 2].map(level =>
-    dirname(tileFile(at, level, Math.floor(tip.size / 256 ** (level + 1)))),
-  );
-  const partials = [0, 1, 2].map(
-    level => `${tileFile(at, level, Math.floor(tip.size / 256 ** (level + 1)))}.p`,
-  );
-  const bundles = tileFile(at, 'entries', Math.floor(tip.size / 256));
-  for (const folder of [
-    at.store,
-    join(at.store, 'log'),
-    dirname(bundles),
-    `${bundles}.p`,
-    ...edge,
-    ...partials,
-  ]) {
+  const tiles = (['entries', 0, 1, 2] as const).flatMap(level => {
+    const file = tileFile(at, level, Math.floor(tip.size / 256 ** (level === 'entries' ? 1 : level + 1)));
+    return [dirname(file), `${file}.p`];
+  });
+  for (const folder of [join(at.store, 'log'), ...tiles]) {
     for (const name of namesIn(folder)) if (TEMPORARY.test(name)) removeFile(join(folder, name));
+  }
+  for (const folder of [at.store, openFolder(at)]) {
+    for (const name of namesIn(folder)) {
+      const path = join(folder, name);
+      if ((TEMPORARY.test(name) || /^lock\.|\.claim\./.test(name)) && ageOf(path) > LEFT_BEHIND_MS)
+        removeFile(path);
+    }
   }
   const names = namesIn(openFolder(at));
   for (const name of names) {

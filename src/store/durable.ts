@@ -5,6 +5,7 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
@@ -127,6 +128,16 @@ export function readWhole(path: string, maxBytes: number): Buffer | undefined {
 
 export function isCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** Milliseconds since a file was last written; 0 if it is gone. */
+export function ageOf(path: string): number {
+  try {
+    return Date.now() - lstatSync(path).mtimeMs;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return 0;
+    throw error;
+  }
 }
 
 /** Unlinks if it is there. */

@@ -15,6 +15,7 @@ import {
   removeFile,
   replaceFile,
   syncFolder,
+  TEMPORARY,
   writeAll,
 } from './durable.ts';
 import { namesIn } from './layout.ts';
@@ -100,10 +101,19 @@ export function readEpochKey(keys: Keys, index: number): SignerKey {
   return signerFrom(text.toString('utf8'), path, entryName(keys.origin, index));
 }
 
-/** Overwritten in place, then unlinked. On SSDs and copy-on-write file systems old blocks may survive (SPEC 10). */
 export function eraseEpochKeysBelow(keys: Keys, index: number): void {
-  const folder = join(keys.folder, 'epoch');
-  const old = namesIn(folder).filter(name => /^\d+\.key$/.test(name) && parseInt(name, 10) < index);
+  erase(join(keys.folder, 'epoch'), name => /^\d+\.key$/.test(name) && parseInt(name, 10) < index);
+}
+
+/** What a killed writer left: a temporary file in `epoch` can be the copy of a key that is erased elsewhere. */
+export function eraseTemporaries(keys: Keys): void {
+  for (const folder of ['.', 'epoch', 'staged'])
+    erase(join(keys.folder, folder), name => TEMPORARY.test(name));
+}
+
+/** Overwritten in place, then unlinked. On SSDs and copy-on-write file systems old blocks may survive (SPEC 10). */
+function erase(folder: string, chosen: (name: string) => boolean): void {
+  const old = namesIn(folder).filter(chosen);
   for (const name of old) {
     const fd = openSync(join(folder, name), constants.O_WRONLY | constants.O_NOFOLLOW);
     try {
