@@ -229,7 +229,7 @@ class Run {
     const { session } = this;
     const normalizer = createNormalizer({
       mac: this.#mac,
-      recordKeyId: this.#key.id,
+      hashAlg: `hmac-sha256:${this.#key.id}:c1`,
       sourceId: source.name,
       stream: source.stream,
       ...(this.#options.format !== undefined && { format: this.#options.format }),

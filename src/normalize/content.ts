@@ -1,8 +1,8 @@
 import { type Mac, sha256 } from '../keys/hash.ts';
 import {
   formatCanonicalJson,
+  formatString,
   type JsonObject,
-  JsonNumber,
   type JsonValue,
   parseJson,
 } from '../record/json.ts';
@@ -15,9 +15,16 @@ import {
  * in RFC 8785 bytes; binary parts become the SHA-256 of their bytes; ids, names and cache hints go; nothing is
  * trimmed, folded or normalized. The hash is HMAC-SHA-256 under the record key with a label of its own.
  */
+export interface Message {
+  readonly role: string;
+  /** The message in canonical JSON. */
+  readonly json: string;
+  /** Code points of its text. */
+  readonly chars: number;
+}
+
 export interface ContentHash {
   readonly hash: string;
-  /** Code points of all text. */
   readonly chars: number;
 }
 
@@ -29,21 +36,30 @@ const LABELS: Readonly<Record<ContentKind, Buffer>> = {
   last_user: Buffer.from('slmaudit/last_user/c1\0'),
 };
 
-type Message = JsonObject;
-
-export function hashContent(mac: Mac, kind: ContentKind, messages: readonly Message[]): ContentHash {
-  const bytes = Buffer.from(formatCanonicalJson([...messages]), 'utf8');
-  return { hash: mac(LABELS[kind], bytes), chars: charsOf(messages) };
+/** Undefined for a text that the source has cut: its hash would be that of something nobody said. */
+export function hashContent(
+  mac: Mac,
+  kind: ContentKind,
+  messages: readonly Message[],
+): ContentHash | undefined {
+  const json = messages.length === 1 ? `[${messages[0]!.json}]` : `[${messages.map(m => m.json).join(',')}]`;
+  if (json.includes('litellm_truncated')) return undefined;
+  let chars = 0;
+  for (const m of messages) chars += m.chars;
+  return { hash: mac(LABELS[kind], Buffer.from(json, 'utf8')), chars };
 }
 
 /** A request's messages: a list of them, a string, a list of strings or parts. Undefined where there is nothing. */
 export function promptMessages(value: JsonValue): Message[] | undefined {
   if (typeof value === 'string') return value === '' ? undefined : [message('user', parts(value))];
   if (!Array.isArray(value) || value.length === 0) return undefined;
-  if (value.every(v => v instanceof Map && (v.has('role') || v.has('content')))) {
-    return value.map(v => fromMessage(v as JsonObject, 'user'));
+  const messages: Message[] = [];
+  for (const item of value) {
+    if (!(item instanceof Map) || !(item.has('role') || item.has('content')))
+      return [message('user', value.flatMap(parts))];
+    messages.push(fromMessage(item, 'user'));
   }
-  return [message('user', value.flatMap(parts))];
+  return messages;
 }
 
 /** An answer: choices of a response body, a list of messages, one message, or text. */
@@ -57,85 +73,96 @@ export function completionMessages(value: JsonValue): Message[] | undefined {
       : undefined;
   }
   if (!Array.isArray(value)) return undefined;
-  const messages = value.flatMap(choice => {
-    if (!(choice instanceof Map)) return [];
-    const inner = choice.get('message') ?? choice.get('delta');
-    if (inner instanceof Map) return [fromMessage(inner, 'assistant')];
-    const text = choice.get('text');
-    if (typeof text === 'string') return [message('assistant', parts(text))];
-    return choice.has('content') || choice.has('type') ? [fromMessage(choice, 'assistant')] : [];
-  });
-  return nonEmpty(messages);
+  return nonEmpty(value.flatMap(choice => (choice instanceof Map ? fromChoice(choice) : [])));
 }
 
-export function lastUser(messages: readonly Message[]): Message[] | undefined {
-  const last = messages.findLast(m => m.get('role') === 'user');
-  return last && [last];
+function fromChoice(choice: JsonObject): Message[] {
+  const inner = choice.get('message') ?? choice.get('delta');
+  if (inner instanceof Map) return [fromMessage(inner, 'assistant')];
+  const text = choice.get('text');
+  if (typeof text === 'string') return [message('assistant', parts(text))];
+  return choice.has('content') || choice.has('type') ? [fromMessage(choice, 'assistant')] : [];
 }
+
+export function lastUser(messages: readonly Message[]): Message | undefined {
+  return messages.findLast(m => m.role === 'user');
+}
+
+const EMPTY = '{"parts":[],';
 
 function nonEmpty(messages: Message[]): Message[] | undefined {
-  return messages.some(m => (m.get('parts') as JsonValue[]).length > 0) ? messages : undefined;
+  return messages.some(m => !m.json.startsWith(EMPTY)) ? messages : undefined;
+}
+
+/** A part of a message in canonical JSON. */
+interface Part {
+  readonly json: string;
+  readonly chars: number;
 }
 
 function fromMessage(source: JsonObject, role: string): Message {
   const stated = source.get('role');
   const all = parts(source.get('content') ?? null);
   const calls = source.get('tool_calls');
-  if (Array.isArray(calls)) all.push(...calls.map(toolCall));
+  if (Array.isArray(calls))
+    all.push(...calls.map(call => toolCall(call instanceof Map ? call.get('function') : undefined)));
   const call = source.get('function_call');
-  if (call instanceof Map) all.push(toolCall(new Map([['function', call]])));
-  if (source.get('type') === 'function_call') all.push(toolCall(new Map([['function', source]])));
+  if (call instanceof Map) all.push(toolCall(call));
+  if (source.get('type') === 'function_call') all.push(toolCall(source));
   return message(typeof stated === 'string' ? stated : role, all);
 }
 
-function message(role: string, all: JsonValue[]): Message {
-  return new Map<string, JsonValue>([
-    ['role', role],
-    ['parts', all],
-  ]);
+function message(role: string, all: readonly Part[]): Message {
+  let json = '';
+  let chars = 0;
+  for (const part of all) {
+    json += json === '' ? part.json : `,${part.json}`;
+    chars += part.chars;
+  }
+  return { role, json: `{"parts":[${json}],"role":${formatString(role)}}`, chars };
 }
 
-function parts(content: JsonValue): JsonValue[] {
+function parts(content: JsonValue): Part[] {
   if (content === null || content === '') return [];
-  if (typeof content === 'string') return [part('text', ['text', content])];
+  if (typeof content === 'string') return [textPart(content)];
   if (Array.isArray(content)) return content.flatMap(parts);
-  if (!(content instanceof Map)) return [part('value', ['value', content])];
+  if (!(content instanceof Map))
+    return [{ json: `{"type":"value","value":${formatCanonicalJson(content)}}`, chars: 0 }];
   const text = content.get('text');
-  if (typeof text === 'string') return [part('text', ['text', text])];
+  if (typeof text === 'string') return [textPart(text)];
   const binary = binaryOf(content);
   if (binary) return [binary];
   const kept = [...content].filter(([name]) => !['id', 'name', 'cache_control', 'index'].includes(name));
-  return [new Map(kept)];
+  return [{ json: formatCanonicalJson(new Map(kept)), chars: 0 }];
 }
 
-function part(type: string, ...members: [string, JsonValue][]): JsonObject {
-  return new Map<string, JsonValue>([['type', type], ...members]);
+function textPart(text: string): Part {
+  return { json: `{"text":${formatString(text)},"type":"text"}`, chars: codePoints(text) };
 }
 
-function binaryOf(content: JsonObject): JsonObject | undefined {
+function binaryOf(content: JsonObject): Part | undefined {
   const stated = content.get('type');
   const type = typeof stated === 'string' ? stated : 'binary';
   for (const name of ['image_url', 'input_audio', 'source', 'file']) {
     const inner = content.get(name);
     const data = inner instanceof Map ? (inner.get('data') ?? inner.get('url')) : inner;
     if (typeof data !== 'string') continue;
-    const inline =
-      /^data:[^,]*;base64,(.*)$/s.exec(data)?.[1] ??
-      (inner instanceof Map && inner.has('data') ? data : undefined);
+    const base64 = inner instanceof Map && inner.has('data') ? data : undefined;
+    const inline = /^data:[^,]*;base64,(.*)$/s.exec(data)?.[1] ?? base64;
     const bytes = inline === undefined ? Buffer.from(data, 'utf8') : Buffer.from(inline, 'base64');
-    return part(type, ['sha256', sha256(bytes).toString('hex')]);
+    return { json: `{"sha256":"${sha256(bytes).toString('hex')}","type":${formatString(type)}}`, chars: 0 };
   }
   return undefined;
 }
 
-function toolCall(call: JsonValue): JsonValue {
-  const fn = call instanceof Map ? call.get('function') : undefined;
-  if (!(fn instanceof Map)) return part('tool_call');
-  return part(
-    'tool_call',
-    ['name', fn.get('name') ?? ''],
-    ['arguments', argumentsText(fn.get('arguments') ?? null)],
-  );
+function toolCall(call: JsonValue | undefined): Part {
+  if (!(call instanceof Map)) return { json: '{"type":"tool_call"}', chars: 0 };
+  const name = call.get('name');
+  const given = formatString(argumentsText(call.get('arguments') ?? null));
+  return {
+    json: `{"arguments":${given},"name":${formatString(typeof name === 'string' ? name : '')},"type":"tool_call"}`,
+    chars: 0,
+  };
 }
 
 /** Arguments come as JSON text or as an object; both become the same RFC 8785 text. */
@@ -146,17 +173,6 @@ function argumentsText(value: JsonValue): string {
   } catch {
     return value;
   }
-}
-
-function charsOf(value: JsonValue | readonly JsonValue[]): number {
-  if (value === null || typeof value !== 'object' || value instanceof JsonNumber) return 0;
-  if (value instanceof Map) {
-    const text = value.get('text');
-    if (typeof text === 'string') return codePoints(text);
-  }
-  let sum = 0;
-  for (const inner of value.values()) sum += charsOf(inner);
-  return sum;
 }
 
 function codePoints(text: string): number {

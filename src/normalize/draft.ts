@@ -13,7 +13,8 @@ const LIMITS = { int16: 32_767, int32: 2_147_483_647, int64: Number.MAX_SAFE_INT
 export interface RecordKeyed {
   /** HMAC under the record key. */
   readonly mac: Mac;
-  readonly recordKeyId: string;
+  /** `hmac-sha256:<record key id>:c1` */
+  readonly hashAlg: string;
 }
 
 /**
@@ -110,10 +111,11 @@ export class Draft {
     for (const path of paths) {
       const value = this.take(path);
       const messages = value === undefined ? undefined : promptMessages(value);
-      if (!messages || this.record.prompt_hash !== undefined || isCut(value)) continue;
-      this.#hashed('prompt', hashContent(this.#keyed.mac, 'prompt', messages));
+      if (!messages || this.record.prompt_hash !== undefined) continue;
+      const { mac } = this.#keyed;
+      this.#hashed('prompt', hashContent(mac, 'prompt', messages));
       const last = lastUser(messages);
-      if (last) this.record.last_user_hash = hashContent(this.#keyed.mac, 'last_user', last).hash;
+      if (last) this.set('last_user_hash', hashContent(mac, 'last_user', [last])?.hash);
     }
   }
 
@@ -122,15 +124,16 @@ export class Draft {
     for (const path of paths) {
       const value = this.take(path);
       const messages = value === undefined ? undefined : completionMessages(value);
-      if (!messages || this.record.completion_hash !== undefined || isCut(value)) continue;
+      if (!messages || this.record.completion_hash !== undefined) continue;
       this.#hashed('completion', hashContent(this.#keyed.mac, 'completion', messages));
     }
   }
 
-  #hashed(kind: 'prompt' | 'completion', { hash, chars }: ContentHash): void {
-    this.record[`${kind}_hash`] = hash;
-    this.record[`${kind}_chars`] ??= chars;
-    this.record.hash_alg = `hmac-sha256:${this.#keyed.recordKeyId}:c1`;
+  #hashed(kind: 'prompt' | 'completion', made: ContentHash | undefined): void {
+    if (!made) return;
+    this.record[`${kind}_hash`] = made.hash;
+    this.record[`${kind}_chars`] ??= made.chars;
+    this.record.hash_alg = this.#keyed.hashAlg;
   }
 
   /** Status from an HTTP status code, where nothing said it better. */
@@ -234,9 +237,4 @@ export function unfolded(value: JsonValue): JsonValue {
   } catch {
     return value;
   }
-}
-
-/** The hash of a text that the source has cut would be the hash of something nobody said. */
-function isCut(value: JsonValue | undefined): boolean {
-  return value !== undefined && formatJson(value).includes('litellm_truncated');
 }

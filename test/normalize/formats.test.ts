@@ -6,7 +6,7 @@ import type { AuditRecord } from '../../src/record/schema.ts';
 
 const normalizer = createNormalizer({
   mac: createMac(Buffer.alloc(32, 9)),
-  recordKeyId: '0a1b2c3d',
+  hashAlg: 'hmac-sha256:0a1b2c3d:c1',
   sourceId: 'gw',
   stream: 's',
 });
@@ -390,7 +390,7 @@ test('an event id is a UUIDv8 and commits to the line, its place and its source'
   const id = (line: string, offset: number, sourceId = 'gw', stream = 's'): string => {
     const n = createNormalizer({
       mac: createMac(Buffer.alloc(32, 9)),
-      recordKeyId: '0a1b2c3d',
+      hashAlg: 'hmac-sha256:0a1b2c3d:c1',
       sourceId,
       stream,
     });
