@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command.ts';
+import { completionCommand } from './commands/completion.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { initCommand } from './commands/init.ts';
 import { queryCommand } from './commands/query.ts';
@@ -14,4 +15,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   verifyCommand,
   queryCommand,
   statusCommand,
+  completionCommand,
 ];

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { optionKey } from '../../src/cli/command.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { completionScript } from '../../src/cli/completion.ts';
+import { manPages } from '../../src/cli/man.ts';
+import { createProgram, GLOBAL_OPTIONS } from '../../src/cli/program.ts';
+import { readCount, readSize, readSpan } from '../../src/cli/values.ts';
+import { printable } from '../../src/cli/voice.ts';
+import { FORMATS } from '../../src/normalize/formats.ts';
+import { nativeLines, Sandbox } from '../sandbox.ts';
+
+const pkg = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const box = new Sandbox();
+after(() => box.remove());
+
+test('the manual pages in man/ are those the table of commands makes (else: npm run man)', () => {
+  const pages = manPages(COMMANDS, pkg.version);
+  assert.deepEqual(readdirSync('man').sort(), [...pages.keys()].sort());
+  for (const [name, text] of pages) assert.equal(readFileSync(`man/${name}`, 'utf8'), `${text}\n`, name);
+});
+
+test('every verb has a summary, an exit table that begins with 0, and options that commander keys as we do', () => {
+  const program = createProgram(COMMANDS, { version: '0', run: () => Promise.resolve() });
+  for (const spec of COMMANDS) {
+    assert.equal(spec.exits[0]?.[0], 0, spec.name);
+    assert.match(spec.summary, /^[a-z][^.]*$/);
+    const command = program.commands.find(c => c.name() === spec.name)!;
+    assert.deepEqual(
+      command.options.map(o => o.attributeName()),
+      spec.options.map(optionKey),
+    );
+  }
+});
+
+test('--format of ingest offers every format there is', () => {
+  const choices = COMMANDS.find(c => c.name === 'ingest')!.options.find(o =>
+    o.flags.startsWith('--format'),
+  )!.choices!;
+  assert.deepEqual([...choices].sort(), FORMATS.map(f => f.name).sort());
+});
+
+test('the completion scripts are scripts of their shells and know every verb', () => {
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
+    const script = completionScript(shell, COMMANDS);
+    for (const { name } of COMMANDS) assert.ok(script.includes(name));
+  }
+  if (existsSync('/bin/bash'))
+    execFileSync('/bin/bash', ['-n'], { input: completionScript('bash', COMMANDS) });
+});
+
+test('--version, --help, no arguments and wrong ones', async () => {
+  assert.deepEqual(await box.run(['--version']), {
+    code: 0,
+    stdout: `slmaudit ${pkg.version}\n`,
+    stderr: '',
+  });
+  const help = await box.run(['--help']);
+  assert.equal(help.code, 0);
+  for (const { name, summary } of COMMANDS)
+    assert.match(help.stdout, new RegExp(`${name}.*${summary.slice(0, 20)}`));
+  assert.equal((await box.run([])).code, 2);
+  assert.equal((await box.run(['verify', '--help'])).code, 0);
+  for (const args of [
+    ['nope'],
+    ['query'],
+    ['verify', '--nope'],
+    ['ingest', '--format', 'nope'],
+    ['ingest', '--max-line', 'big'],
+  ]) {
+    const run = await box.run([...args, '--store', box.store]);
+    assert.equal(run.code, 2, args.join(' '));
+    assert.match(run.stderr, /^slmaudit: error: .+\nhint: .+\n$/, args.join(' '));
+  }
+});
+
+test('options of the whole program work before and after the verb, and before the environment', async () => {
+  const elsewhere = new Sandbox();
+  try {
+    await elsewhere.run(['init', '--no-recovery']);
+    const env = { SLMAUDIT_STORE: '/nowhere', SLMAUDIT_KEYS: '/nowhere' };
+    const places = ['--store', elsewhere.store, '--keys', elsewhere.keys];
+    assert.equal((await box.run([...places, 'verify'], undefined, env)).code, 0);
+    assert.equal((await box.run(['verify', ...places], undefined, env)).code, 0);
+    assert.equal((await box.run(['verify'], undefined, env)).code, 2);
+    assert.ok(GLOBAL_OPTIONS.length >= 3);
+  } finally {
+    elsewhere.remove();
+  }
+});
+
+test('init prints the pin alone on standard output, tells the recovery key once and refuses to do it again', async () => {
+  const run = await box.run(['init', '--origin', 'test.example/log']);
+  assert.equal(run.code, 0);
+  assert.match(run.stdout, /^test\.example\/log\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}@sha256:[0-9a-f]{64}\n$/);
+  assert.match(run.stderr, /^PRIVATE\+KEY\+test\.example\/log\/recovery\+/m);
+  const secret = /PRIVATE\+KEY\S+/.exec(run.stderr)![0];
+  const kept = readdirSync(box.folder, { recursive: true, withFileTypes: true }).filter(e => e.isFile());
+  for (const e of kept)
+    assert.ok(!readFileSync(`${e.parentPath}/${e.name}`, 'latin1').includes(secret.slice(-30)), e.name);
+  const again = await box.run(['init', '--format', 'json']);
+  assert.deepEqual([again.code, again.stdout], [2, '']);
+  assert.equal((JSON.parse(again.stderr) as { error: { code: string } }).error.code, 'STORE_EXISTS');
+});
+
+test('no store, no keys, a store of a newer format: one error, the next command, nothing written', async () => {
+  const none = await box.run(['ingest', '--store', box.path('none')], nativeLines(1));
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /^slmaudit: error: no store at .*none\nhint: make one with `slmaudit init/);
+  assert.ok(!existsSync(box.path('none')));
+  const keyless = await box.run(['ingest', '--keys', box.path('no-keys')], nativeLines(1));
+  assert.equal(keyless.code, 2);
+  assert.match(keyless.stderr, /no keys of this store.*\nhint: .*--keys/);
+  assert.deepEqual(readdirSync(`${box.store}/open`), []);
+});
+
+test('nothing in a log can command a terminal', () => {
+  assert.equal(printable('a\u001b[2J\u202eb\u0007\n'), 'a\\u{1b}[2J\\u{202e}b\\u{7}\\u{a}');
+});
+
+test('spans, sizes and counts are read as people write them', () => {
+  assert.deepEqual(
+    ['60', '60s', '1h30m', '250ms', '1.5s'].map(t => readSpan(t, '--x')),
+    [60_000, 60_000, 5_400_000, 250, 1500],
+  );
+  assert.deepEqual(
+    ['4096', '16MiB', '512K', '1g', '7B'].map(t => readSize(t, '--x')),
+    [4096, 16 << 20, 512 << 10, 1 << 30, 7],
+  );
+  assert.deepEqual(
+    ['1000000', '1_000', '1,000'].map(t => readCount(t, '--x')),
+    [1_000_000, 1000, 1000],
+  );
+  for (const bad of ['', 'x', '-1', '1 s', '1y', '0x10']) {
+    assert.throws(() => readSpan(bad, '--x'), { code: 'USAGE' });
+    assert.throws(() => readSize(bad, '--x'), { code: 'USAGE' });
+    assert.throws(() => readCount(bad, '--x'), { code: 'USAGE' });
+  }
+});
