@@ -117,7 +117,10 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
       `${counted(s.rejected, 'line')} in quarantine: ${reasons.map(([reason, n]) => `${grouped(n)} ${reason}`).join(', ')}`,
     );
   }
-  for (const note of s.notes) voice.warn(sentence(note));
+  for (const note of s.notes) {
+    if (note.code === 'nothing_new') voice.say(sentence(note));
+    else voice.warn(sentence(note));
+  }
   for (const { source, error } of s.failed) {
     voice.error(error);
     if (!error.message.includes(source)) voice.say(`while reading ${source}`);

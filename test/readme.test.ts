@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Sandbox } from './sandbox.ts';
+
+const README = readFileSync('README.md', 'utf8');
+
+/** Commands of the console blocks and what they print. */
+function session(): { command: string; output: string }[] {
+  const blocks = [...README.matchAll(/```console\n([\s\S]*?)```/g)].map(m => m[1]!).join('');
+  return blocks
+    .split(/^\$ /m)
+    .slice(1)
+    .map(step => ({
+      command: step.slice(0, step.indexOf('\n')),
+      output: step.slice(step.indexOf('\n') + 1),
+    }));
+}
+
+/** What differs from run to run: keys, hashes, the day of sealing, sizes of Parquet files. */
+function settled(text: string): string {
+  return text
+    .replaceAll(/\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}@sha256:/g, '+<key>@sha256:')
+    .replaceAll(/\b[0-9a-f]{64}\b/g, '<hash>')
+    .replaceAll(/\b[0-9a-f]{8}\b(?=\n)/g, '<start>')
+    .replaceAll(/sealed_on=\d{4}-\d\d-\d\d/g, 'sealed_on=<day>')
+    .replaceAll(/\(\d+\.\d kB\)/g, '(<size>)');
+}
+
+test('the session in README prints what README says it prints', () => {
+  const box = new Sandbox();
+  try {
+    const place = join(box.folder, 'srv');
+    mkdirSync(place);
+    const steps = session();
+    assert.ok(steps.length >= 8);
+    writeFileSync(join(place, 'gateway.ndjson'), steps[0]!.output);
+    const env = {
+      ...process.env,
+      PATH: `${join(process.cwd(), 'bin')}:${process.env['PATH'] ?? ''}`,
+      SLMAUDIT_STORE: join(place, 'store'),
+      SLMAUDIT_KEYS: join(place, 'keys'),
+      NO_COLOR: '1',
+    };
+    const day = new Date().toISOString().slice(0, 10);
+    for (const { command, output } of steps) {
+      const here = command
+        .replaceAll('/srv/audit', place)
+        .replace(/sealed_on=\d{4}-\d\d-\d\d/, `sealed_on=${day}`);
+      const run = spawnSync('sh', ['-c', `${here} 2>&1`], { cwd: place, env, encoding: 'utf8' });
+      assert.equal(
+        settled(run.stdout.replaceAll(place, '/srv/audit')).trimEnd(),
+        settled(output).trimEnd(),
+        command,
+      );
+    }
+  } finally {
+    box.remove();
+  }
+});
+
+test('every link of README to a file, and every npm script it names, is there', () => {
+  for (const [, file] of README.matchAll(/\]\((?!https?:)([^)#]+)/g))
+    assert.ok(readFileSync(file!).length > 0, file);
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  for (const [, name] of README.matchAll(/npm run ([a-z:]+)/g)) assert.ok(scripts[name!], name);
+});
