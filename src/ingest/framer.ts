@@ -1,21 +1,28 @@
-/** A line of input as its bytes, without the line feed. Offsets are bytes of the (decompressed) source. */
-export interface RawLine {
-  readonly raw: Buffer;
+/** Whole lines of a source, each with its line feed. Offsets are bytes of the (decompressed) source. */
+export interface Block {
+  readonly kind: 'lines';
+  readonly bytes: Buffer;
   readonly start: number;
-  /** Just behind the line feed, or the end of the source. */
+}
+
+/** A line that is longer than is read, or the end of a source that has no line feed. */
+export interface OddLine {
+  readonly kind: 'too_long' | 'unterminated';
+  /** All of it, or its first 64 KiB. */
+  readonly bytes: Buffer;
+  readonly start: number;
+  /** Just behind it and its line feed, if it has one. */
   readonly end: number;
-  /** Bytes of the line; more than `raw` has where it was too long to be kept. */
+  /** Without its line feed. */
   readonly length: number;
-  readonly fault?: 'too_long' | 'unterminated';
 }
 
 /** What is kept of a line that is too long: as much as quarantine takes. */
 const KEPT = 64 << 10;
 
-/**
- * Cuts a byte stream at line feeds, holding at most one line. How the stream is cut into chunks changes nothing.
- * `raw` may share memory with the chunk it came from: use it before the next one.
- */
+const LF = 10;
+
+/** Cuts a byte stream at line feeds, holding at most one line. How the stream is cut into chunks changes nothing. */
 export class Framer {
   readonly #maxLine: number;
   #parts: Buffer[] = [];
@@ -29,30 +36,40 @@ export class Framer {
     this.#start = offset;
   }
 
-  *push(chunk: Buffer): Generator<RawLine> {
-    let from = 0;
-    for (let lf = chunk.indexOf(10); lf >= 0; lf = chunk.indexOf(10, from)) {
-      const rest = chunk.subarray(from, lf);
-      from = lf + 1;
-      yield this.#parts.length === 0 ? this.#line(rest, rest.length, 1) : this.#joined(rest);
+  *push(chunk: Buffer): Generator<Block | OddLine> {
+    const last = chunk.lastIndexOf(LF);
+    if (last < 0) {
+      this.#hold(chunk);
+      return;
     }
-    if (from < chunk.length) this.#hold(chunk.subarray(from));
+    let from = 0;
+    if (this.#length > this.#maxLine) {
+      from = chunk.indexOf(LF) + 1;
+      this.#hold(chunk.subarray(0, from - 1));
+      yield this.#odd('too_long', 1);
+    }
+    if (from <= last) {
+      const whole = chunk.subarray(from, last + 1);
+      const bytes = this.#parts.length > 0 ? Buffer.concat([...this.#parts, whole]) : whole;
+      const start = this.#start;
+      this.#begin(start + bytes.length);
+      yield { kind: 'lines', bytes, start };
+    }
+    if (last + 1 < chunk.length) this.#hold(chunk.subarray(last + 1));
   }
 
   /** What stands behind the last line feed; undefined if nothing does. */
-  end(): RawLine | undefined {
+  end(): OddLine | undefined {
     if (this.#length === 0) return undefined;
-    const line = this.#line(Buffer.concat(this.#parts), this.#length, 0);
-    this.#clear();
-    return line.fault ? line : { ...line, fault: 'unterminated' };
+    return this.#odd(this.#length > this.#maxLine ? 'too_long' : 'unterminated', 0);
   }
 
-  #joined(rest: Buffer): RawLine {
-    this.#hold(rest);
-    const raw = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
-    const line = this.#line(raw, this.#length, 1);
-    this.#clear();
-    return line;
+  #odd(kind: OddLine['kind'], lineFeed: 0 | 1): OddLine {
+    const [start, length] = [this.#start, this.#length];
+    const end = start + length + lineFeed;
+    const bytes = Buffer.concat(this.#parts).subarray(0, kind === 'too_long' ? KEPT : length);
+    this.#begin(end);
+    return { kind, bytes, start, end, length };
   }
 
   #hold(part: Buffer): void {
@@ -65,22 +82,10 @@ export class Framer {
     this.#held += kept.length;
   }
 
-  #clear(): void {
+  #begin(at: number): void {
     this.#parts = [];
     this.#held = 0;
     this.#length = 0;
-  }
-
-  #line(raw: Buffer, length: number, lf: number): RawLine {
-    const start = this.#start;
-    this.#start += length + lf;
-    const long = length > this.#maxLine;
-    return {
-      raw: long ? raw.subarray(0, KEPT) : raw,
-      start,
-      end: this.#start,
-      length,
-      ...(long && { fault: 'too_long' }),
-    };
+    this.#start = at;
   }
 }

@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
-import { createMac, type Mac } from '../keys/hash.ts';
 import type { SourceRange } from '../log/segment.ts';
-import { createNormalizer, type Normalizer, type RejectReason } from '../normalize/normalize.ts';
-import { canonicalLine } from '../record/canonical.ts';
-import { JsonError, parseJson } from '../record/json.ts';
 import { sealLeftovers } from '../seal/seal.ts';
 import { readHistory } from '../store/history.ts';
 import { type RecordKey, readLogKey, readRecordKey } from '../store/keys.ts';
@@ -13,18 +9,11 @@ import { openFile, openFolder } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
 import { walkFrames } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import {
-  bytesBetween,
-  findResume,
-  gunzipped,
-  identitiesOf,
-  inspectFile,
-  type InputFile,
-  isGzip,
-} from './file.ts';
-import { Framer, type RawLine } from './framer.ts';
-import { rejectSealer, type SealReject } from './reject.ts';
+import { bytesBetween, findResume, identitiesOf, inspectFile } from './file.ts';
+import { Intake } from './intake.ts';
+import { unzipped } from './pipe.ts';
 import { Session } from './session.ts';
+import type { Note, Progress, Summary } from './summary.ts';
 import type { Writing } from './writer.ts';
 
 export type Input =
@@ -43,34 +32,6 @@ export interface IngestOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** Counts of lines: read = those that became records + rejected + skipped. */
-export interface Progress {
-  readonly read: number;
-  readonly records: number;
-  readonly rejected: number;
-  readonly skipped: number;
-  /** Lines that are on disk for good. */
-  readonly acknowledged: number;
-  readonly segments: number;
-}
-
-export interface Summary extends Progress {
-  readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
-  /** Sealed now, left by writers that had died. */
-  readonly recovered: number;
-  readonly notes: readonly Note[];
-  readonly failed: readonly { readonly source: string; readonly error: AuditError }[];
-  readonly stopped: boolean;
-}
-
-/** What a person should know and nothing has to be done about. */
-export interface Note {
-  readonly code: 'left_unterminated' | 'nothing_new' | 'same_first_line' | 'other_host' | 'unreadable_open';
-  readonly source: string;
-  /** Bytes left for the next run, or bytes that were in the log already. */
-  readonly bytes?: number;
-}
-
 /** Reads every input to its end into the store. Throws what stops the whole run; a bad file is in `failed`. */
 export async function ingest(
   store: Store,
@@ -86,9 +47,10 @@ export async function ingest(
       if (run.stopped) break;
       await run.read(input);
     }
+    await run.rest();
     await session.end();
   } finally {
-    run.releaseClaims();
+    await run.close();
   }
   return run.summary();
 }
@@ -98,26 +60,27 @@ class Run {
   readonly #store: Store;
   readonly #key: RecordKey;
   readonly #options: IngestOptions;
-  readonly #mac: Mac;
-  readonly #sealReject: SealReject;
+  readonly #intake: Intake;
+  #sources = 0;
   readonly #claims = new Map<string, Lock>();
-  readonly #reasons: Partial<Record<RejectReason, number>> = {};
   readonly #notes: Note[] = [];
   readonly #failed: { source: string; error: AuditError }[] = [];
   readonly #kept: string[] = [];
   #recovered = 0;
-  #read = 0;
-  #records = 0;
-  #rejected = 0;
-  #skipped = 0;
 
   constructor(store: Store, key: RecordKey, options: IngestOptions) {
     this.#store = store;
     this.#key = key;
     this.#options = options;
-    this.#mac = createMac(key.key);
-    this.#sealReject = rejectSealer(key.key);
     this.session = new Session(store, key.key, options, () => options.onProgress?.(this.#progress()));
+    const { format, maxLine, signal } = options;
+    this.#intake = new Intake(this.session, {
+      key,
+      maxLine,
+      leave: (source, bytes) => this.#notes.push({ code: 'left_unterminated', source: source.name, bytes }),
+      ...(format !== undefined && { format }),
+      ...(signal && { signal }),
+    });
   }
 
   get stopped(): boolean {
@@ -156,12 +119,18 @@ class Run {
   }
 
   async #readPipe(stream: Readable, name: string): Promise<void> {
-    const source: Writing = { name, stream: randomBytes(16).toString('hex'), kind: 'pipe', at: 0 };
+    const source: Writing = {
+      name,
+      stream: randomBytes(16).toString('hex'),
+      kind: 'pipe',
+      ordinal: this.#sources++,
+      at: 0,
+    };
     const stop = (): void => void stream.destroy();
     this.#options.signal?.addEventListener('abort', stop);
     this.session.startClock();
     try {
-      await this.#readLines(source, unzipped(stream, name), 0);
+      await this.#intake.read(source, unzipped(stream, name), 0);
     } finally {
       this.session.stopClock();
       this.#options.signal?.removeEventListener('abort', stop);
@@ -178,13 +147,19 @@ class Run {
     const resume = await findResume(file, this.#key.key, identities, id => ranges.get(id) ?? []);
     this.#refuseOpenElsewhere(resume.identity, name);
     if (resume.variant > 0 && resume.from === 0) this.#notes.push({ code: 'same_first_line', source: name });
-    const source: Writing = { name, stream: resume.identity, kind: 'file', at: resume.from };
-    const before = this.#read;
-    await this.#readLines(source, bytesBetween(file, resume.from, Infinity), resume.lines, {
+    const source: Writing = {
+      name,
+      stream: resume.identity,
+      kind: 'file',
+      ordinal: this.#sources++,
+      at: resume.from,
+    };
+    const before = this.#intake.lines;
+    await this.#intake.read(source, bytesBetween(file, resume.from, Infinity), resume.lines, {
       file,
       unterminated: resume.unterminated,
     });
-    if (this.#read === before && resume.from > 0)
+    if (this.#intake.lines === before && resume.from > 0)
       this.#notes.push({ code: 'nothing_new', source: name, bytes: resume.from });
   }
 
@@ -198,7 +173,13 @@ class Run {
     this.#claims.set(identity, await takeLock(path, 0, name));
   }
 
-  releaseClaims(): void {
+  /** Reading is over: what it took is free for sealing. */
+  rest(): Promise<void> {
+    return this.#intake.close();
+  }
+
+  async close(): Promise<void> {
+    await this.rest();
     for (const lock of this.#claims.values()) lock.release();
   }
 
@@ -220,111 +201,16 @@ class Run {
     }
   }
 
-  async #readLines(
-    source: Writing,
-    bytes: AsyncIterable<Buffer>,
-    linesBefore: number,
-    at: { readonly file?: InputFile; readonly unterminated?: boolean } = {},
-  ): Promise<void> {
-    const { session } = this;
-    const normalizer = createNormalizer({
-      mac: this.#mac,
-      hashAlg: `hmac-sha256:${this.#key.id}:c1`,
-      sourceId: source.name,
-      stream: source.stream,
-      ...(this.#options.format !== undefined && { format: this.#options.format }),
-    });
-    const framer = new Framer(this.#options.maxLine, source.at);
-    let number = linesBefore;
-    // The line feed of a line that was read before it had one is no line of its own.
-    let tail = at.unterminated === true;
-    try {
-      for await (const chunk of bytes) {
-        for (const line of framer.push(chunk)) {
-          if (!(tail && line.length <= 1 && line.raw.toString('latin1').trim() === '')) number++;
-          tail = false;
-          const hashing = this.#line(source, normalizer, line, number, at.file);
-          if (hashing) await hashing;
-          if (session.isBehind) await session.keepUp();
-        }
-        session.check();
-        if (this.stopped) break;
-      }
-    } catch (error) {
-      // A pipe that is torn down for a signal ends there; a file's rest is read the next time.
-      if (!this.stopped) throw error;
-    }
-    const rest = framer.end();
-    if (rest) await this.#lastLine(source, normalizer, rest, number + 1, at.file);
-  }
-
-  /** An unterminated last line counts if it is whole JSON; else a file's is left, a pipe's has no other time. */
-  async #lastLine(
-    source: Writing,
-    normalizer: Normalizer,
-    line: RawLine,
-    number: number,
-    file?: InputFile,
-  ): Promise<void> {
-    const whole = line.fault === 'unterminated' && isWholeJson(line.raw);
-    if (source.kind === 'file' && (this.stopped || (!whole && file?.gzip !== true))) {
-      this.#notes.push({ code: 'left_unterminated', source: source.name, bytes: line.length });
-      return;
-    }
-    if (!whole) return this.#line(source, normalizer, line, number, file);
-    const { fault: _, ...terminated } = line;
-    return this.#line(source, normalizer, terminated, number, file);
-  }
-
-  /** A promise only for a line that was too long to be held and has to be read again for its file's digest. */
-  #line(
-    source: Writing,
-    normalizer: Normalizer,
-    line: RawLine,
-    number: number,
-    file?: InputFile,
-  ): Promise<void> | undefined {
-    const { writer } = this.session;
-    const outcome = line.fault
-      ? { reject: line.fault }
-      : normalizer.line(withoutReturn(line.raw), line.start);
-    this.#read++;
-    if ('records' in outcome) {
-      for (const record of outcome.records) writer.record(source, canonicalLine(record), record.ts, line.end);
-      this.#records += outcome.records.length;
-    } else if ('reject' in outcome) {
-      const { start: offset, length } = line;
-      const reject = { reason: outcome.reject, source: source.name, line: number, offset, length };
-      writer.reject(source, this.#sealReject(reject, line.raw), line.end);
-      this.#rejected++;
-      this.#reasons[outcome.reject] = (this.#reasons[outcome.reject] ?? 0) + 1;
-    } else this.#skipped++;
-    const skipped = 'skip' in outcome;
-    if (file && line.fault === 'too_long') {
-      const bytes = bytesBetween(file, line.start, line.end);
-      return writer.hashBytes(source, bytes).then(() => writer.lineDone(source, line.end, skipped));
-    }
-    writer.hashLine(source, line.raw, line.end - line.start > line.raw.length);
-    writer.lineDone(source, line.end, skipped);
-    return undefined;
-  }
-
   #progress(): Progress {
+    const { lines: read, records, rejected, skipped } = this.#intake;
     const { writer, segments } = this.session;
-    return {
-      read: this.#read,
-      records: this.#records,
-      rejected: this.#rejected,
-      skipped: this.#skipped,
-      acknowledged: writer.acknowledged,
-      segments,
-    };
+    return { read, records, rejected, skipped, acknowledged: writer.acknowledged, segments };
   }
 
   summary(): Summary {
     return {
       ...this.#progress(),
-      reasons: this.#reasons,
+      reasons: this.#intake.reasons,
       recovered: this.#recovered,
       notes: this.#notes,
       failed: this.#failed,
@@ -344,33 +230,4 @@ function rangesOf(store: Store): Map<string, SourceRange[]> {
     }
   }
   return ranges;
-}
-
-/** A pipe's bytes, gunzipped where they begin like gzip. */
-async function* unzipped(stream: Readable, name: string): AsyncGenerator<Buffer> {
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < 2) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  const whole = concatenated(head, chunks);
-  yield* isGzip(head) ? gunzipped(Readable.from(whole), name) : whole;
-}
-
-async function* concatenated(head: Buffer, chunks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  if (head.length > 0) yield head;
-  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
-}
-
-const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === 13 ? raw.subarray(0, -1) : raw);
-
-function isWholeJson(raw: Buffer): boolean {
-  try {
-    parseJson(raw.toString('utf8').replace(/^\ufeff/, ''));
-    return true;
-  } catch (error) {
-    return error instanceof JsonError && error.reason !== 'not_json';
-  }
 }

@@ -59,6 +59,11 @@ export class Session {
     return this.writer.pending > SYNC_BYTES || this.#isSealable;
   }
 
+  /** Records that the open segment has room for. */
+  get room(): number {
+    return this.#options.sealRecords - this.writer.records;
+  }
+
   get #isSealable(): boolean {
     return this.writer.records >= this.#options.sealRecords || this.writer.isFull;
   }

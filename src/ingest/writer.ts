@@ -3,28 +3,23 @@ import { hmacSha256 } from '../keys/hash.ts';
 import { formatLine } from '../log/line.ts';
 import type { SourceRange } from '../log/segment.ts';
 import { CompactTree } from '../merkle/tree.ts';
-import { leafHash } from '../record/canonical.ts';
 import type { Batch } from '../seal/batch.ts';
 import { instantOf } from '../store/clock.ts';
-import {
-  markFrame,
-  type OpenHeader,
-  type OpenSource,
-  recordFrame,
-  rejectFrame,
-  sourceFrame,
-} from '../store/frame.ts';
+import { markFrame, type OpenHeader, type OpenSource, sourceFrame } from '../store/frame.ts';
 import { openFile } from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
 import { createOpenSegment, type OpenSegment } from '../store/open.ts';
 import { thisProcess } from '../store/owner.ts';
 import type { Store } from '../store/store.ts';
+import { type Digested, instantOfMicros, LINE } from './digest.ts';
 
 /** A source that is being written; `at` is how far its lines are in the open segment. */
 export interface Writing {
   readonly name: string;
   readonly stream: string;
   readonly kind: 'file' | 'pipe';
+  /** Its number in every frame of this run. */
+  readonly ordinal: number;
   at: number;
 }
 
@@ -39,8 +34,6 @@ interface Part {
   marked: number;
 }
 
-const LF = Buffer.of(10);
-
 /** Bytes of source lines a manifest may hold, of the 65,535 of an entry. */
 const MAX_SOURCE_LINES = 48_000;
 
@@ -53,7 +46,8 @@ export class Writer {
   readonly #recordKey: Uint8Array;
   #open: OpenSegment | undefined;
   #tree = new CompactTree();
-  #span: { from: string; to: string } | undefined;
+  #earliest = Infinity;
+  #latest = -Infinity;
   #rejected = 0;
   #parts = new Map<string, Part>();
   #sourceBytes = 0;
@@ -67,42 +61,44 @@ export class Writer {
     this.#recordKey = recordKey;
   }
 
-  record(source: Writing, line: string, ts: string, offset: number): void {
+  /**
+   * Takes lines from number `first` of `digested` on, until `room` records are in or the lines are over; returns the
+   * number of the line to go on with. `bytes`: do the lines' own bytes belong to the digest of their range?
+   */
+  append(source: Writing, digested: Digested, first: number, room: number, bytes = true): number {
     const part = this.#part(source);
-    this.#tree.add(leafHash(line));
-    if (!this.#span) this.#span = { from: ts, to: ts };
-    else if (ts < this.#span.from) this.#span.from = ts;
-    else if (ts > this.#span.to) this.#span.to = ts;
-    this.#open!.add(recordFrame(part.index, offset, line));
+    const { kinds, leaves, times, ends, frameEnds, frames } = digested;
+    const from = {
+      frame: first === 0 ? 0 : frameEnds[first - 1]!,
+      source: first === 0 ? digested.start : ends[first - 1]!,
+    };
+    let line = first;
+    for (let left = room; line < kinds.length && left > 0; line++) {
+      if (kinds[line] === LINE.skip) part.skipped++;
+      if (kinds[line] === LINE.reject) this.#rejected++;
+      if (kinds[line] !== LINE.record) continue;
+      left--;
+      this.#tree.add(Buffer.from(leaves.buffer, leaves.byteOffset + line * 32, 32));
+      if (times[line]! < this.#earliest) this.#earliest = times[line]!;
+      if (times[line]! > this.#latest) this.#latest = times[line]!;
+    }
+    if (line === first) return line;
+    const end = ends[line - 1]!;
+    this.#open!.add(frames.subarray(from.frame, frameEnds[line - 1]));
+    if (bytes && source.kind === 'file') {
+      part.hash.update(digested.bytes.subarray(from.source - digested.start, end - digested.start));
+    }
+    source.at = end;
+    part.to = end;
+    part.read += line - first;
+    this.#given += line - first;
+    return line;
   }
 
-  reject(source: Writing, line: string, offset: number): void {
-    const part = this.#part(source);
-    this.#rejected++;
-    this.#open!.add(rejectFrame(part.index, offset, line));
-  }
-
-  /** A file's bytes go into the digest of its range, a pipe's are gone when read. */
-  hashLine(source: Writing, raw: Uint8Array, terminated: boolean): void {
-    if (source.kind === 'pipe') return;
-    const { hash } = this.#part(source);
-    hash.update(raw);
-    if (terminated) hash.update(LF);
-  }
-
+  /** Bytes of a line that was too long to be held, for the digest of its range. */
   async hashBytes(source: Writing, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const { hash } = this.#part(source);
     for await (const part of bytes) hash.update(part);
-  }
-
-  /** One line of the source is done, whatever became of it; `end` is just behind it. */
-  lineDone(source: Writing, end: number, skipped: boolean): void {
-    const part = this.#part(source);
-    source.at = end;
-    part.to = end;
-    part.read++;
-    if (skipped) part.skipped++;
-    this.#given++;
   }
 
   get records(): number {
@@ -146,7 +142,8 @@ export class Writer {
     const batch = this.#batch(open);
     this.#open = undefined;
     this.#tree = new CompactTree();
-    this.#span = undefined;
+    this.#earliest = Infinity;
+    this.#latest = -Infinity;
     this.#rejected = 0;
     this.#parts = new Map();
     this.#sourceBytes = 0;
@@ -165,7 +162,9 @@ export class Writer {
       header: open.header,
       records: this.#tree.size,
       root: this.#tree.root(),
-      ...(this.#span && { span: this.#span }),
+      ...(this.#tree.size > 0 && {
+        span: { from: instantOfMicros(this.#earliest), to: instantOfMicros(this.#latest) },
+      }),
       rejected: this.#rejected,
       lines: { read: sum(p => p.read), skipped: sum(p => p.skipped) },
       damaged: 0,
@@ -206,7 +205,7 @@ export class Writer {
     };
     const part: Part = {
       about,
-      index: this.#parts.size,
+      index: source.ordinal,
       hash: createHash('sha256'),
       to: source.at,
       read: 0,

@@ -33,13 +33,15 @@ export class Draft {
   }
 
   peek(path: string): JsonValue | undefined {
-    return path.includes('.') ? this.#holder(path)?.get(lastName(path)) : this.source.get(path);
+    const dot = path.lastIndexOf('.');
+    return dot < 0 ? this.source.get(path) : this.#holder(path)?.get(path.slice(dot + 1));
   }
 
   /** Removes a member; what an adapter takes it answers for. */
   take(path: string): JsonValue | undefined {
-    const holder = path.includes('.') ? this.#holder(path) : this.source;
-    const name = lastName(path);
+    const dot = path.lastIndexOf('.');
+    const holder = dot < 0 ? this.source : this.#holder(path);
+    const name = dot < 0 ? path : path.slice(dot + 1);
     const value = holder?.get(name);
     if (value !== undefined) holder?.delete(name);
     return value;
@@ -171,8 +173,6 @@ export class Draft {
     return holder;
   }
 }
-
-const lastName = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
 
 /** The value of a column's type that a JSON value states; undefined where it states none. */
 function readAs(name: ColumnName, value: JsonValue): string | number | boolean | undefined {

@@ -49,18 +49,36 @@ export type Frame =
 
 /** `rest` is the line's text behind the checksum member: `"s":0,...}` without a line feed. */
 export function formatFrame(rest: string): string {
-  return `{"c":"${crc32(rest).toString(16).padStart(8, '0')}",${rest}\n`;
+  return `{"c":"${hex8(crc32(rest))}",${rest}\n`;
 }
 
 export const headerFrame = (header: OpenHeader): string => formatFrame(`"h":${JSON.stringify(header)}}`);
 export const sourceFrame = (source: number, about: OpenSource): string =>
   formatFrame(`"s":${source},"f":${JSON.stringify(about)}}`);
+/** A frame's text up to the record or reject, which `}` ends. */
+export const recordHead = (source: number, offset: number): string => `"s":${source},"o":${offset},"r":`;
+export const rejectHead = (source: number, offset: number): string => `"s":${source},"o":${offset},"q":`;
 export const recordFrame = (source: number, offset: number, line: string): string =>
-  formatFrame(`"s":${source},"o":${offset},"r":${line}}`);
+  formatFrame(`${recordHead(source, offset)}${line}}`);
 export const rejectFrame = (source: number, offset: number, line: string): string =>
-  formatFrame(`"s":${source},"o":${offset},"q":${line}}`);
+  formatFrame(`${rejectHead(source, offset)}${line}}`);
 export const markFrame = (source: number, offset: number, mark: Mark): string =>
   formatFrame(`"s":${source},"o":${offset},"m":${JSON.stringify(mark)}}`);
+
+/**
+ * Writes a frame into `out` at `at`: `rest` as in formatFrame, the line feed too. Returns its end. What a frame
+ * needs at most is maxFrameBytes(rest).
+ */
+export function writeFrame(out: Buffer, at: number, rest: string): number {
+  const end = at + PREFIX + out.write(rest, at + PREFIX, 'utf8');
+  out.write(`{"c":"${hex8(crc32(out.subarray(at + PREFIX, end)))}",`, at, 'latin1');
+  out[end] = 10;
+  return end + 1;
+}
+
+export const maxFrameBytes = (rest: string): number => PREFIX + rest.length * 3 + 1;
+
+const hex8 = (n: number): string => n.toString(16).padStart(8, '0');
 
 const PREFIX = 16; // {"c":"xxxxxxxx",
 const HEAD = /^"s":(0|[1-9]\d*),(?:"o":(0|[1-9]\d*),)?"([frqm])":/;
@@ -70,7 +88,7 @@ export function parseFrame(line: Buffer): Frame | undefined {
   if (line.length <= PREFIX + 1 || line[line.length - 1] !== 0x7d) return undefined;
   const stated = line.toString('latin1', 0, PREFIX);
   const rest = line.subarray(PREFIX);
-  if (stated !== `{"c":"${crc32(rest).toString(16).padStart(8, '0')}",`) return undefined;
+  if (stated !== `{"c":"${hex8(crc32(rest))}",`) return undefined;
   if (rest.toString('latin1', 0, 4) === '"h":') {
     const header = parseHeader(JSON.parse(rest.toString('utf8', 4, rest.length - 1)));
     return header && { kind: 'header', header };

@@ -13,7 +13,7 @@ export interface OpenSegment {
   readonly header: OpenHeader;
   /** Bytes added and not yet on their way to disk. */
   pending(): number;
-  add(frame: string): void;
+  add(frame: string | Uint8Array): void;
   /**
    * Appends and fdatasyncs all that was added, then checks that the path still is this file. Throws OPEN_TAKEN
    * where another process took it over; any other failure is fatal for the run (SPEC 8).
@@ -27,7 +27,7 @@ export function createOpenSegment(path: string, header: OpenHeader): OpenSegment
   createFile(path, headerFrame(header), 0o600);
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
   const { dev, ino } = fstatSync(fd);
-  let frames: string[] = [];
+  let frames: Uint8Array[] = [];
   let pending = 0;
   let running: Promise<void> = Promise.resolve();
   return {
@@ -35,11 +35,12 @@ export function createOpenSegment(path: string, header: OpenHeader): OpenSegment
     header,
     pending: () => pending,
     add(frame) {
-      frames.push(frame);
-      pending += frame.length;
+      const bytes = typeof frame === 'string' ? Buffer.from(frame, 'utf8') : frame;
+      frames.push(bytes);
+      pending += bytes.length;
     },
     sync() {
-      const data = Buffer.from(frames.join(''), 'utf8');
+      const data = Buffer.concat(frames);
       frames = [];
       pending = 0;
       running = running.then(() => append(fd, data)).then(() => checkSameFile(path, dev, ino));

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import type { Input, Note, Progress, Summary } from '../../ingest/ingest.ts';
+import type { Input } from '../../ingest/ingest.ts';
+import type { Note, Progress, Summary } from '../../ingest/summary.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, usage } from '../values.ts';
 

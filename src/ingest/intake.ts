@@ -1,0 +1,187 @@
+import { type RecordKey } from '../store/keys.ts';
+import type { RejectReason } from '../normalize/normalize.ts';
+import { JsonError, parseJson } from '../record/json.ts';
+import { createDigester, type Digested, type Digester, type DigestOptions, LINE } from './digest.ts';
+import { bytesBetween, type InputFile } from './file.ts';
+import { Framer, type OddLine } from './framer.ts';
+import { Pool } from './pool.ts';
+import type { Session } from './session.ts';
+import type { Writing } from './writer.ts';
+
+export interface IntakeOptions {
+  readonly key: RecordKey;
+  readonly format?: string;
+  readonly maxLine: number;
+  readonly signal?: AbortSignal;
+  /** Told of a file's last line that is not finished. */
+  readonly leave: (source: Writing, bytes: number) => void;
+}
+
+/** Takes the bytes of one source after the other to the writer, and counts what became of their lines. */
+export class Intake {
+  readonly reasons: Partial<Record<RejectReason, number>> = {};
+  lines = 0;
+  records = 0;
+  rejected = 0;
+  skipped = 0;
+  readonly #session: Session;
+  readonly #options: IntakeOptions;
+  readonly #pool = new Pool();
+  readonly #turns: Promise<void>[] = [];
+  #applied: Promise<void> = Promise.resolve();
+
+  constructor(session: Session, options: IntakeOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  get #stopped(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  /** Reading is over: its threads end, and what they took is free for sealing. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  /** Reads a source to its end, or to where the run is stopped. */
+  async read(
+    source: Writing,
+    bytes: AsyncIterable<Buffer>,
+    linesBefore: number,
+    at: { readonly file?: InputFile; readonly unterminated?: boolean } = {},
+  ): Promise<void> {
+    const digestOptions = this.#digestOptions(source);
+    const digester = createDigester(digestOptions);
+    const framer = new Framer(this.#options.maxLine, source.at);
+    const line = new LineCount(linesBefore, at.unterminated === true);
+    try {
+      for await (const chunk of bytes) {
+        for (const piece of framer.push(chunk)) {
+          if (piece.kind === 'lines') {
+            const block = { bytes: piece.bytes, start: piece.start, line: line.next(piece.bytes) };
+            await this.#queue(source, this.#pool.digest(digestOptions, digester, block));
+          } else await this.#odd(source, digester, piece, line.next(piece.bytes), at.file);
+        }
+        this.#session.check();
+        if (this.#stopped) break;
+      }
+    } catch (error) {
+      // A pipe that is torn down for a signal ends there; a file's rest is read the next time.
+      if (!this.#stopped) throw error;
+    } finally {
+      await this.#applied;
+    }
+    const rest = framer.end();
+    if (rest) await this.#lastLine(source, digester, rest, line.next(rest.bytes), at.file);
+  }
+
+  #digestOptions(source: Writing): DigestOptions {
+    const { format, maxLine } = this.#options;
+    return {
+      recordKey: this.#options.key.key,
+      recordKeyId: this.#options.key.id,
+      name: source.name,
+      stream: source.stream,
+      ordinal: source.ordinal,
+      maxLine,
+      ...(format !== undefined && { format }),
+    };
+  }
+
+  /** Results are applied in the order of their lines; reading waits while more are on their way than threads. */
+  async #queue(source: Writing, coming: Digested | Promise<Digested>): Promise<void> {
+    if (!(coming instanceof Promise)) return this.#apply(source, coming);
+    const before = this.#applied;
+    const turn = before.then(async () => this.#apply(source, await coming));
+    // Whoever waits for the last turn hears of it.
+    turn.catch(() => undefined);
+    coming.catch(() => undefined);
+    this.#applied = turn;
+    this.#turns.push(turn);
+    if (this.#turns.length > this.#pool.depth) await this.#turns.shift();
+    return undefined;
+  }
+
+  async #apply(source: Writing, digested: Digested, bytes = true): Promise<void> {
+    const { kinds, reasons } = digested;
+    for (let line = 0; line < kinds.length;) {
+      line = this.#session.writer.append(source, digested, line, this.#session.room, bytes);
+      if (this.#session.isBehind) await this.#session.keepUp();
+    }
+    this.lines += kinds.length;
+    for (const kind of kinds) {
+      if (kind === LINE.record) this.records++;
+      else if (kind === LINE.reject) this.rejected++;
+      else this.skipped++;
+    }
+    for (const [reason, count] of Object.entries(reasons) as [RejectReason, number][]) {
+      this.reasons[reason] = (this.reasons[reason] ?? 0) + count;
+    }
+  }
+
+  /** A line that is no whole line of a block. A file's too long one is read again for the digest of its range. */
+  async #odd(
+    source: Writing,
+    digester: Digester,
+    line: OddLine,
+    number: number,
+    file?: InputFile,
+    fault?: RejectReason,
+  ): Promise<void> {
+    await this.#applied;
+    const { bytes, start, end, length } = line;
+    const reason = line.kind === 'too_long' ? line.kind : fault;
+    const again = file && line.kind === 'too_long';
+    if (again) await this.#session.writer.hashBytes(source, bytesBetween(file, start, end));
+    await this.#apply(source, digester.odd({ bytes, start, line: number }, end, length, reason), !again);
+  }
+
+  /** An unterminated last line counts if it is whole JSON; else a file's is left, a pipe's has no other time. */
+  async #lastLine(
+    source: Writing,
+    digester: Digester,
+    line: OddLine,
+    number: number,
+    file?: InputFile,
+  ): Promise<void> {
+    const whole = line.kind === 'unterminated' && isWholeJson(line.bytes);
+    if (source.kind === 'file' && (this.#stopped || (!whole && file?.gzip !== true))) {
+      this.#options.leave(source, line.length);
+      return;
+    }
+    await this.#odd(source, digester, line, number, file, whole ? undefined : 'unterminated');
+  }
+}
+
+/** Numbers lines as a person counts them. */
+class LineCount {
+  #lines: number;
+  #tail: boolean;
+
+  /** `tail`: the line feed of a line that was read before it had one is still to come, and no line of its own. */
+  constructor(before: number, tail: boolean) {
+    this.#lines = before;
+    this.#tail = tail;
+  }
+
+  /** The number of the first of these lines. */
+  next(bytes: Buffer): number {
+    if (this.#tail && /^\r?\n/.test(bytes.toString('latin1', 0, 2))) this.#lines--;
+    this.#tail = false;
+    const first = this.#lines + 1;
+    let feeds = 0;
+    for (let lf = bytes.indexOf(10); lf >= 0; lf = bytes.indexOf(10, lf + 1)) feeds++;
+    this.#lines += Math.max(1, feeds);
+    return first;
+  }
+}
+
+function isWholeJson(raw: Buffer): boolean {
+  try {
+    parseJson(raw.toString('utf8').replace(/^\ufeff/, ''));
+    return true;
+  } catch (error) {
+    return error instanceof JsonError && error.reason !== 'not_json';
+  }
+}
