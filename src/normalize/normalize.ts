@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { AuditError } from '../errors.ts';
 import { JsonError, type JsonFault, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
 import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
-import { AuditError } from '../errors.ts';
+import { readTime } from '../record/time.ts';
 import type { Adapter } from './adapter.ts';
 import { Draft, type RecordKeyed } from './draft.ts';
 import { FORMATS } from './formats.ts';
@@ -77,10 +78,13 @@ function textOf(raw: Buffer, offset: number): string | Outcome {
 
 const hasBom = (raw: Buffer): boolean => raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf;
 
-function hasTime(source: JsonObject): boolean {
-  return ['ts', 'time', 'timestamp', '@timestamp', 'created', 'created_at', 'startTime', 'start_time'].some(
-    n => source.has(n),
-  );
+/** Does the line state any time? Then it is its format that isn't known. */
+function hasTime(source: JsonObject, depth = 0): boolean {
+  for (const value of source.values()) {
+    if (value instanceof Map ? depth < 2 && hasTime(value, depth + 1) : readTime(value) !== undefined)
+      return true;
+  }
+  return false;
 }
 
 function normalized(

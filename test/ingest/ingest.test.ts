@@ -237,3 +237,27 @@ test('two ingests of one file at once: one reads it, the other answers 75', () =
     assert.deepEqual(new Set(codes), new Set([0, 75]));
     assert.equal(await sealedRecords(box), 60_000);
   }));
+
+test('a large input is digested on threads: every line in its order, across segments and rejected lines', () =>
+  withStore(async box => {
+    const count = 70_000;
+    const text = `${nativeLines(50_000)}oops\n\n${nativeLines(count - 50_000, 50_000)}`;
+    writeFileSync(box.path('big.ndjson'), text);
+    const s = await ingest(box, ['--seal-records', '30001', box.path('big.ndjson')]);
+    assert.deepEqual([s.records, s.rejected, s.skipped], [count, 1, 1]);
+    const run = await box.run([
+      'query',
+      "select count(*) n from records where request_id = 'r-' || seq",
+      '--format',
+      'csv',
+    ]);
+    assert.equal(run.stdout, `n\n${count}\n`);
+    const row = readFileSync(`${box.store}/quarantine/00000001.ndjson`, 'utf8');
+    assert.deepEqual(JSON.parse(row), {
+      ...(JSON.parse(row) as object),
+      line: 50_001,
+      offset: nativeLines(50_000).length,
+    });
+    assert.equal(await sealedRecords(box), count);
+    assert.equal((await ingest(box, [box.path('big.ndjson')])).records, 0);
+  }));
