@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { AuditError } from '../errors.ts';
 import { CompactTree } from '../merkle/tree.ts';
 import { COLUMNS, REDACTED_LEAF, SCHEMA_VERSION } from '../record/schema.ts';
 import { quote, withEngine, withFile } from './engine.ts';
@@ -21,8 +22,21 @@ export interface PayloadContent {
  */
 const MEMORY = '512MB';
 
-/** Writes the records of an open segment as one Parquet file (SPEC 5), in their order. */
+/** Writes the records of an open segment as one Parquet file (SPEC 5), in their order. Throws DISK_FULL, PAYLOAD_FAILED. */
 export async function writePayload(frames: string, payload: string): Promise<void> {
+  try {
+    await copyRecords(frames, payload);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message.split('\n', 1)[0]! : String(cause);
+    const full = /No space left|disk quota/i.test(message);
+    throw new AuditError(full ? 'DISK_FULL' : 'PAYLOAD_FAILED', `can't write ${payload}: ${message}`, {
+      hint: `nothing was lost: the records are in ${frames}; ${full ? 'make room, then run' : 'run'} \`slmaudit seal\``,
+      cause,
+    });
+  }
+}
+
+async function copyRecords(frames: string, payload: string): Promise<void> {
   await withEngine({ memory: MEMORY, temporary: `${dirname(payload)}/.duckdb` }, db =>
     withFile(frames, name =>
       db.run(`

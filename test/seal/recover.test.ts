@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { formatFrame } from '../../src/store/frame.ts';
+import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
+
+/** An open segment of a pipe with five acknowledged lines, as a killed writer leaves it. */
+async function deadWriter(box: Sandbox): Promise<string> {
+  const { child, done, output } = box.start(['ingest', '--acks', '--seal-every', '1h']);
+  child.stdin.write(nativeLines(5));
+  while (!output().includes('"acknowledged":5')) await new Promise(r => setTimeout(r, 20));
+  child.kill('SIGKILL');
+  await done;
+  const [name] = readdirSync(`${box.store}/open`).filter(n => n.endsWith('.open'));
+  return join(box.store, 'open', name!);
+}
+
+/** Rewrites the header of an open segment, with a good checksum. */
+function withOwner(path: string, change: (owner: Record<string, unknown>) => void): void {
+  const [first, ...rest] = readFileSync(path, 'utf8').split('\n');
+  const { h } = JSON.parse(first!) as { h: { owner: Record<string, unknown> } };
+  change(h.owner);
+  writeFileSync(path, formatFrame(`"h":${JSON.stringify(h)}}`) + rest.join('\n'));
+}
+
+async function records(box: Sandbox): Promise<number> {
+  const run = await box.run(['verify', '--records', '--format', 'json']);
+  assert.equal(run.code, 0, run.stdout);
+  return (JSON.parse(run.stdout) as { checked: { records: number } }).checked.records;
+}
+
+test("a dead writer's lines are sealed by the next ingest, and by seal", () =>
+  withStore(async box => {
+    await deadWriter(box);
+    const next = await box.run(['ingest'], nativeLines(1, 100));
+    assert.match(next.stderr, /^5 records of an interrupted run sealed$/m);
+    assert.equal(await records(box), 6);
+    await deadWriter(box);
+    assert.match((await box.run(['seal'])).stderr, /^segment 2: 5 records sealed$/m);
+    assert.equal(await records(box), 11);
+    assert.deepEqual(readdirSync(`${box.store}/open`), []);
+  }));
+
+test('a damaged line of an open segment is counted in the manifest, the lines around it are sealed', () =>
+  withStore(async box => {
+    const path = await deadWriter(box);
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const at = lines.findIndex(line => line.includes('r-2'));
+    lines[at] = lines[at]!.replace('qwen3', 'qwen4');
+    writeFileSync(path, lines.join('\n'));
+    assert.equal((await box.run(['seal'])).code, 0);
+    assert.equal(await records(box), 4);
+    const report = JSON.parse((await box.run(['verify', '--format', 'json'])).stdout) as {
+      checked: { damaged: number };
+    };
+    assert.equal(report.checked.damaged, 1);
+  }));
+
+test('a torn last line is left out; it was never acknowledged', () =>
+  withStore(async box => {
+    const path = await deadWriter(box);
+    writeFileSync(path, `${readFileSync(path, 'utf8')}{"c":"0f3a2b1c","s":0,"o":99,"r":{"ts`);
+    assert.equal((await box.run(['seal'])).code, 0);
+    assert.equal(await records(box), 5);
+  }));
+
+test('the open segment of another host is left alone and said, and sealed by seal --take', () =>
+  withStore(async box => {
+    withOwner(await deadWriter(box), owner => (owner['host'] = 'elsewhere'));
+    const seal = await box.run(['seal']);
+    assert.equal(seal.code, 0);
+    assert.match(seal.stderr, /belongs to process \d+ on elsewhere and was left alone\nhint: .*--take/);
+    assert.equal(await records(box), 0);
+    assert.equal((await box.run(['seal', '--take'])).code, 0);
+    assert.equal(await records(box), 5);
+  }));
+
+test("a file whose lines lie in another host's open segment is not read a second time", () =>
+  withStore(async box => {
+    const file = box.path('a.ndjson');
+    writeFileSync(file, nativeLines(60_000));
+    const { child, done, output } = box.start(['ingest', '--acks', file]);
+    while (!output().includes('acknowledged')) await new Promise(r => setTimeout(r, 5));
+    child.kill('SIGKILL');
+    await done;
+    const open = readdirSync(`${box.store}/open`).filter(n => n.endsWith('.open'));
+    if (open.length === 0) return; // It was quick enough to seal.
+    withOwner(join(box.store, 'open', open[0]!), owner => (owner['host'] = 'elsewhere'));
+    const refused = await box.run(['ingest', file]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /open segment of another host.*\nhint: .*seal --take/);
+    assert.equal((await box.run(['seal', '--take'])).code, 0);
+    assert.equal((await box.run(['ingest', file])).code, 0);
+    assert.equal(await records(box), 60_000);
+  }));
+
+test('a store that is older than its keys is refused with ROLLBACK, and nothing is written', () =>
+  withStore(async box => {
+    await box.run(['ingest'], nativeLines(3));
+    cpSync(box.store, box.path('older'), { recursive: true });
+    await box.run(['ingest'], nativeLines(3, 10));
+    rmSync(box.store, { recursive: true });
+    renameSync(box.path('older'), box.store);
+    const before = box.files();
+    const run = await box.run(['ingest'], nativeLines(1, 20));
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, /is older than its keys/);
+    assert.deepEqual(
+      box.files().filter(f => !f.startsWith('open/')),
+      before,
+    );
+    assert.match((await box.run(['verify'])).stdout, /ROLLBACK/);
+  }));
+
+test('a checkpoint that the log key did not sign stops every writer', () =>
+  withStore(async box => {
+    await box.run(['ingest'], nativeLines(3));
+    const path = `${box.store}/log/checkpoint`;
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(
+      path,
+      text.replace(/.(?=\n$)/, c => (c === 'A' ? 'E' : 'A')).replace(/[A-Za-z0-9]{4}=\n$/, 'AAA=\n'),
+    );
+    assert.equal((await box.run(['seal'])).code, 1);
+    writeFileSync(path, text);
+    assert.equal((await box.run(['seal'])).code, 0);
+    assert.ok(existsSync(path));
+  }));
