@@ -28,7 +28,10 @@ async function run(job: QueryJob): Promise<void> {
   const open =
     job.open === undefined
       ? undefined
-      : fdName(openSync(job.open, constants.O_RDONLY | constants.O_NOFOLLOW), job.open);
+      : fdName(
+          openSync(job.open, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+          job.open,
+        );
   await withEngine({ memory: job.memory, temporary: job.temporary }, async db => {
     await db.run(createView(files, open));
     const allowed = [...files.map(f => f.name), ...(open === undefined ? [] : [open])];
@@ -61,7 +64,7 @@ function openChecked({ path, segment, sha256, bytes }: Payload): number {
   const hint = 'run `slmaudit verify`: it lists all that was altered';
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (cause) {
     const missing =
       cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ELOOP');

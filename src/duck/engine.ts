@@ -49,7 +49,7 @@ export const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
  * names, so that nobody can swap it meanwhile and a `*` in a folder's name is no glob.
  */
 export async function withFile<T>(path: string, work: (name: string) => Promise<T>): Promise<T> {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     return await work(fdName(fd, path));
   } finally {

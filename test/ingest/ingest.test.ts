@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { thisProcess } from '../../src/store/owner.ts';
 import { nativeLine, nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
 const GOOD = '{"ts":"2026-05-01T00:00:07.603Z","user_id":"ana"}';
@@ -260,4 +262,20 @@ test('a large input is digested on threads: every line in its order, across segm
     });
     assert.equal(await sealedRecords(box), count);
     assert.equal((await ingest(box, [box.path('big.ndjson')])).records, 0);
+  }));
+
+test('a lock that is held too long: 75 with the next command, and what was acknowledged is sealed by the next run', () =>
+  withStore(async box => {
+    const lock = join(box.store, 'lock');
+    writeFileSync(lock, JSON.stringify(thisProcess()));
+    const busy = await box.run(['ingest', '--lock-wait', '100ms'], nativeLines(3));
+    assert.equal(busy.code, 75);
+    assert.match(busy.stderr, /^slmaudit: error: the store is locked by process \d+ on .+\nhint: .+$/m);
+    assert.equal((await box.run(['seal'])).code, 75);
+    rmSync(lock);
+    assert.match(
+      (await box.run(['ingest'], nativeLines(1, 10))).stderr,
+      /3 records of an interrupted run sealed/,
+    );
+    assert.equal(await sealedRecords(box), 4);
   }));

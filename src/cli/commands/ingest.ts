@@ -79,10 +79,12 @@ export const ingestCommand: CommandSpec = {
   },
 };
 
-function inputs(given: Given, { stdin }: Context): Input[] {
+function inputs(given: Given, { stdin, voice }: Context): Input[] {
   const files = given.args.length > 0 ? given.args : ['-'];
   const source = text(given, 'source');
   if (files.filter(f => f === '-').length > 1) throw usage('standard input can be read once only');
+  if (files.includes('-') && 'isTTY' in stdin && stdin.isTTY === true)
+    voice.say('reading lines from the terminal; end them with Ctrl-D');
   return files.map(file => {
     const name = source ?? (file === '-' ? 'pipe' : basename(file));
     if (name === '' || Buffer.byteLength(name) > MAX_SOURCE)

@@ -11,7 +11,7 @@ export const sealCommand: CommandSpec = {
   arguments: [],
   options: [
     { flags: '--take', about: 'also take open segments of writers on other hosts or in other containers' },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '0s' },
   ],
   examples: [{ command: 'slmaudit seal', about: 'after a crash' }],
   exits: [
@@ -23,7 +23,7 @@ export const sealCommand: CommandSpec = {
   async run(given, { openStore, voice }) {
     const store = openStore();
     const { finishInterrupted, sealLeftovers } = await import('../../seal/seal.ts');
-    const lockWaitMs = readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait');
+    const lockWaitMs = readSpan(text(given, 'lockWait') ?? '0s', '--lock-wait');
     await finishInterrupted(store, { lockWaitMs });
     const { sealed, kept } = await sealLeftovers(store, { take: flag(given, 'take'), lockWaitMs });
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
