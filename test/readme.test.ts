@@ -42,6 +42,7 @@ test('the session in README prints what README says it prints', () => {
       PATH: `${join(process.cwd(), 'bin')}:${process.env['PATH'] ?? ''}`,
       SLMAUDIT_STORE: join(place, 'store'),
       SLMAUDIT_KEYS: join(place, 'keys'),
+      HOME: place,
       NO_COLOR: '1',
     };
     const day = new Date().toISOString().slice(0, 10);

@@ -52,6 +52,8 @@ export interface Context {
   readonly terminal: boolean;
   readonly storeFolder: string;
   readonly keysFolder: string;
+  /** Where verify remembers what it has seen. */
+  readonly headsFolder: string;
   /** Throws NO_STORE and its like. */
   readonly openStore: () => Store;
   /** Aborted by SIGINT and SIGTERM; `reason` is the name of the signal. */

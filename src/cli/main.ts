@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { keysFolder, storeFolder } from './places.ts';
+import { headsFolder, keysFolder, storeFolder } from './places.ts';
 import { createProgram } from './program.ts';
 import { usage } from './values.ts';
 import { createVoice } from './voice.ts';
@@ -60,6 +60,7 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
       terminal: process.stdout.isTTY,
       storeFolder: folder,
       keysFolder: keys,
+      headsFolder: headsFolder(process.env),
       openStore: () => openStore(folder, keys),
       signal: stop.signal,
     });

@@ -12,6 +12,11 @@ export function keysFolder(given: string | undefined, env: NodeJS.ProcessEnv): s
   return given ?? env['SLMAUDIT_KEYS'] ?? join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'keys');
 }
 
+/** Checkpoints that were found good, one a log. */
+export function headsFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_STATE_HOME', '.local', 'state'), 'slmaudit', 'heads');
+}
+
 function xdg(env: NodeJS.ProcessEnv, name: string, ...fallback: string[]): string {
   const set = env[name];
   return set !== undefined && set.startsWith('/') ? set : join(homedir(), ...fallback);

@@ -23,6 +23,8 @@ export class Chain {
   readonly segments: ChainedSegment[] = [];
   readonly findings: Finding[] = [];
   genesis: Genesis | undefined;
+  /** Hash of genesis. */
+  hash: Buffer | undefined;
   clockRegressions = 0;
   at = '';
   readonly #origin: string;
@@ -85,6 +87,7 @@ export class Chain {
     if (!noteSignedBy(note, genesis.epochKey) || !noteSignedBy(note, genesis.logKey))
       this.#find('GENESIS_SIGNATURE', 0);
     const hash = entryHash(bytes);
+    this.hash = hash;
     if (this.#pin && !this.#pin.genesis.equals(hash)) {
       const [expected, actual] = [this.#pin.genesis.toString('hex'), hash.toString('hex')];
       this.#find('GENESIS_MISMATCH', 0, { expected, actual });

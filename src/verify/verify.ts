@@ -1,15 +1,15 @@
 import { join, relative } from 'node:path';
 import { AuditError } from '../errors.ts';
-import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
+import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Pin } from '../log/pin.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
-import { isCode } from '../store/durable.ts';
-import { readHead, stagedEntries } from '../store/keys.ts';
+import { stagedEntries } from '../store/keys.ts';
 import { type Layout, namesIn, payloadPath, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
 import { digestFile, localPin, openStore, type Store } from '../store/store.ts';
 import { Chain, type ChainedSegment } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
+import { checkHeads, quietly, rememberHead } from './heads.ts';
 import type { Assurance, Checked, Finding, Pending, Report } from './finding.ts';
 
 export interface VerifyOptions {
@@ -17,6 +17,8 @@ export interface VerifyOptions {
   readonly pin?: Pin;
   /** Make every leaf hash again from the payloads. */
   readonly records: boolean;
+  /** Folder outside the store in which the newest checkpoint that was found good is remembered, by genesis. */
+  readonly remember?: string;
   readonly onProgress?: (done: { readonly segments: number; readonly of: number }) => void;
 }
 
@@ -72,7 +74,8 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       actual: root.toString('base64'),
     });
   } else findings.push(...checkTiles(at, hashes));
-  findings.push(...checkHead(store, head, hashes));
+  const genesis = pin?.genesis ?? chain.hash;
+  findings.push(...checkHeads(store, head, hashes, options.remember, genesis));
 
   const checked = {
     entries: hashes.length,
@@ -95,11 +98,14 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   );
   findings.push(...strays.findings);
   const pending: Pending[] = [...strays.pending, ...staged(store)];
+  const assurance = assuranceOf(findings, options.pin, local);
+  if (pin && assurance !== 'none' && options.remember !== undefined)
+    rememberHead(options.remember, pin.genesis, head);
   return {
     origin,
     size: head.size,
     root: head.root.toString('base64'),
-    assurance: assuranceOf(findings, options.pin, local),
+    assurance,
     findings,
     pending,
     checked,
@@ -134,22 +140,6 @@ function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined)
     findings.push({ code: 'ENTRY_MISSING', entry: hashes.length, actual: error.message });
   }
   return { chain, hashes, findings };
-}
-
-/** The newest checkpoint this host has committed, if it has the keys: the log must reach and contain it. */
-function checkHead(store: Store, head: Head, hashes: readonly Buffer[]): Finding[] {
-  const note = quietly(() => readHead(store.keys));
-  if (!note) return [];
-  const known = parseCheckpoint(note);
-  const expected = `${known.size} entries`;
-  // Written just behind the checkpoint it copies: a newer one means that the log moved on while this was reading.
-  if (known.size > hashes.length) {
-    const now = readCheckpoint(store.at);
-    return now.size >= known.size ? [] : [{ code: 'ROLLBACK', expected, actual: `${head.size} entries` }];
-  }
-  return rootOf(hashes.slice(0, known.size)).equals(known.root)
-    ? []
-    : [{ code: 'FORK', expected: known.root.toString('base64') }];
 }
 
 async function checkSegment(
@@ -247,16 +237,6 @@ const spanText = (span: { from: string; to: string } | undefined): string =>
 function staged(store: Store): Pending[] {
   const entries = quietly(() => stagedEntries(store.keys)) ?? [];
   return entries.map(({ index }) => ({ kind: 'staged', file: `staged/${index}` }));
-}
-
-/** Verifying needs no keys: a host that may not read them checks what it can. */
-function quietly<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isCode(error, 'EACCES', 'ENOTDIR')) return undefined;
-    throw error;
-  }
 }
 
 function assuranceOf(

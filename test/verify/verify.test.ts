@@ -258,3 +258,19 @@ test('what an interrupted seal has left is said and is no finding', async () => 
   assert.equal((await box.run(['seal', '--store', at.store, '--keys', at.keys])).code, 0);
   assert.deepEqual((await verify(store, { records: false })).pending, []);
 });
+
+test('an auditor without keys is told when the log is shorter than, or another one than, what was verified before', async () => {
+  const remember = box.path('heads');
+  const pin = readPin(openStore(whole.store, whole.keys).keys)!;
+  const codes = async (at: typeof whole): Promise<string[]> =>
+    (await verify(openStore(at.store, box.path('no-keys')), { records: false, pin, remember })).findings.map(
+      f => f.code,
+    );
+  const [shorter, other] = [copy(), copy()];
+  rewritten(shorter, notes => notes.slice(0, 4));
+  assert.ok(!(await codes(shorter)).includes('ROLLBACK'), 'nothing is known yet');
+  assert.deepEqual(await codes(whole), []);
+  assert.ok((await codes(shorter)).includes('ROLLBACK'));
+  rewritten(other, notes => [...notes.slice(0, 4), notes[3]!]);
+  assert.ok((await codes(other)).includes('FORK'));
+});

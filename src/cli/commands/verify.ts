@@ -11,6 +11,7 @@ export const verifyCommand: CommandSpec = {
     'Check the checkpoint, the chain of entries and keys, the tiles, and the digest of every payload and quarantine file, and name every file that belongs to none of them. All that is wrong is listed, not only the first. The store is never written to.',
     'With --records, every record is hashed again from the Parquet files and the roots are compared with the signed ones.',
     'The pin is what makes this more than self-consistent: give the one that `slmaudit init` printed and that was kept elsewhere. Without --pin the pin beside the keys of this host is taken; a thief who owns the host could have replaced both.',
+    'The newest checkpoint that was found good under a pin is remembered in the XDG state folder: a log that is later shorter, or another one, is a finding.',
   ],
   arguments: [],
   options: [
@@ -38,6 +39,7 @@ export const verifyCommand: CommandSpec = {
     const report = await verify(store, {
       ...(pin && { pin }),
       records: flag(given, 'records'),
+      remember: context.headsFolder,
       onProgress: ({ segments, of }) =>
         context.voice.progress(`${grouped(segments)} of ${counted(of, 'segment')} checked`),
     });
