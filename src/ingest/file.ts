@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { AuditError } from '../errors.ts';
@@ -14,29 +14,30 @@ export interface InputFile {
   readonly gzip: boolean;
 }
 
-/** Throws INPUT_UNREADABLE. */
-export function inspectFile(path: string): InputFile {
-  let fd: number;
+/** Undefined for what is no regular file but can be read as a pipe. Throws INPUT_UNREADABLE. */
+export function inspectFile(path: string): InputFile | undefined {
   try {
-    fd = openSync(path, 'r');
+    // Not by opening it: the writer of a pipe would see its reader come and go.
+    const stat = statSync(path);
+    if (stat.isDirectory()) throw new Error('it is a folder');
+    if (!stat.isFile()) return undefined;
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const magic = Buffer.alloc(2);
+      return { path, gzip: readSync(fd, magic, 0, 2, 0) === 2 && isGzip(magic) };
+    } finally {
+      closeSync(fd);
+    }
   } catch (cause) {
     throw unreadable(path, cause);
-  }
-  try {
-    if (fstatSync(fd).isDirectory()) throw unreadable(path, new Error('it is a folder'));
-    if (!fstatSync(fd).isFile()) throw unreadable(path, new Error('it is no regular file; use - for a pipe'));
-    const magic = Buffer.alloc(2);
-    return { path, gzip: readSync(fd, magic, 0, 2, 0) === 2 && isGzip(magic) };
-  } finally {
-    closeSync(fd);
   }
 }
 
 export const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;
 
 /** The file's bytes, decompressed. A gzip file that ends too early throws INPUT_CUT behind its last whole bytes. */
-export async function* readFrom({ path, gzip }: InputFile): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+async function* readFrom({ path, gzip }: InputFile, start = 0): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 1 << 20, start });
   yield* gzip ? gunzipped(file, path) : chunks(file, path);
 }
 
@@ -172,8 +173,8 @@ async function matches(
 
 /** The bytes from..to of a file, decompressed. */
 export async function* bytesBetween(file: InputFile, from: number, to: number): AsyncGenerator<Buffer> {
-  let at = 0;
-  for await (const chunk of readFrom(file)) {
+  let at = file.gzip ? 0 : from;
+  for await (const chunk of readFrom(file, at)) {
     const part = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
     at += chunk.length;
     if (part.length > 0) yield part;

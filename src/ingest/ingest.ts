@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
 import type { SourceRange } from '../log/segment.ts';
@@ -139,8 +140,9 @@ class Run {
 
   async #readFile(path: string, name: string): Promise<void> {
     const file = inspectFile(path);
+    if (!file) return this.#readPipe(createReadStream(path), name);
     const identities = await identitiesOf(file, this.#key.key, this.#options.maxLine);
-    if (!identities) return;
+    if (!identities) return undefined;
     await this.#claim(identities(0), name);
     await this.takeOver();
     const ranges = rangesOf(this.#store);
@@ -159,8 +161,9 @@ class Run {
       file,
       unterminated: resume.unterminated,
     });
-    if (this.#intake.lines === before && resume.from > 0)
-      this.#notes.push({ code: 'nothing_new', source: name, bytes: resume.from });
+    const nothing = this.#intake.lines === before && resume.from > 0;
+    if (nothing) this.#notes.push({ code: 'nothing_new', source: name, bytes: resume.from });
+    return undefined;
   }
 
   /** Held until the file's lines are committed: two ingests of one file would hold its lines twice. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -279,3 +280,14 @@ test('a lock that is held too long: 75 with the next command, and what was ackno
     );
     assert.equal(await sealedRecords(box), 4);
   }));
+
+test('a named pipe is read as a pipe', async t => {
+  if (process.platform === 'win32') return t.skip('no named pipes');
+  return withStore(async box => {
+    const fifo = box.path('fifo');
+    execFileSync('mkfifo', [fifo]);
+    const { done } = box.start(['ingest', '--json', fifo]);
+    writeFileSync(fifo, nativeLines(3));
+    assert.equal((JSON.parse((await done).stdout) as Summary).records, 3);
+  });
+});
