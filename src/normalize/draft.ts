@@ -61,7 +61,7 @@ export class Draft {
   }
 
   set<C extends ColumnName>(column: C, value: AuditRecord[C] | undefined): void {
-    if (value !== undefined) this.record[column] = value;
+    if (value !== undefined && value !== '') this.record[column] = value;
   }
 
   /** The first of the members that can be read as the column's type. */

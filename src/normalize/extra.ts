@@ -11,8 +11,12 @@ const SECRET_NAME =
 const CONTENT_NAME =
   /message|prompt|input|choice|response|header|completion|content|output|instruction|document|query|argument|delta|traceback|embedding|^(?:text|system|body|data|tools|context|images?|audio|q|args|functions?)$|body$/;
 
+/**
+ * What credentials begin with. No quantifier is open where the match could begin again inside what it has read: a
+ * hostile line costs time in proportion to its length.
+ */
 export const SECRET_VALUE: RegExp =
-  /\bsk-[A-Za-z0-9_-]{16,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|-----BEGIN |\bBearer\s+\S|\bBasic\s+[A-Za-z0-9+/=]{8,}|:\/\/[^\s/:@]+:[^\s/@]+@|[?&](?:api[_-]?key|key|token|access_token|sig|signature)=|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abpr]-/i;
+  /\bsk-[A-Za-z0-9_-]{16}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{16}|-----BEGIN |\bBearer\s|\bBasic\s[A-Za-z0-9+/=]{8}|:\/\/[^\s/:@]{1,256}:[^\s/@]{1,256}@|[?&](?:api[_-]?key|key|token|access_token|sig|signature)=|\bgh[pousr]_[A-Za-z0-9]{20}|\bxox[abpr]-/i;
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
@@ -64,14 +68,22 @@ export function extraOf(left: JsonObject, alreadyDropped: number): string | unde
   const kept = clean(left);
   const members =
     kept instanceof Map ? [...kept].map(([name, v]) => `${JSON.stringify(name)}:${formatJson(v)}`) : [];
-  let size = 2 + ',"_dropped":9007199254740991'.length;
-  for (const m of members) size += Buffer.byteLength(m) + 1;
-  while (size > MAX_EXTRA_BYTES) {
-    const largest = members.reduce((a, b, i) => (b.length > members[a]!.length ? i : a), 0);
-    size -= Buffer.byteLength(members[largest]!) + 1;
-    members.splice(largest, 1);
-    dropped++;
+  const fitting = withinLimit(members);
+  dropped += members.length - fitting.length;
+  if (dropped > 0) fitting.push(`"_dropped":${dropped}`);
+  return fitting.length > 0 ? `{${fitting.join(',')}}` : undefined;
+}
+
+/** The members that fit, in their order, the largest left out first. */
+function withinLimit(members: readonly string[]): string[] {
+  const sizes = members.map(m => Buffer.byteLength(m) + 1);
+  const largestFirst = sizes.map((_, i) => i).sort((a, b) => sizes[b]! - sizes[a]!);
+  let size = 2 + ',"_dropped":9007199254740991'.length + sizes.reduce((sum, n) => sum + n, 0);
+  const out = new Set<number>();
+  for (const i of largestFirst) {
+    if (size <= MAX_EXTRA_BYTES) break;
+    size -= sizes[i]!;
+    out.add(i);
   }
-  if (dropped > 0) members.push(`"_dropped":${dropped}`);
-  return members.length > 0 ? `{${members.join(',')}}` : undefined;
+  return members.filter((_, i) => !out.has(i));
 }

@@ -406,3 +406,26 @@ test('an event id is a UUIDv8 and commits to the line, its place and its source'
     assert.match(one, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.equal(id(line, 5), ids[0]);
 });
+
+test('a hostile line costs time in proportion to its length', () => {
+  const ts = '2026-05-01T00:00:00Z';
+  const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`k${i}`, i]));
+  for (const part of ['-eyJ', 'sk-a', 'Bearer', 'Basic ', '://a:', '?key', '-----', ' ', '1.']) {
+    const began = performance.now();
+    recordOf({ ts, note: part.repeat(250_000) });
+    assert.ok(performance.now() - began < 5000, part);
+  }
+  const { extra } = recordOf({ ts, ...many });
+  assert.ok(extra!.length <= 4096);
+  const kept = Object.keys(JSON.parse(extra!) as object).length - 1;
+  assert.equal((JSON.parse(extra!) as Record<string, unknown>)["_dropped"], 100_000 - kept);
+});
+
+test('an empty name never becomes a value', () => {
+  const r = recordOf({ model: ':7b', created_at: '2026-05-01T00:00:00Z', done: true });
+  assert.deepEqual([r.model, r.model_version], [undefined, '7b']);
+  assert.equal(
+    recordOf({ model: 'foo:', created_at: '2026-05-01T00:00:00Z', done: true }).model_version,
+    undefined,
+  );
+});
