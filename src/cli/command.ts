@@ -56,7 +56,7 @@ export interface Context {
   readonly headsFolder: string;
   /** Throws NO_STORE and its like. */
   readonly openStore: () => Store;
-  /** Aborted by SIGINT and SIGTERM; `reason` is the name of the signal. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP; `reason` is the name of the signal. */
   readonly signal: AbortSignal;
 }
 

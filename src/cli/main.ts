@@ -49,7 +49,7 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
   const stop = new AbortController();
   const folder = storeFolder(text(given.options['store']), process.env);
   const keys = keysFolder(text(given.options['keys']), process.env);
-  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const listeners = signals.map(name => [name, () => stop.abort(name)] as const);
   for (const [name, listener] of listeners) process.once(name, listener);
   try {

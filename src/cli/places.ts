@@ -4,12 +4,12 @@ import { join } from 'node:path';
 /** Where things are if nothing says otherwise: the XDG base directories. */
 export function storeFolder(given: string | undefined, env: NodeJS.ProcessEnv): string {
   return (
-    given ?? env['SLMAUDIT_STORE'] ?? join(xdg(env, 'XDG_DATA_HOME', '.local', 'share'), 'slmaudit', 'store')
+    given || env['SLMAUDIT_STORE'] || join(xdg(env, 'XDG_DATA_HOME', '.local', 'share'), 'slmaudit', 'store')
   );
 }
 
 export function keysFolder(given: string | undefined, env: NodeJS.ProcessEnv): string {
-  return given ?? env['SLMAUDIT_KEYS'] ?? join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'keys');
+  return given || env['SLMAUDIT_KEYS'] || join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'keys');
 }
 
 /** Checkpoints that were found good, one a log. */

@@ -21,7 +21,9 @@ const { createView } = await import('./view.ts');
 const { guard } = await import('./guard.ts');
 const { cellOf } = await import('./cell.ts');
 
-const BATCH = 1024;
+/** Rows, and characters of text in them, that are sent at a time. */
+const BATCH_ROWS = 1024;
+const BATCH_CHARS = 1 << 20;
 
 async function run(job: QueryJob): Promise<void> {
   const files = job.payloads.map(payload => ({ name: fdName(openChecked(payload), payload.path), payload }));
@@ -47,12 +49,17 @@ async function run(job: QueryJob): Promise<void> {
       .map((name, i) => ({ name, numeric: numeric.test(String(types[i])) }));
     await answer({ kind: 'columns', columns });
     let rows: Cell[][] = [];
+    let chars = 0;
     for await (const chunk of result) {
-      for (const row of chunk.getRows()) {
-        rows.push(row.map(cellOf));
-        if (rows.length < BATCH) continue;
+      const vectors = columns.map((_, column) => chunk.getColumnVector(column));
+      for (let row = 0; row < chunk.rowCount; row++) {
+        const cells = vectors.map(vector => cellOf(vector.getItem(row)));
+        rows.push(cells);
+        for (const cell of cells) chars += typeof cell === 'string' ? cell.length : 8;
+        if (rows.length < BATCH_ROWS && chars < BATCH_CHARS) continue;
         await answer({ kind: 'rows', rows });
         rows = [];
+        chars = 0;
       }
     }
     if (rows.length > 0) await answer({ kind: 'rows', rows });

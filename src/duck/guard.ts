@@ -26,7 +26,7 @@ export async function guard(db: DuckDBConnection, sql: string): Promise<void> {
   walk(tree.statements, node => {
     const map = node['cte_map'];
     if (isNode(map) && Array.isArray(map['map']))
-      for (const cte of map['map'] as Node[]) own.add(String(cte['key']).toLowerCase());
+      for (const cte of map['map'] as Node[]) own.add(cteName(cte['key']));
   });
   walk(tree.statements, node => checkNode(node, own));
 }
@@ -39,6 +39,14 @@ interface Tree {
   readonly error_message?: string;
   readonly position?: string;
   readonly statements?: readonly unknown[];
+}
+
+/** A name of its own, that nothing in the engine's catalog has. */
+function cteName(key: unknown): string {
+  const name = String(key).toLowerCase();
+  if (/^[a-z_][a-z0-9_]*$/.test(name) && !/^(?:duckdb|pragma|pg|sqlite|information|which|show)_?/.test(name))
+    return name;
+  throw refused(`choose another name than ${JSON.stringify(name)} in WITH`);
 }
 
 type Node = Record<string, unknown>;

@@ -20,7 +20,7 @@ export function runInProcess(
 ): Promise<void> {
   const child = fork(new URL('./child.js', import.meta.url), [], {
     env: {},
-    execArgv: [],
+    execArgv: ['--max-old-space-size=1024'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const ask = (message: Asked): void => void (child.connected && child.send(message));

@@ -28,7 +28,7 @@ export interface DigestOptions {
 /** What became of a line. */
 export const LINE = { record: 0, reject: 1, skip: 2 } as const;
 
-/** Frames of lines, and what their writer has to know of each line: arrays of as many members as there are lines. */
+/** Frames of lines, and what their writer has to know: arrays of as many members as there are lines, or records. */
 export interface Digested {
   /** The source's own bytes, for the digest of their range. */
   readonly bytes: Uint8Array;
@@ -39,9 +39,9 @@ export interface Digested {
   /** Offset just behind each line in the source. */
   readonly ends: Float64Array;
   readonly kinds: Uint8Array;
-  /** RFC 6962 leaf hashes, 32 bytes a line; zero where it is no record. */
+  /** RFC 6962 leaf hashes, 32 bytes a record. */
   readonly leaves: Uint8Array;
-  /** `ts` in microseconds since 1970, where it is a record. */
+  /** `ts` of each record in microseconds since 1970. */
   readonly times: Float64Array;
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
 }
@@ -133,19 +133,18 @@ class Gathered {
     this.#frames[from] = 0;
     this.#leaves.push(hash('sha256', this.#frames.subarray(from, this.#at - 2), 'buffer'));
     this.#frames[from] = neighbour;
-    this.#done(end, LINE.record, micros);
+    this.#times.push(micros);
+    this.#done(end, LINE.record);
   }
 
   reject(head: string, sealed: string, end: number, reason: RejectReason): void {
     this.#write(`${head}${sealed}}`);
     this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
-    this.#leaves.push(NO_LEAF);
-    this.#done(end, LINE.reject, 0);
+    this.#done(end, LINE.reject);
   }
 
   skip(end: number): void {
-    this.#leaves.push(NO_LEAF);
-    this.#done(end, LINE.skip, 0);
+    this.#done(end, LINE.skip);
   }
 
   digested(bytes: Uint8Array, start: number): Digested {
@@ -174,16 +173,14 @@ class Gathered {
     return start;
   }
 
-  #done(end: number, kind: number, micros: number): void {
+  #done(end: number, kind: number): void {
     this.#frameEnds.push(this.#at);
     this.#ends.push(end);
     this.#kinds.push(kind);
-    this.#times.push(micros);
   }
 }
 
 const FRAME_HEAD = 16;
-const NO_LEAF = Buffer.alloc(32);
 
 const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === CR ? raw.subarray(0, -1) : raw);
 

@@ -89,13 +89,15 @@ export interface Resume {
   readonly variant: number;
 }
 
+/** Bytes of the first line that name a file; the same whatever the options of a run are. */
+const IDENTIFIED = 64 << 10;
+
 /** The identities a file may have, by its first line; undefined for an empty file. */
 export async function identitiesOf(
   file: InputFile,
   recordKey: Uint8Array,
-  maxLine: number,
 ): Promise<((variant: number) => string) | undefined> {
-  const first = await firstLine(file, maxLine);
+  const first = await firstLine(file, IDENTIFIED);
   if (!first) return undefined;
   return variant => {
     const suffix = Buffer.from(variant === 0 ? '' : `\0${variant}`);
@@ -135,7 +137,7 @@ async function firstLine(file: InputFile, max: number): Promise<Buffer | undefin
     }
   } catch (error) {
     // A cut gzip file is read as far as it goes, and said there.
-    if (!(error instanceof AuditError) || error.code !== 'INPUT_CUT') throw error;
+    if (!(error instanceof AuditError) || error.code !== 'INPUT_CUT' || size === 0) throw error;
   }
   return size > 0 || ended ? Buffer.concat(parts).subarray(0, max) : undefined;
 }

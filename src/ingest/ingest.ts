@@ -78,7 +78,7 @@ class Run {
     this.#intake = new Intake(this.session, {
       key,
       maxLine,
-      leave: (source, bytes) => this.#notes.push({ code: 'left_unterminated', source: source.name, bytes }),
+      leave: (source, bytes, code) => void this.#notes.push({ code, source: source.name, bytes }),
       ...(format !== undefined && { format }),
       ...(signal && { signal }),
     });
@@ -141,7 +141,7 @@ class Run {
   async #readFile(path: string, name: string): Promise<void> {
     const file = inspectFile(path);
     if (!file) return this.#readPipe(createReadStream(path), name);
-    const identities = await identitiesOf(file, this.#key.key, this.#options.maxLine);
+    const identities = await identitiesOf(file, this.#key.key);
     if (!identities) return undefined;
     await this.#claim(identities(0), name);
     await this.takeOver();

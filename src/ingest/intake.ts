@@ -14,7 +14,7 @@ export interface IntakeOptions {
   readonly maxLine: number;
   readonly signal?: AbortSignal;
   /** Told of a file's last line that is not finished. */
-  readonly leave: (source: Writing, bytes: number) => void;
+  readonly leave: (source: Writing, bytes: number, code: 'interrupted' | 'left_unterminated') => void;
 }
 
 /** Takes the bytes of one source after the other to the writer, and counts what became of their lines. */
@@ -72,6 +72,7 @@ export class Intake {
     } finally {
       await this.#applied;
     }
+    if (this.#stopped && source.kind === 'file') return this.#options.leave(source, source.at, 'interrupted');
     const rest = framer.end();
     if (rest) await this.#lastLine(source, digester, rest, line.next(rest.bytes), at.file);
   }
@@ -146,8 +147,8 @@ export class Intake {
     file?: InputFile,
   ): Promise<void> {
     const whole = line.kind === 'unterminated' && isWholeJson(line.bytes);
-    if (source.kind === 'file' && (this.#stopped || (!whole && file?.gzip !== true))) {
-      this.#options.leave(source, line.length);
+    if (source.kind === 'file' && !whole && file?.gzip !== true) {
+      this.#options.leave(source, line.length, 'left_unterminated');
       return;
     }
     await this.#odd(source, digester, line, number, file, whole ? undefined : 'unterminated');

@@ -44,10 +44,7 @@ export class Session {
 
   /** For pipes, where the next line may be long in coming. */
   startClock(): void {
-    this.#clock ??= setInterval(
-      () => this.#tick(),
-      Math.min(250, this.#options.sealEveryMs, this.#options.heartbeatMs),
-    );
+    this.#clock ??= setInterval(() => this.#tick(), 250);
   }
 
   stopClock(): void {
@@ -59,13 +56,13 @@ export class Session {
     return this.writer.pending > SYNC_BYTES || this.#isSealable;
   }
 
-  /** Records that the open segment has room for. */
+  /** Records and rejects that the open segment has room for. */
   get room(): number {
-    return this.#options.sealRecords - this.writer.records;
+    return this.#options.sealRecords - this.writer.held;
   }
 
   get #isSealable(): boolean {
-    return this.writer.records >= this.#options.sealRecords || this.writer.isFull;
+    return this.writer.held >= this.#options.sealRecords || this.writer.isFull;
   }
 
   /** Syncs and seals what is due; waits only where the disk or the sealing before is behind. */
@@ -105,7 +102,11 @@ export class Session {
     if (this.writer.pending > 0 && now - this.#lastSync > SYNC_MS) this.#sync();
     if (this.#isSealing) return;
     if (!this.writer.isEmpty && now - this.writer.began > this.#options.sealEveryMs) this.#seal();
-    else if (this.writer.isEmpty && now - this.#lastSeal > this.#options.heartbeatMs)
+    else if (
+      this.writer.isEmpty &&
+      this.#options.heartbeatMs > 0 &&
+      now - this.#lastSeal > this.#options.heartbeatMs
+    )
       this.#sealed(heartbeat(this.#store));
   }
 

@@ -23,7 +23,13 @@ export interface Summary extends Progress {
 
 /** What a person should know and nothing has to be done about. */
 export interface Note {
-  readonly code: 'left_unterminated' | 'nothing_new' | 'same_first_line' | 'other_host' | 'unreadable_open';
+  readonly code:
+    | 'interrupted'
+    | 'left_unterminated'
+    | 'nothing_new'
+    | 'same_first_line'
+    | 'other_host'
+    | 'unreadable_open';
   readonly source: string;
   /** Bytes left for the next run, or bytes that were in the log already. */
   readonly bytes?: number;

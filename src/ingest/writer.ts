@@ -62,7 +62,7 @@ export class Writer {
   }
 
   /**
-   * Takes lines from number `first` of `digested` on, until `room` records are in or the lines are over; returns the
+   * Takes lines from number `first` of `digested` on, until `room` records and rejects are in or the lines are over; returns the
    * number of the line to go on with. `bytes`: do the lines' own bytes belong to the digest of their range?
    */
   append(source: Writing, digested: Digested, first: number, room: number, bytes = true): number {
@@ -73,14 +73,24 @@ export class Writer {
       source: first === 0 ? digested.start : ends[first - 1]!,
     };
     let line = first;
+    let record = 0;
+    for (let before = 0; before < first; before++) if (kinds[before] === LINE.record) record++;
     for (let left = room; line < kinds.length && left > 0; line++) {
-      if (kinds[line] === LINE.skip) part.skipped++;
-      if (kinds[line] === LINE.reject) this.#rejected++;
-      if (kinds[line] !== LINE.record) continue;
+      const kind = kinds[line];
+      if (kind === LINE.skip) {
+        part.skipped++;
+        continue;
+      }
       left--;
-      this.#tree.add(Buffer.from(leaves.buffer, leaves.byteOffset + line * 32, 32));
-      if (times[line]! < this.#earliest) this.#earliest = times[line]!;
-      if (times[line]! > this.#latest) this.#latest = times[line]!;
+      if (kind === LINE.reject) {
+        this.#rejected++;
+        continue;
+      }
+      const micros = times[record]!;
+      this.#tree.add(Buffer.from(leaves.buffer, leaves.byteOffset + record * 32, 32));
+      if (micros < this.#earliest) this.#earliest = micros;
+      if (micros > this.#latest) this.#latest = micros;
+      record++;
     }
     if (line === first) return line;
     const end = ends[line - 1]!;
@@ -101,8 +111,9 @@ export class Writer {
     for await (const part of bytes) hash.update(part);
   }
 
-  get records(): number {
-    return this.#tree.size;
+  /** Records and rejects of the open segment. */
+  get held(): number {
+    return this.#tree.size + this.#rejected;
   }
 
   get pending(): number {

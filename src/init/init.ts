@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
@@ -12,7 +12,7 @@ import { formatSigner, makeSigner, type SignerKey } from '../note/key.ts';
 import { formatNote, signNote } from '../note/note.ts';
 import { SCHEMA_VERSION } from '../record/schema.ts';
 import { instantOf } from '../store/clock.ts';
-import { createFile, isCode, makeFolder, syncFolder } from '../store/durable.ts';
+import { createFile, makeFolder, syncFolder } from '../store/durable.ts';
 import { createKeys, keysOf, makeEpochKey, writeHead, writePin } from '../store/keys.ts';
 import { FORMAT, formatPath, namesIn, openFolder } from '../store/layout.ts';
 import { publish, writeEntry } from '../store/log.ts';
@@ -60,6 +60,8 @@ export function init(options: InitOptions): Made {
     const recovery = options.recovery ? makeSigner(`${origin}/recovery`, randomBytes(32)) : undefined;
     createKeys(keys, logKey, recordKey);
     const note = genesisNote(origin, logKey, recordKey, recovery, makeEpochKey(keys, 1));
+    // Who asked what is nobody's business by default; chmod opens a store to auditors of this host.
+    makeFolder(building.store, 0o700);
     for (const name of ['log', 'records', 'quarantine']) makeFolder(join(building.store, name));
     makeFolder(openFolder(building), 0o700);
     const root = writeEntry(building, 0, note);
@@ -123,12 +125,7 @@ function refuseExisting(store: string, folder: string, origin: string): void {
 }
 
 function taken(path: string): boolean {
-  try {
-    return namesIn(path).length > 0;
-  } catch (error) {
-    if (isCode(error, 'ENOTDIR')) return true;
-    throw error;
-  }
+  return namesIn(path).length > 0 || statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 const inside = (path: string, folder: string): boolean => `${path}/`.startsWith(`${folder}/`);

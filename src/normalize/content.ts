@@ -105,7 +105,7 @@ function fromMessage(source: JsonObject, role: string): Message {
   const all = parts(source.get('content') ?? null);
   const calls = source.get('tool_calls');
   if (Array.isArray(calls))
-    all.push(...calls.map(call => toolCall(call instanceof Map ? call.get('function') : undefined)));
+    for (const call of calls) all.push(toolCall(call instanceof Map ? call.get('function') : undefined));
   const call = source.get('function_call');
   if (call instanceof Map) all.push(toolCall(call));
   if (source.get('type') === 'function_call') all.push(toolCall(source));

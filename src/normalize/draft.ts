@@ -4,7 +4,7 @@ import { formatJson, JsonNumber, type JsonObject, type JsonValue, parseJson } fr
 import { type AuditRecord, type ColumnName, columnOf } from '../record/schema.ts';
 import { readDuration, readTime } from '../record/time.ts';
 import { type ContentHash, completionMessages, hashContent, lastUser, promptMessages } from './content.ts';
-import { extraOf, MAX_EXTRA_BYTES, SECRET_VALUE } from './extra.ts';
+import { extraOf, isKeepable, MAX_EXTRA_BYTES, SECRET_VALUE } from './extra.ts';
 
 /** UTF-16 units of a text column; longer text goes to `extra`. */
 const MAX_TEXT = 2048;
@@ -61,7 +61,8 @@ export class Draft {
   }
 
   set<C extends ColumnName>(column: C, value: AuditRecord[C] | undefined): void {
-    if (value !== undefined && value !== '') this.record[column] = value;
+    if (value !== undefined && value !== '')
+      this.#put(column, typeof value === 'string' ? value.toWellFormed() : value);
   }
 
   /** The first of the members that can be read as the column's type. */
@@ -174,6 +175,9 @@ export class Draft {
   }
 }
 
+/** Error classes and finish reasons are words of a program: anything longer is somebody's text. */
+const LABEL = /^[\w.:/ -]{1,100}$/;
+
 /** The value of a column's type that a JSON value states; undefined where it states none. */
 function readAs(name: ColumnName, value: JsonValue): string | number | boolean | undefined {
   const column = columnOf(name)!;
@@ -183,6 +187,7 @@ function readAs(name: ColumnName, value: JsonValue): string | number | boolean |
         typeof value === 'number' ? String(value) : value instanceof JsonNumber ? value.text : value;
       if (typeof text !== 'string' || text.length > MAX_TEXT) return undefined;
       if (name === 'client_ip') return canonicalAddress(text);
+      if (name === 'error_type' || name === 'finish_reason') return LABEL.test(text) ? text : undefined;
       if (name === 'endpoint') return text.replace(/[?#].*$/s, '') || undefined;
       return column.oneOf && !column.oneOf.includes(text) ? undefined : text;
     }
@@ -224,8 +229,8 @@ function stringPairs(value: JsonValue): string | undefined {
   const object = unfolded(value);
   if (!(object instanceof Map) || object.size === 0) return undefined;
   const text = typeof value === 'string' ? value : formatJson(object);
-  const fits =
-    Buffer.byteLength(text) <= MAX_EXTRA_BYTES && [...object.values()].every(v => typeof v === 'string');
+  const pairs = [...object].every(([n, v]) => typeof v === 'string' && v.length <= 256 && isKeepable(n, v));
+  const fits = pairs && Buffer.byteLength(text) <= MAX_EXTRA_BYTES;
   return fits ? text : undefined;
 }
 

@@ -7,21 +7,38 @@ import { formatJson, type JsonObject, type JsonValue } from '../record/json.ts';
 export const MAX_EXTRA_BYTES = 4096;
 
 const SECRET_NAME =
-  /^(?:.*(?:password|passwd|secret|authorization|cookie|apikey|accesstoken|refreshtoken|idtoken|privatekey|credential|masterkey).*|token|key|env|envs|auth|jwt|bearer)$/;
+  /password|passwd|passphrase|pwd|secret|authorization|cookie|apikey|privatekey|credential|masterkey|token$|^(?:pass|key|keys|env|envs|auth|jwt|bearer|tokens)$/;
 const CONTENT_NAME =
-  /message|prompt|input|choice|response|header|completion|content|output|instruction|document|query|argument|delta|traceback|embedding|^(?:text|system|body|data|tools|context|images?|audio|q|args|functions?)$|body$/;
+  /message|prompt|input|choice|response|header|completion|content|output|instruction|document|query|argument|delta|traceback|embedding|answer|question|thinking|reasoning|transcript|result|generated|logprob|snippet|summary|text$|body$|^(?:text|system|body|data|tools|context|images?|audio|q|args|functions?)$/;
+
+/** Longer strings are somebody's text. */
+const MAX_STRING = 512;
+/** Longer lists of numbers are tokens, bytes or embeddings. */
+const MAX_NUMBERS = 16;
 
 /**
  * What credentials begin with. No quantifier is open where the match could begin again inside what it has read: a
  * hostile line costs time in proportion to its length.
  */
 export const SECRET_VALUE: RegExp =
-  /\bsk-[A-Za-z0-9_-]{16}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{16}|-----BEGIN |\bBearer\s|\bBasic\s[A-Za-z0-9+/=]{8}|:\/\/[^\s/:@]{1,256}:[^\s/@]{1,256}@|[?&](?:api[_-]?key|key|token|access_token|sig|signature)=|\bgh[pousr]_[A-Za-z0-9]{20}|\bxox[abpr]-/i;
+  /\bsk-[A-Za-z0-9_-]{16}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{16}|-----BEGIN |\bBearer\s|\bBasic\s[A-Za-z0-9+/=]{8}|:\/\/[^\s/:@]{1,256}:[^\s/@]{1,256}@|[?&](?:api[_-]?key|key|token|access_token|sig|signature)=|\bgh[pousr]_[A-Za-z0-9]{20}|\bhf_[A-Za-z0-9]{16}|\bAIza[A-Za-z0-9_-]{16}|\bxox[abpr]-/i;
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
-export function namesSecret(name: string): boolean {
-  return SECRET_NAME.test(plain(name));
+/** May this member stand in the clear? */
+export function isKeepable(name: string, value: JsonValue): boolean {
+  return isKeepableName(name, value) && (typeof value !== 'string' || isKeepableText(value));
+}
+
+function isKeepableName(name: string, value: JsonValue): boolean {
+  if (name.length > 128 || SECRET_VALUE.test(name)) return false;
+  // A count of tokens is no token.
+  return (typeof value === 'number' || !SECRET_NAME.test(plain(name))) && !holdsContent(name, value);
+}
+
+/** Neither long, nor like a credential, nor JSON that hides members from this search. */
+function isKeepableText(text: string): boolean {
+  return text.length <= MAX_STRING && !/^\s*[[{]/.test(text) && !SECRET_VALUE.test(text);
 }
 
 /** Numbers and booleans are never content; an object of nothing else isn't either (token details). */
@@ -40,11 +57,15 @@ export function extraOf(left: JsonObject, alreadyDropped: number): string | unde
   const clean = (value: JsonValue): JsonValue | undefined => {
     if (value === null || value === '') return undefined;
     if (typeof value === 'string') {
-      if (!SECRET_VALUE.test(value)) return value;
+      if (isKeepableText(value)) return value;
       dropped++;
       return undefined;
     }
     if (Array.isArray(value)) {
+      if (value.length > MAX_NUMBERS && value.every(v => typeof v === 'number')) {
+        dropped++;
+        return undefined;
+      }
       const items = value.map(clean).filter(v => v !== undefined);
       return items.length > 0 ? items : undefined;
     }
@@ -52,7 +73,7 @@ export function extraOf(left: JsonObject, alreadyDropped: number): string | unde
     const kept: JsonObject = new Map();
     for (const [name, member] of value) {
       if (member === null || member === '') continue;
-      if (namesSecret(name) || holdsContent(name, member)) {
+      if (!isKeepableName(name, member)) {
         dropped++;
         continue;
       }

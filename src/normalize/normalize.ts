@@ -16,7 +16,8 @@ export type RejectReason =
   | 'no_time'
   | 'unknown_format'
   | 'too_long'
-  | 'unterminated';
+  | 'unterminated'
+  | 'unreadable';
 
 export type Outcome =
   | { readonly records: readonly AuditRecord[] }
@@ -43,26 +44,34 @@ const NOT_A_REQUEST: Outcome = { skip: 'not_a_request' };
 export function createNormalizer(options: NormalizerOptions): Normalizer {
   const formats = options.format === undefined ? FORMATS : [formatNamed(options.format)];
   const eventId = eventIds(options);
+  const read = (raw: Buffer, offset: number): Outcome => {
+    const text = textOf(raw, offset);
+    if (typeof text !== 'string') return text;
+    let value: JsonValue;
+    try {
+      value = parseJson(text);
+    } catch (error) {
+      if (error instanceof JsonError) return { reject: error.reason };
+      throw error;
+    }
+    if (!(value instanceof Map)) return { reject: 'not_object' };
+    const source = value;
+    const adapter = options.format === undefined ? formats.find(f => f.recognizes(source)) : formats[0];
+    if (!adapter) return { reject: hasTime(source) ? 'unknown_format' : 'no_time' };
+    const record = normalized(adapter, source, options);
+    if (record === 'not_a_request') return NOT_A_REQUEST;
+    if (!record) return { reject: 'no_time' };
+    record.event_id = eventId(offset, 0, raw);
+    return { records: [record] };
+  };
   return {
     line(raw, offset) {
-      const text = textOf(raw, offset);
-      if (typeof text !== 'string') return text;
-      let value: JsonValue;
       try {
-        value = parseJson(text);
-      } catch (error) {
-        if (error instanceof JsonError) return { reject: error.reason };
-        throw error;
+        return read(raw, offset);
+      } catch {
+        // A line that an adapter fails on must not stop the rest: it is kept, and its reason is that.
+        return { reject: 'unreadable' };
       }
-      if (!(value instanceof Map)) return { reject: 'not_object' };
-      const source = value;
-      const adapter = options.format === undefined ? formats.find(f => f.recognizes(source)) : formats[0];
-      if (!adapter) return { reject: hasTime(source) ? 'unknown_format' : 'no_time' };
-      const record = normalized(adapter, source, options);
-      if (record === 'not_a_request') return NOT_A_REQUEST;
-      if (!record) return { reject: 'no_time' };
-      record.event_id = eventId(offset, 0, raw);
-      return { records: [record] };
     },
   };
 }

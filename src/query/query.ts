@@ -60,7 +60,7 @@ export async function query(store: Store, options: QueryOptions, sink: ResultSin
 function stopped({ signal, timeoutMs }: QueryOptions): AbortSignal | undefined {
   const signals = [
     ...(signal ? [signal] : []),
-    ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1))]),
   ];
   return signals.length > 0 ? AbortSignal.any(signals) : undefined;
 }

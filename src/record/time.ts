@@ -37,7 +37,8 @@ export function readTime(value: JsonValue | undefined): ReadTime | undefined {
 
 function fromDateTime(text: string): ReadTime | undefined {
   const m = DATE_TIME.exec(text);
-  if (!m) return undefined;
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  if (!m || Number(m[1]) < 1969) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', zone] = m;
   if (PLAIN.test(text) && Number(year) >= 1970 && Number(year) < 2200 && second !== '60') {
     const real = isDay(Number(year), Number(month), Number(day)) && Number(hour) < 24 && Number(minute) < 60;
@@ -61,7 +62,7 @@ function fromDateTime(text: string): ReadTime | undefined {
 
 function fromCommonLog(text: string): ReadTime | undefined {
   const m = COMMON_LOG.exec(text);
-  if (!m) return undefined;
+  if (!m || Number(m[3]) < 1969) return undefined;
   const [, day, month = '', year, hour, minute, second, zone] = m;
   const named = MONTHS.indexOf(month) + 1;
   const at = instant(Number(year), named, Number(day), Number(hour), Number(minute), Number(second), zone);

@@ -1,8 +1,8 @@
 import { linkSync, lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { AuditError } from '../errors.ts';
-import { type Entry, formatEntry, parseEntry } from '../log/entry.ts';
-import { type Segment, segmentLines } from '../log/segment.ts';
+import { type Entry, formatEntry, MAX_ENTRY_BYTES, parseEntry } from '../log/entry.ts';
+import { parseSegment, type Segment, segmentLines } from '../log/segment.ts';
 import type { SignerKey } from '../note/key.ts';
 import { formatNote, noteSignedBy, signNote } from '../note/note.ts';
 import { instantOf } from '../store/clock.ts';
@@ -38,6 +38,7 @@ export interface Committed {
 export function commit(store: Store, tip: Tip, prepared: Prepared, now: number): Committed {
   const { batch } = prepared;
   const entry = manifest(store, tip, prepared, instantOf(now));
+  checkManifest(formatEntry(entry));
   const place = {
     payload: prepared.payload && payloadPath(store.at, tip.nextSegment, entry.at),
     quarantine: prepared.quarantine && quarantinePath(store.at, tip.nextSegment),
@@ -54,6 +55,19 @@ export function commit(store: Store, tip: Tip, prepared: Prepared, now: number):
   finish(store, tip, text);
   drop(store, batch.header.batch);
   return { entry: tip.size, segment: tip.nextSegment, records: batch.records, rejected: batch.rejected };
+}
+
+/**
+ * Before anything is decided: what is signed can't be unsaid. The key of the next entry and the signature take
+ * less than 1,200 bytes.
+ */
+function checkManifest(text: string): void {
+  parseSegment(parseEntry(text));
+  if (Buffer.byteLength(text) + 1200 <= MAX_ENTRY_BYTES) return;
+  throw new AuditError(
+    'ENTRY_TOO_LARGE',
+    `a manifest of ${Buffer.byteLength(text)} bytes is more than an entry holds`,
+  );
 }
 
 /** From a staged text to a committed entry. Doing it again gives the same bytes: Ed25519 has no randomness. */

@@ -173,7 +173,8 @@ async function dropNamed(store: Store, tip: Tip): Promise<void> {
     const parts = parseOpenName(name);
     const header =
       parts && ['open', 'taken'].includes(parts.form) ? readHeader(join(openFolder(at), name)) : undefined;
-    if (header && header !== 'gone' && header.since < tip.size) since.set(header.batch, header.since);
+    if (header && header !== 'gone' && header.batch === parts?.batch && header.since < tip.size)
+      since.set(header.batch, header.since);
   }
   if (since.size === 0) return;
   for (const note of readEntries(at, Math.min(...since.values()), tip.size)) {

@@ -1,4 +1,5 @@
 import { renameSync } from 'node:fs';
+import { AuditError } from '../errors.ts';
 import { isCode } from '../store/durable.ts';
 import { takeLock } from '../store/lock.ts';
 import { lockPath, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
@@ -35,10 +36,11 @@ export async function finishInterrupted(store: Store, options: SealOptions): Pro
   }
 }
 
-/** An open segment whose writer can't be told dead from here. */
+/** An open segment that was left alone. */
 export interface Kept {
   readonly batch: string;
-  readonly why: 'other_host' | 'unreadable';
+  /** unreadable: its header is damaged, or of another log or batch. unsealable: what it holds can't be sealed. */
+  readonly why: 'other_host' | 'unreadable' | 'unsealable';
   readonly owner?: Owner;
 }
 
@@ -50,26 +52,40 @@ export interface Leftovers {
 /**
  * Seals what dead writers left. A segment is renamed before it is read, so that a wrong guess costs the living
  * writer an error, never a record. `take`: also those whose writer was on another host or in another container.
+ * One that can't be sealed is left and said: it must not keep the others from being sealed.
  */
 export async function sealLeftovers(
   store: Store,
   options: SealOptions & { readonly take: boolean },
 ): Promise<Leftovers> {
-  const found = leftovers(store, options.take);
-  if (found.batches.length === 0) return { sealed: [], kept: found.kept };
+  const { batches, kept } = leftovers(store, options.take);
+  if (batches.length === 0) return { sealed: [], kept };
   const lock = await takeLock(lockPath(store.at), options.lockWaitMs);
   try {
     const sealed: Committed[] = [];
     await recover(store);
-    for (const batch of found.batches) {
-      const committed = await sealTaken(store, batch);
-      if (committed) sealed.push(committed);
+    for (const batch of batches) {
+      try {
+        const committed = await sealTaken(store, batch);
+        if (committed) sealed.push(committed);
+      } catch (error) {
+        if (!(error instanceof AuditError) || !UNSEALABLE.has(error.code)) throw error;
+        kept.push({ batch, why: 'unsealable' });
+      }
     }
-    return { sealed, kept: found.kept };
+    return { sealed, kept };
   } finally {
     lock.release();
   }
 }
+
+const UNSEALABLE: ReadonlySet<string> = new Set([
+  'READ_BACK_DIFFERS',
+  'PAYLOAD_FAILED',
+  'ENTRY_MALFORMED',
+  'ENTRY_TOO_LARGE',
+  'OPEN_MALFORMED',
+]);
 
 async function sealTaken(store: Store, id: string): Promise<Committed | undefined> {
   const { at } = store;
@@ -98,15 +114,18 @@ function leftovers(store: Store, take: boolean): { batches: string[]; kept: Kept
   const kept: Kept[] = [];
   for (const name of namesIn(openFolder(store.at))) {
     const parts = parseOpenName(name);
-    if (parts?.form === 'taken') batches.push(parts.batch);
-    if (parts?.form !== 'open') continue;
-    const header = readHeader(openFile(store.at, parts.batch, 'open'));
+    if (parts?.form !== 'open' && parts?.form !== 'taken') continue;
+    const { batch, form } = parts;
+    const header = readHeader(openFile(store.at, batch, form));
     if (header === 'gone') continue;
-    const state = header ? stateOf(header.owner) : 'unreadable';
-    if (state === 'dead' || (take && state === 'unknown')) batches.push(parts.batch);
-    else if (state === 'unknown' && header)
-      kept.push({ batch: parts.batch, why: 'other_host', owner: header.owner });
-    else if (state === 'unreadable') kept.push({ batch: parts.batch, why: 'unreadable' });
+    // A copy under another name, or of another log, is not what its writer made.
+    if (!header || header.batch !== batch || header.origin !== store.origin) {
+      kept.push({ batch, why: 'unreadable' });
+      continue;
+    }
+    const state = form === 'taken' ? 'dead' : stateOf(header.owner);
+    if (state === 'dead' || (take && state === 'unknown')) batches.push(batch);
+    else if (state === 'unknown') kept.push({ batch, why: 'other_host', owner: header.owner });
   }
   return { batches, kept };
 }

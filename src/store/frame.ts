@@ -81,7 +81,7 @@ export const maxFrameBytes = (rest: string): number => PREFIX + rest.length * 3 
 const hex8 = (n: number): string => n.toString(16).padStart(8, '0');
 
 const PREFIX = 16; // {"c":"xxxxxxxx",
-const HEAD = /^"s":(0|[1-9]\d*),(?:"o":(0|[1-9]\d*),)?"([frqm])":/;
+const HEAD = /^"s":(0|[1-9]\d{0,5}),(?:"o":(0|[1-9]\d*),)?"([frqm])":/;
 
 /** Undefined for a line that is damaged or torn: its checksum is not that of its bytes. */
 export function parseFrame(line: Buffer): Frame | undefined {
@@ -90,29 +90,69 @@ export function parseFrame(line: Buffer): Frame | undefined {
   const rest = line.subarray(PREFIX);
   if (stated !== `{"c":"${hex8(crc32(rest))}",`) return undefined;
   if (rest.toString('latin1', 0, 4) === '"h":') {
-    const header = parseHeader(JSON.parse(rest.toString('utf8', 4, rest.length - 1)));
+    const header = parsed(rest.subarray(4, rest.length - 1), parseHeader);
     return header && { kind: 'header', header };
   }
   const head = HEAD.exec(rest.toString('latin1', 0, 64));
   if (!head) return undefined;
   const source = Number(head[1]);
   const offset = Number(head[2]);
+  if (head[3] !== 'f' && !isCount(offset)) return undefined;
   const body = rest.subarray(head[0].length, rest.length - 1);
   switch (head[3]) {
     case 'r':
       return { kind: 'record', source, offset, line: body };
     case 'q':
       return { kind: 'reject', source, offset, line: body };
-    case 'm':
-      return { kind: 'mark', source, offset, mark: JSON.parse(body.toString('utf8')) as Mark };
-    default:
-      return { kind: 'source', source, about: JSON.parse(body.toString('utf8')) as OpenSource };
+    case 'm': {
+      const mark = parsed(body, parseMark);
+      return mark && { kind: 'mark', source, offset, mark };
+    }
+    default: {
+      const about = parsed(body, parseSource);
+      return about && { kind: 'source', source, about };
+    }
   }
 }
 
+function parsed<T>(bytes: Buffer, check: (value: unknown) => T | undefined): T | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof value === 'object' && value !== null ? check(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const HEX32 = /^[0-9a-f]{32}$/;
+const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
+
+/** An open segment can be written by whoever can write the store: nothing in it is believed that was not looked at. */
 function parseHeader(value: unknown): OpenHeader | undefined {
   const h = value as Partial<Record<keyof OpenHeader, unknown>>;
   const owner = parseOwner(h.owner);
-  if (h.form !== 'slmaudit-open/1' || !owner || typeof h.since !== 'number') return undefined;
-  return { ...(value as OpenHeader), owner };
+  const whole =
+    h.form === 'slmaudit-open/1' &&
+    typeof h.origin === 'string' &&
+    typeof h.batch === 'string' &&
+    HEX32.test(h.batch) &&
+    h.class === 'default' &&
+    isCount(h.since) &&
+    typeof h.at === 'string';
+  return whole && owner ? { ...(value as OpenHeader), owner } : undefined;
+}
+
+function parseSource(value: unknown): OpenSource | undefined {
+  const { name, stream, kind, from } = value as Partial<Record<keyof OpenSource, unknown>>;
+  const named = typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 200;
+  const known = (kind === 'file' || kind === 'pipe') && typeof stream === 'string' && HEX32.test(stream);
+  return named && known && isCount(from) ? (value as OpenSource) : undefined;
+}
+
+function parseMark(value: unknown): Mark | undefined {
+  const { read, skipped, digest } = value as Partial<Record<keyof Mark, unknown>>;
+  const digested = digest === undefined || (typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest));
+  return isCount(read) && isCount(skipped) && (skipped as number) <= (read as number) && digested
+    ? (value as Mark)
+    : undefined;
 }

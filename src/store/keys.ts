@@ -132,14 +132,16 @@ export function stageEntry(keys: Keys, index: number, text: string): void {
   createFile(stagedPath(keys, index), text, SECRET);
 }
 
-export function stagedEntries(keys: Keys): { index: number; text: string }[] {
+export function stagedIndexes(keys: Keys): number[] {
   const names = namesIn(join(keys.folder, 'staged')).filter(name => /^(0|[1-9]\d*)$/.test(name));
-  return names
-    .map(name => ({
-      index: Number(name),
-      text: readWhole(stagedPath(keys, Number(name)), 65_536)?.toString('utf8') ?? '',
-    }))
-    .sort((a, b) => a.index - b.index);
+  return names.map(Number).sort((a, b) => a - b);
+}
+
+export function stagedEntries(keys: Keys): { index: number; text: string }[] {
+  return stagedIndexes(keys).map(index => ({
+    index,
+    text: readWhole(stagedPath(keys, index), 1 << 20)?.toString('utf8') ?? '',
+  }));
 }
 
 export function unstage(keys: Keys, index: number): void {

@@ -81,12 +81,12 @@ export function checkFormat(at: Layout): void {
   });
 }
 
-/** Names in a folder, sorted; none if the folder isn't there. */
+/** Names in a folder, sorted; none if there is no such folder. */
 export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return [];
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
 }

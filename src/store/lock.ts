@@ -14,7 +14,7 @@ export interface Lock {
  * exclusive creation of a staged entry (SPEC 8). A lock whose process is gone is taken over.
  * Throws LOCKED (exit 75).
  */
-export async function takeLock(path: string, waitMs: number, what = 'the store'): Promise<Lock> {
+export async function takeLock(path: string, waitMs: number, what?: string): Promise<Lock> {
   const deadline = performance.now() + waitMs;
   const mine = `${JSON.stringify(thisProcess())}\n`;
   for (let pause = 5; ; pause = Math.min(pause * 1.5, 200)) {
@@ -77,10 +77,14 @@ function releaseLock(path: string, mine: string): void {
   if (readWhole(path, 4096)?.toString('utf8') === mine) removeFile(path);
 }
 
-function locked(path: string, what: string, owner: Owner | undefined): AuditError {
+function locked(path: string, what: string | undefined, owner: Owner | undefined): AuditError {
   const by = owner ? `process ${owner.pid} on ${owner.host}` : 'another writer';
-  return new AuditError('LOCKED', `${what} is locked by ${by}`, {
+  const gone = `if that process is surely gone, remove ${path}`;
+  return new AuditError('LOCKED', `${what ?? 'the store'} is locked by ${by}`, {
     exit: 75,
-    hint: `try again later, or wait longer with --lock-wait; if that process is surely gone, remove ${path}`,
+    hint:
+      what === undefined
+        ? `try again later, or wait longer with --lock-wait; ${gone}`
+        : `it is being read already; try again when that has ended; ${gone}`,
   });
 }

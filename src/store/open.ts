@@ -90,11 +90,15 @@ export function readHeader(path: string): OpenHeader | 'gone' | undefined {
   return header;
 }
 
+/** Undefined if it is gone, or no regular file: a pipe put there would hold its reader for ever. */
 function openIfThere(path: string): number | undefined {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
+    return undefined;
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (isCode(error, 'ENOENT', 'ELOOP')) return undefined;
     throw error;
   }
 }

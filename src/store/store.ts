@@ -1,4 +1,4 @@
-import { closeSync, constants, createReadStream, openSync, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
@@ -59,6 +59,10 @@ export async function digestFile(path: string): Promise<FileDigest | undefined> 
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) return undefined;
     throw error;
+  }
+  if (!fstatSync(fd).isFile()) {
+    closeSync(fd);
+    return undefined;
   }
   const hash = createHash('sha256');
   let bytes = 0;

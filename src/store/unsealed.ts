@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAll } from './durable.ts';
 import { type Layout, namesIn, openFile, openFolder, parseOpenName } from './layout.ts';
-import { walkFrames } from './open.ts';
+import { readHeader, walkFrames } from './open.ts';
 
 /** What an open segment holds for good: its frames up to each source's last mark. */
 export interface Unsealed {
@@ -22,6 +22,8 @@ export function readOpenRecords(at: Layout, folder: string): Unsealed[] {
   for (const name of namesIn(openFolder(at))) {
     const parts = parseOpenName(name);
     if (!parts || (parts.form !== 'open' && parts.form !== 'taken')) continue;
+    const header = readHeader(openFile(at, parts.batch, parts.form));
+    if (!header || header === 'gone' || header.batch !== parts.batch) continue;
     const path = join(folder, `${parts.batch}.ndjson`);
     const counts = copyRecords(openFile(at, parts.batch, parts.form), path);
     if (counts) found.push({ batch: parts.batch, path, ...counts });

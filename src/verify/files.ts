@@ -1,7 +1,8 @@
 import { type Dirent, readdirSync } from 'node:fs';
 import { relative } from 'node:path';
+import { AuditError } from '../errors.ts';
 import { formatBundle } from '../merkle/bundle.ts';
-import { appendToTiles, tilesOf } from '../merkle/tile.ts';
+import { appendToTiles, tilePath, tilesOf } from '../merkle/tile.ts';
 import { isCode, readWhole, TEMPORARY } from '../store/durable.ts';
 import {
   checkpointPath,
@@ -53,7 +54,7 @@ function compare(
   const fileOf = (w: number): string => tileFile(at, level, index, w === WIDTH ? undefined : w);
   const widths = [...partialWidths(at, level, index), WIDTH].filter(w => w !== width);
   const findings: Finding[] = [];
-  const bytesOf = (w: number): Buffer | undefined => readWhole(fileOf(w), WIDTH * 65_537);
+  const bytesOf = (w: number): Buffer | undefined => readOrNothing(fileOf(w), WIDTH * 65_537);
   const check = (w: number): boolean => {
     const bytes = bytesOf(w);
     const wanted = made(Math.min(w, width));
@@ -70,9 +71,21 @@ function compare(
   return findings;
 }
 
+/** What can't be read as a file is not there. */
+function readOrNothing(path: string, max: number): Buffer | undefined {
+  try {
+    return readWhole(path, max);
+  } catch (error) {
+    if (error instanceof AuditError || isCode(error, 'ENOTDIR', 'EISDIR')) return undefined;
+    throw error;
+  }
+}
+
 export function checkFormatFile(at: Layout): Finding[] {
-  const format = readWhole(formatPath(at), 4096)?.toString('utf8');
+  const format = readOrNothing(formatPath(at), 4096)?.toString('utf8');
   if (format === FORMAT) return [];
+  if (/^slmaudit-store\/\d+\n$/.test(format ?? ''))
+    return [{ code: 'WRITTEN_BY_NEWER', file: 'FORMAT', actual: format!.trim() }];
   return [
     {
       code: 'FORMAT_ALTERED',
@@ -121,11 +134,13 @@ export function checkStrays(
 
 function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'] | 'tile' | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
-  if (TEMPORARY.test(name) || /^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
+  // Only where writers make them.
+  if (TEMPORARY.test(name) && /^(?:log\/|open\/[^/]*$|[^/]*$)/.test(file)) return 'temporary';
+  if (/^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
   if (file.startsWith('open/')) {
     const form = parseOpenName(name)?.form;
     if (form) return form === 'open' || form === 'taken' ? 'open' : 'temporary';
-    const byProduct = /^open\/(?:[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/.*)$/;
+    const byProduct = /^open\/(?:[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;
     return byProduct.test(file) ? 'temporary' : undefined;
   }
   const number =
@@ -149,6 +164,8 @@ function tileKind(file: string, size: number, beyond: number): Pending['kind'] |
     return Math.min(WIDTH, hashes - index * WIDTH);
   };
   const stated = partial === undefined ? WIDTH : Number(partial);
+  if (file !== `log/${tilePath(level === 'entries' ? level : Number(level), index, stated)}`)
+    return undefined;
   if (stated === widthAt(size)) return 'tile';
   if (stated < widthAt(size)) return 'superseded';
   return stated <= widthAt(size + beyond) ? 'uncommitted' : undefined;

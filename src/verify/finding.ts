@@ -43,13 +43,14 @@ export const FINDINGS = {
   STRAY_FILE: 'a file that belongs to nothing the log states',
   ROLLBACK: 'the log is shorter than what this host has committed',
   FORK: 'the log is another one than this host has committed',
+  HEAD_UNREADABLE: 'the newest checkpoint known on this host can not be read, so a rollback can not be seen',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;
 
 /** Findings of these kinds don't say that anything was altered: they say that it could not be checked. */
-const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER']);
+const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER', 'HEAD_UNREADABLE']);
 
 export const isAlteration = (finding: Finding): boolean => !UNCHECKED.has(finding.code);
 

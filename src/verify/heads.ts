@@ -24,8 +24,12 @@ export function checkHeads(
     remembered !== undefined && genesis
       ? quietly(() => readWhole(headPath(remembered, genesis), 65_536))
       : undefined;
-  for (const known of [committed, seen].map(parsed)) {
-    const finding = known && checkHead(store, head, hashes, known);
+  for (const note of [committed, seen]) {
+    if (!note) continue;
+    const known = parsed(note);
+    const finding: Finding | undefined = known
+      ? checkHead(store, head, hashes, known)
+      : { code: 'HEAD_UNREADABLE' };
     if (finding) return [finding];
   }
   return [];

@@ -1,9 +1,9 @@
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Pin } from '../log/pin.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
-import { stagedEntries } from '../store/keys.ts';
+import { keysOf, stagedIndexes } from '../store/keys.ts';
 import { type Layout, namesIn, payloadPath, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
 import { digestFile, localPin, openStore, type Store } from '../store/store.ts';
@@ -34,12 +34,33 @@ export function openToVerify(folder: string, keys: string): Store | Finding {
     return openStore(folder, keys);
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
-    const actual = error.message;
-    if (error.code === 'CHECKPOINT_MISSING' || error.code === 'CHECKPOINT_MALFORMED') {
-      return { code: error.code, file: 'log/checkpoint', actual };
-    }
     const lost = error.code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
-    if (error.code === 'FORMAT_MALFORMED' || lost) return { code: 'FORMAT_ALTERED', file: 'FORMAT', actual };
+    const format = lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(error.code);
+    // Whatever FORMAT says, all that this version can check is checked: it must not be a way to hide the rest.
+    const checkpoint = format ? quietCheckpoint(folder) : undefined;
+    if (checkpoint)
+      return {
+        at: { store: resolve(folder) },
+        origin: checkpoint.origin,
+        keys: keysOf(resolve(keys), checkpoint.origin),
+      };
+    if (format)
+      return {
+        code: error.code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'FORMAT_ALTERED',
+        file: 'FORMAT',
+      };
+    if (error.code === 'CHECKPOINT_MISSING' || error.code === 'CHECKPOINT_MALFORMED') {
+      return { code: error.code, file: 'log/checkpoint' };
+    }
+    throw error;
+  }
+}
+
+function quietCheckpoint(folder: string): Head | undefined {
+  try {
+    return readCheckpoint({ store: resolve(folder) });
+  } catch (error) {
+    if (error instanceof AuditError) return undefined;
     throw error;
   }
 }
@@ -59,6 +80,15 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const local = options.pin ? undefined : localPin(store);
   const pin = options.pin ?? local;
   const head = readCheckpoint(at);
+  if (options.pin && options.pin.logKey.name !== head.origin) {
+    throw new AuditError(
+      'PIN_OF_ANOTHER_LOG',
+      `that pin is of ${options.pin.logKey.name}; the store is ${head.origin}`,
+      {
+        hint: 'name the right store with --store; if this should be the one, what stands there is not what was pinned',
+      },
+    );
+  }
   const { chain, hashes, findings: bundles } = readChain(at, head, origin, pin);
   const findings: Finding[] = [...checkFormatFile(at)];
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
@@ -136,8 +166,8 @@ function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined)
       findings.push(...checkBundle(at, bundle, notes));
     }
   } catch (error) {
-    if (!(error instanceof AuditError)) throw error;
-    findings.push({ code: 'ENTRY_MISSING', entry: hashes.length, actual: error.message });
+    const actual = error instanceof Error ? error.message : String(error);
+    findings.push({ code: 'ENTRY_MISSING', entry: hashes.length, actual });
   }
   return { chain, hashes, findings };
 }
@@ -158,7 +188,7 @@ async function checkSegment(
     const file = relative(at.store, path);
     const digest = await digestFile(path);
     const whole = digest?.sha256 === segment.payload.sha256 && digest.bytes === segment.payload.bytes;
-    checked.payloads++;
+    if (digest) checked.payloads++;
     checked.bytes += digest?.bytes ?? 0;
     if (!digest) findings.push({ code: 'PAYLOAD_MISSING', ...of, file });
     else if (!whole)
@@ -235,8 +265,8 @@ const spanText = (span: { from: string; to: string } | undefined): string =>
   span ? `${span.from} to ${span.to}` : 'no span';
 
 function staged(store: Store): Pending[] {
-  const entries = quietly(() => stagedEntries(store.keys)) ?? [];
-  return entries.map(({ index }) => ({ kind: 'staged', file: `staged/${index}` }));
+  const indexes = quietly(() => stagedIndexes(store.keys)) ?? [];
+  return indexes.map(index => ({ kind: 'staged', file: `staged/${index}` }));
 }
 
 function assuranceOf(

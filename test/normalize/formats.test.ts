@@ -418,7 +418,7 @@ test('a hostile line costs time in proportion to its length', () => {
   const { extra } = recordOf({ ts, ...many });
   assert.ok(extra!.length <= 4096);
   const kept = Object.keys(JSON.parse(extra!) as object).length - 1;
-  assert.equal((JSON.parse(extra!) as Record<string, unknown>)["_dropped"], 100_000 - kept);
+  assert.equal((JSON.parse(extra!) as Record<string, unknown>)['_dropped'], 100_000 - kept);
 });
 
 test('an empty name never becomes a value', () => {

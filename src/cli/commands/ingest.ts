@@ -36,7 +36,7 @@ export const ingestCommand: CommandSpec = {
     { flags: '--seal-every <SPAN>', about: 'seal what a pipe brought at least so often', default: '60s' },
     {
       flags: '--heartbeat <SPAN>',
-      about: 'seal an empty segment after so long without input',
+      about: 'seal an empty segment after so long without input; 0 never',
       default: '1h',
     },
     { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
@@ -55,7 +55,7 @@ export const ingestCommand: CommandSpec = {
     [2, 'could not read or write; what was acknowledged is kept'],
     [3, 'sealed, with some lines in quarantine'],
     [75, 'another writer holds the lock or that file'],
-    [130, 'interrupted; what was read is sealed'],
+    [130, 'interrupted by SIGINT (129 by SIGHUP, 0 by SIGTERM); what was read is sealed'],
   ],
   async run(given, context) {
     const store = context.openStore();
@@ -111,7 +111,8 @@ function acks(given: Given, { stdout, voice }: Context): (progress: Progress) =>
 
 function tell(s: Summary, seconds: number, { voice }: Context): void {
   if (s.recovered > 0) voice.say(`${counted(s.recovered, 'record')} of an interrupted run sealed`);
-  const rate = seconds >= 1 && s.records > 0 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
+  const rate =
+    seconds >= 1 && s.records > 1000 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
   voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
   if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: blank, or no request`);
   if (s.rejected > 0) {
@@ -134,6 +135,8 @@ function sentence({ code, source, bytes = 0 }: Note): string {
   switch (code) {
     case 'left_unterminated':
       return `${source}: its last line is not finished; ${humanBytes(bytes)} left for the next run`;
+    case 'interrupted':
+      return `${source}: stopped behind ${humanBytes(bytes)}; the next run goes on from there`;
     case 'nothing_new':
       return `${source}: nothing new, all ${humanBytes(bytes)} are in the store already`;
     case 'same_first_line':
@@ -153,5 +156,6 @@ function machineSummary(s: Summary): object {
 function exitOf(s: Summary, { signal }: Context): number {
   if (s.failed.length > 0) return s.failed.some(f => f.error.exit !== 75) ? 2 : 75;
   if (signal.aborted && signal.reason === 'SIGINT') return 130;
+  if (signal.aborted && signal.reason === 'SIGHUP') return 129;
   return s.rejected > 0 ? 3 : 0;
 }

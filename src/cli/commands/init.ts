@@ -7,7 +7,7 @@ export const initCommand: CommandSpec = {
   summary: 'make a store and its keys',
   description: [
     'Make a store and its keys, and print the pin: one line that names the log for ever. Give it to whoever will audit, on paper or in another system; with it, anyone can verify and nobody can forge.',
-    'Once, and never again, an offline recovery key is printed on standard error. It can put the log on new keys if these are lost or stolen. Keep it away from this host.',
+    'Once, and never again, an offline recovery key is printed on standard error. Genesis names it, so that a later version can put the log on new keys with it if these are lost or stolen; no verb uses it yet. Keep it away from this host.',
     'An existing store or key is never overwritten.',
   ],
   arguments: [],
@@ -54,7 +54,9 @@ export const initCommand: CommandSpec = {
     stdout.write(`${pin}\n`);
     if (made.recovery !== undefined && !flag(given, 'quiet')) {
       voice.say('');
-      voice.say('The recovery key, shown only now. Keep it offline; it can replace lost keys:');
+      voice.say(
+        'The recovery key, shown only now: keep it offline, for the day the keys are lost (no verb needs it yet).',
+      );
       voice.say(made.recovery);
     }
     return 0;

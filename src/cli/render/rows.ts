@@ -19,8 +19,11 @@ export type Print = (text: string) => Promise<boolean>;
 
 /** Writes and waits while the reader is behind; false once the reader is gone. */
 export function printer(out: Writable): Print {
+  let gone = false;
+  // Standard output is not destroyed by EPIPE: only this event tells.
+  for (const event of ['error', 'close']) out.on(event, () => (gone = true));
   return async text => {
-    if (out.destroyed || out.errored) return false;
+    if (gone) return false;
     if (text === '' || out.write(text)) return true;
     await new Promise<void>(resolve => {
       const done = (): void => {
@@ -29,7 +32,7 @@ export function printer(out: Writable): Print {
       };
       out.on('drain', done).on('close', done).on('error', done);
     });
-    return !out.destroyed && !out.errored;
+    return !gone;
   };
 }
 

@@ -26,7 +26,7 @@ export const caddy: Adapter = {
     }
     draft.column('request_id', 'uuid', 'request_id');
     draft.duration('latency_us', 1_000_000, 'duration');
-    draft.drop('request.uri', 'request.headers', 'resp_headers');
+    draft.drop('request.uri', 'request.headers', 'resp_headers', 'error');
     draft.ignore('level', 'msg', 'logger');
     draft.statusFromHttp();
   },

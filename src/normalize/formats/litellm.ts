@@ -22,7 +22,10 @@ export const litellm: Adapter = {
     const { source } = draft;
     for (const name of ['metadata', 'response', 'messages', 'request_tags']) {
       const value = source.get(name);
-      if (value !== undefined) source.set(name, unfolded(value));
+      const whole = value === undefined ? undefined : unfolded(value);
+      // Text that can't be unfolded may hold anything.
+      if (typeof whole === 'string') draft.drop(name);
+      else if (whole !== undefined) source.set(name, whole);
     }
     readTimes(draft);
     const call = draft.peek('call_type');
@@ -125,7 +128,7 @@ function readContent(draft: Draft): void {
   const choices = draft.peek('response.choices');
   const first = Array.isArray(choices) ? choices[0] : undefined;
   const reason = first instanceof Map ? first.get('finish_reason') : undefined;
-  if (typeof reason === 'string' && reason !== '') draft.set('finish_reason', reason.slice(0, 64));
+  if (typeof reason === 'string' && reason !== '') draft.set('finish_reason', reason);
   draft.prompt('messages');
   draft.completion('response');
   draft.drop(

@@ -23,7 +23,9 @@ export const nginx: Adapter = {
     draft.column('endpoint', 'uri', 'request_uri');
     for (const name of ['uri', 'request_uri', 'args', 'query_string', 'http_authorization', 'http_cookie'])
       draft.drop(name);
-    if (draft.peek('http_referer') === '-') draft.ignore('http_referer');
+    const referer = draft.take('http_referer');
+    if (typeof referer === 'string' && referer !== '-')
+      draft.source.set('http_referer', referer.replace(/[?#].*$/s, ''));
     draft.column('user_agent', 'http_user_agent');
     draft.column('request_id', 'request_id', 'http_x_request_id');
     draft.duration('latency_us', 1_000_000, 'request_time');

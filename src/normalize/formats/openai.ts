@@ -34,7 +34,7 @@ export const openai: Adapter = {
     else if (state === 'cancelled') draft.set('status', 'cancelled');
     else draft.set('status', draft.record.finish_reason === 'content_filter' ? 'refused' : 'ok');
     if (typeof state === 'string') draft.take('status');
-    draft.drop('error.message', 'instructions', 'data', 'headers', 'authorization');
+    draft.drop('error', 'instructions', 'data', 'headers', 'authorization', 'reasoning');
     return undefined;
   },
 };
