@@ -100,7 +100,7 @@ class Run {
       this.#kept.push(batch);
       this.#notes.push({
         code: why === 'other_host' ? 'other_host' : 'unreadable_open',
-        source: openFile(this.#store.at, batch, 'open'),
+        source: openFile(this.#store.at, batch, why === 'unsealable' ? 'taken' : 'open'),
       });
     }
   }

@@ -429,3 +429,47 @@ test('an empty name never becomes a value', () => {
     undefined,
   );
 });
+
+test('nothing a line holds can make a record that can not be sealed', () => {
+  const line = {
+    id: 'x',
+    call_type: 'completion',
+    startTime: 1_777_593_607.5,
+    model_group: 'm',
+    metadata: { attempted_retries: 3_000_000_000 },
+    response: { choices: [{ finish_reason: `${'a'.repeat(63)}😀` }] },
+  };
+  const r = recordOf(line);
+  assert.deepEqual([r.attempt, r.finish_reason], [undefined, undefined]);
+  const calls = Array.from({ length: 200_000 }, () => 0);
+  assert.match(
+    recordOf({ ts: 1_777_593_607, messages: [{ role: 'assistant', content: 'x', tool_calls: calls }] })
+      .prompt_hash!,
+    /^[0-9a-f]{64}$/,
+  );
+  const tag = recordOf({ model: `sk-${'a'.repeat(30)}:x`, created_at: '2026-05-01T00:00:00Z', done: true });
+  assert.equal(tag.model, undefined);
+  assert.deepEqual(read({ ts: '0070-01-01T00:00:00Z' }), { reject: 'no_time' });
+});
+
+test('text that hides in strings, names, labels and lists does not stay either', () => {
+  const leak = 'LEAK';
+  const r = recordOf({
+    ts: 1_777_593_607,
+    question: leak,
+    answer: leak,
+    thinking: leak,
+    generated_text: leak,
+    auth_token: leak,
+    pwd: leak,
+    long: `${leak} `.repeat(200),
+    request: JSON.stringify({ messages: [{ content: leak }] }),
+    labels: { prompt: leak, team: 'x' },
+    usage_by: { 'sk-LEAKLEAKLEAKLEAKLEAK': 5 },
+    bytes: Array.from(Buffer.from(`${leak} as bytes, one after the other`)),
+    input_token: 7,
+  });
+  assert.ok(!JSON.stringify(r).includes(leak), JSON.stringify(r));
+  const extra = JSON.parse(r.extra!) as Record<string, unknown>;
+  assert.deepEqual([extra['bytes'], extra['input_token'], extra['labels']], [undefined, 7, { team: 'x' }]);
+});

@@ -11,7 +11,7 @@ export const ingestCommand: CommandSpec = {
   name: 'ingest',
   summary: 'read access logs into the store',
   description: [
-    'Read NDJSON access logs from files or a pipe, normalize each line to the audit schema, and seal the records into signed segments. Prompts and completions are hashed under a key of the store and dropped; their text never reaches the disk.',
+    'Read NDJSON access logs from files or a pipe, normalize each line to the audit schema, and seal the records into signed segments. Prompts and completions are hashed under a key of the store and dropped; their text never reaches the disk in the clear.',
     'A line is counted as acknowledged once it is on disk for good. Records are sealed at the end of input, at --seal-records, on a pipe at --seal-every, and on SIGINT and SIGTERM.',
     'The same file can be ingested again at any time, after a crash too: each of its lines is in the store exactly once. A pipe has no such memory: what it sends twice is there twice.',
     'A line that is no record goes to quarantine, encrypted, with its reason and place; the rest is read on. gzip is recognized by its first bytes.',
@@ -144,7 +144,7 @@ function sentence({ code, source, bytes = 0 }: Note): string {
     case 'other_host':
       return `${source} belongs to a writer on another host or in another container; \`slmaudit seal --take\` seals it if that one is gone`;
     case 'unreadable_open':
-      return `${source} has a damaged header and was left alone`;
+      return `${source} can not be sealed and was left alone; \`slmaudit seal\` says why`;
   }
 }
 

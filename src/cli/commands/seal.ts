@@ -29,9 +29,12 @@ export const sealCommand: CommandSpec = {
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
     if (sealed.length === 0) voice.say('nothing to seal');
     for (const { batch, why, owner } of kept) {
-      const whose =
-        why === 'unreadable' ? 'has a damaged header' : `belongs to process ${owner?.pid} on ${owner?.host}`;
-      voice.warn(`open segment ${batch} ${whose} and was left alone`);
+      const state = {
+        unreadable: 'has a damaged header, or that of another segment,',
+        unsealable: 'could not be sealed, since what it holds is no record,',
+        other_host: `belongs to process ${owner?.pid} on ${owner?.host}`,
+      }[why];
+      voice.warn(`open segment ${batch} ${state} and was left alone`);
     }
     if (kept.some(k => k.why === 'other_host'))
       voice.hint('if those writers are surely gone: slmaudit seal --take');

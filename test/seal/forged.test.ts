@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { canonicalLine } from '../../src/record/canonical.ts';
+import { formatFrame, markFrame, recordFrame, sourceFrame } from '../../src/store/frame.ts';
+import { thisProcess } from '../../src/store/owner.ts';
+import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
+
+/** Open segments as someone makes them who can write the store and nothing else; all of them seem left behind. */
+const ID = 'ab'.repeat(16);
+const HEADER = {
+  form: 'slmaudit-open/1',
+  origin: 'test.example/log',
+  batch: ID,
+  class: 'default',
+  since: 1,
+  at: '2026-05-01T00:00:00.000000Z',
+  owner: { ...thisProcess(), boot: 'before' },
+};
+const LINE = canonicalLine({
+  v: 1,
+  event_id: '0'.repeat(8) + '-0000-8000-8000-' + '0'.repeat(12),
+  event_type: 'inference',
+  ts: '2026-05-01T00:00:00.000000Z',
+  ts_quality: 'exact',
+  source_id: 's',
+  source_format: 'native',
+  status: 'ok',
+});
+const ABOUT = { name: 's', stream: 'cd'.repeat(16), kind: 'file', from: 0 } as const;
+
+const header = (change: object): string => formatFrame(`"h":${JSON.stringify({ ...HEADER, ...change })}}`);
+const body =
+  sourceFrame(0, ABOUT) +
+  recordFrame(0, 10, LINE) +
+  markFrame(0, 10, { read: 1, skipped: 0, digest: '0'.repeat(64) });
+
+async function works(box: Sandbox): Promise<void> {
+  assert.equal((await box.run(['ingest'], nativeLines(2))).code, 0);
+  assert.equal((await box.run(['verify', '--records'])).code, 0);
+  assert.equal((await box.run(['query', 'select count(*) from records'])).code, 0);
+  assert.equal((await box.run(['status'])).code, 0);
+}
+
+for (const [what, frames] of [
+  ['a batch that is no id', header({ batch: 'x y' }) + body],
+  ['a batch that is a path', header({ batch: '../../victim/x' }) + body],
+  ["another segment's batch", header({ batch: 'ef'.repeat(16) }) + body],
+  ['the name of another log', header({ origin: 'other.example/log' }) + body],
+  ['a class that is no word', header({ class: 'BAD CLASS' }) + body],
+  ['a size that is no count', header({ since: 0.5 }) + body],
+] as const) {
+  test(`an open segment with ${what} is left alone and said, and the store goes on`, () =>
+    withStore(async box => {
+      mkdirSync(box.path('victim'));
+      writeFileSync(box.path('victim', 'x.parquet'), 'mine');
+      writeFileSync(`${box.store}/open/${ID}.open`, frames);
+      const seal = await box.run(['seal']);
+      assert.deepEqual([seal.code, /damaged header/.test(seal.stderr)], [0, true]);
+      assert.ok(existsSync(box.path('victim', 'x.parquet')));
+      await works(box);
+    }));
+}
+
+for (const [what, frame] of [
+  ['a digest that is none', markFrame(0, 10, { read: 1, skipped: 0, digest: 'zz' })],
+  ['a count that is none', markFrame(0, 10, { read: 1.5, skipped: 0 })],
+  ['a source without a name', sourceFrame(0, { ...ABOUT, name: '' })],
+  ['a source from nowhere', sourceFrame(0, { ...ABOUT, from: -1 })],
+] as const) {
+  test(`a frame with ${what} counts as damaged`, () =>
+    withStore(async box => {
+      writeFileSync(
+        `${box.store}/open/${ID}.open`,
+        header({}) + body + frame + body.slice(body.lastIndexOf('{"c"')),
+      );
+      assert.equal((await box.run(['seal'])).code, 0);
+      await works(box);
+    }));
+}
+
+test('a manifest that would be longer than an entry is never decided; the segment is set aside', () =>
+  withStore(async box => {
+    const many = Array.from({ length: 600 }, (_, i) => {
+      const about = { ...ABOUT, name: `s${i}`, stream: i.toString(16).padStart(32, '0') };
+      return (
+        sourceFrame(i, about) +
+        recordFrame(i, 10, LINE) +
+        markFrame(i, 10, { read: 1, skipped: 0, digest: '0'.repeat(64) })
+      );
+    });
+    writeFileSync(`${box.store}/open/${ID}.open`, header({}) + many.join(''));
+    const seal = await box.run(['seal']);
+    assert.equal(seal.code, 0, seal.stderr);
+    assert.match(seal.stderr, /could not be sealed/);
+    await works(box);
+  }));
+
+test('a copy of an open segment under another name, and a pipe in its place, stop nobody', () =>
+  withStore(async box => {
+    const { child, done, output } = box.start(['ingest', '--acks', '--seal-every', '1h']);
+    child.stdin.write(nativeLines(3, 50));
+    while (!output().includes('"acknowledged":3')) await new Promise(r => setTimeout(r, 20));
+    const [name] = readdirSync(`${box.store}/open`);
+    copyFileSync(`${box.store}/open/${name}`, `${box.store}/open/${ID}.open`);
+    if (process.platform !== 'win32') execFileSync('mkfifo', [`${box.store}/open/${'12'.repeat(16)}.open`]);
+    const asked = await box.run(['query', 'select count(*) n from records', '--format', 'csv']);
+    assert.equal(asked.stdout, 'n\n3\n');
+    child.stdin.end();
+    assert.equal((await done).code, 0);
+    await works(box);
+  }));
