@@ -12,7 +12,7 @@ async function deadWriter(box: Sandbox): Promise<string> {
   while (!output().includes('"acknowledged":5')) await new Promise(r => setTimeout(r, 20));
   child.kill('SIGKILL');
   await done;
-  const [name] = readdirSync(`${box.store}/open`).filter(n => n.endsWith('.open'));
+  const name = readdirSync(`${box.store}/open`).find(n => n.endsWith('.open'));
   return join(box.store, 'open', name!);
 }
 
