@@ -56,7 +56,9 @@ export class Pool {
 
   #begin(): void {
     for (let i = 0; i < Math.min(MOST, availableParallelism()); i++) {
-      const worker = new Worker(new URL('./worker.js', import.meta.url));
+      const worker = new Worker(new URL('./worker.js', import.meta.url), {
+        resourceLimits: { maxYoungGenerationSizeMb: 32 },
+      });
       const entry = { worker, tasks: 0 };
       worker.on('message', ({ id, digested }: WorkerAnswer) => {
         entry.tasks--;
