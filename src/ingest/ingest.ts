@@ -66,7 +66,8 @@ class Run {
   readonly #claims = new Map<string, Lock>();
   readonly #notes: Note[] = [];
   readonly #failed: { source: string; error: AuditError }[] = [];
-  readonly #kept: string[] = [];
+  /** Open segments that were left alone, by batch: where they lie. */
+  readonly #kept = new Map<string, string>();
   #recovered = 0;
 
   constructor(store: Store, key: RecordKey, options: IngestOptions) {
@@ -96,12 +97,10 @@ class Run {
     });
     this.#recovered += sealed.reduce((sum, s) => sum + s.records, 0);
     for (const { batch, why } of kept) {
-      if (this.#kept.includes(batch)) continue;
-      this.#kept.push(batch);
-      this.#notes.push({
-        code: why === 'other_host' ? 'other_host' : 'unreadable_open',
-        source: openFile(this.#store.at, batch, why === 'unsealable' ? 'taken' : 'open'),
-      });
+      if (this.#kept.has(batch)) continue;
+      const path = openFile(this.#store.at, batch, why === 'unsealable' ? 'taken' : 'open');
+      this.#kept.set(batch, path);
+      this.#notes.push({ code: why === 'other_host' ? 'other_host' : 'unreadable_open', source: path });
     }
   }
 
@@ -186,19 +185,19 @@ class Run {
     for (const lock of this.#claims.values()) lock.release();
   }
 
-  /** Lines of this file may lie in an open segment that only `seal --take` may seal. */
+  /** Lines of this file may lie in a segment that is sealed later: read now too, they would be in the log twice. */
   #refuseOpenElsewhere(identity: string, name: string): void {
-    for (const batch of this.#kept) {
+    for (const path of this.#kept.values()) {
       let found = false;
-      walkFrames(openFile(this.#store.at, batch, 'open'), frame => {
+      walkFrames(path, frame => {
         if (frame.kind === 'source' && frame.about.stream === identity) found = true;
       });
       if (!found) continue;
       throw new AuditError(
         'OPEN_ELSEWHERE',
-        `lines of ${name} lie in an open segment of another host or container`,
+        `lines of ${name} lie in an open segment that was left alone: ${path}`,
         {
-          hint: 'if that one is surely gone, run `slmaudit seal --take`, then this again',
+          hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
         },
       );
     }

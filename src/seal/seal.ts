@@ -42,6 +42,8 @@ export interface Kept {
   /** unreadable: its header is damaged, or of another log or batch. unsealable: what it holds can't be sealed. */
   readonly why: 'other_host' | 'unreadable' | 'unsealable';
   readonly owner?: Owner;
+  /** What sealing it failed with. */
+  readonly reason?: string;
 }
 
 export interface Leftovers {
@@ -70,7 +72,7 @@ export async function sealLeftovers(
         if (committed) sealed.push(committed);
       } catch (error) {
         if (!(error instanceof AuditError) || !UNSEALABLE.has(error.code)) throw error;
-        kept.push({ batch, why: 'unsealable' });
+        kept.push({ batch, why: 'unsealable', reason: error.message });
       }
     }
     return { sealed, kept };

@@ -89,7 +89,7 @@ test("a file whose lines lie in another host's open segment is not read a second
     withOwner(join(box.store, 'open', open[0]!), owner => (owner['host'] = 'elsewhere'));
     const refused = await box.run(['ingest', file]);
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /open segment of another host.*\nhint: .*seal --take/);
+    assert.match(refused.stderr, /open segment that was left alone.*\nhint: .*--take/);
     assert.equal((await box.run(['seal', '--take'])).code, 0);
     assert.equal((await box.run(['ingest', file])).code, 0);
     assert.equal(await records(box), 60_000);
@@ -126,4 +126,24 @@ test('a checkpoint that the log key did not sign stops every writer', () =>
     writeFileSync(path, text);
     assert.equal((await box.run(['seal'])).code, 0);
     assert.ok(existsSync(path));
+  }));
+
+test('a file whose lines lie in a segment that can not be sealed is not read a second time', () =>
+  withStore(async box => {
+    const file = box.path('a.ndjson');
+    writeFileSync(file, nativeLines(60_000));
+    const { child, done, output } = box.start(['ingest', '--acks', file]);
+    while (!output().includes('acknowledged')) await new Promise(r => setTimeout(r, 5));
+    child.kill('SIGKILL');
+    await done;
+    const name = readdirSync(`${box.store}/open`).find(n => n.endsWith('.open'));
+    if (name === undefined) return; // It was quick enough to seal.
+    const path = join(box.store, 'open', name);
+    const [first, ...rest] = readFileSync(path, 'utf8').split('\n');
+    const bad = formatFrame('"s":0,"o":1,"r":{"ts":"x"}}').trimEnd();
+    writeFileSync(path, [first, rest[0], bad, ...rest.slice(1)].join('\n'));
+    const seal = await box.run(['seal']);
+    assert.match(seal.stderr, /could not be sealed \(can't write/);
+    assert.equal((await box.run(['ingest', file])).code, 2);
+    assert.equal(await records(box), 0);
   }));

@@ -28,10 +28,10 @@ export const sealCommand: CommandSpec = {
     const { sealed, kept } = await sealLeftovers(store, { take: flag(given, 'take'), lockWaitMs });
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
     if (sealed.length === 0) voice.say('nothing to seal');
-    for (const { batch, why, owner } of kept) {
+    for (const { batch, why, owner, reason } of kept) {
       const state = {
         unreadable: 'has a damaged header, or that of another segment,',
-        unsealable: 'could not be sealed, since what it holds is no record,',
+        unsealable: `could not be sealed (${reason})`,
         other_host: `belongs to process ${owner?.pid} on ${owner?.host}`,
       }[why];
       voice.warn(`open segment ${batch} ${state} and was left alone`);
