@@ -1,9 +1,16 @@
 import { hash } from 'node:crypto';
 import { createMac } from '../keys/hash.ts';
+import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type RejectReason } from '../normalize/normalize.ts';
 import { canonicalLine } from '../record/canonical.ts';
+import type { AuditRecord } from '../record/schema.ts';
+import { microsOf, type TimeReading } from '../record/time.ts';
+import { instantOf } from '../store/clock.ts';
 import { maxFrameBytes, recordHead, rejectHead, writeFrame } from '../store/frame.ts';
 import { rejectSealer } from './reject.ts';
+
+/** From..to, bytes. */
+export type Span = readonly [from: number, to: number];
 
 /** A source's lines to be made into frames; anything of it can be sent to another thread. */
 export interface Digestible {
@@ -11,6 +18,8 @@ export interface Digestible {
   readonly start: number;
   /** Number of the first line, from 1. */
   readonly line: number;
+  /** Where each value begins and ends in `bytes`, if the source is no list of lines. */
+  readonly values?: readonly Span[];
 }
 
 /** What a digester has to know of a source. */
@@ -21,12 +30,18 @@ export interface DigestOptions {
   readonly stream: string;
   /** The source's number in every frame of this run. */
   readonly ordinal: number;
-  readonly format?: string;
+  /** Told from each line if not given. */
+  readonly format?: FormatChoice;
+  readonly times: TimeReading;
+  /** A pipe: what comes now was written now. */
+  readonly live: boolean;
+  /** Blocks go to several digesters: none of them sees all lines. */
+  readonly scattered: boolean;
   readonly maxLine: number;
 }
 
-/** What became of a line. */
-export const LINE = { record: 0, reject: 1, skip: 2 } as const;
+/** What became of a line; `more` is no line: what had been gathered from the lines before. */
+export const LINE = { record: 0, reject: 1, skip: 2, more: 3 } as const;
 
 /** Frames of lines, and what their writer has to know: arrays of as many members as there are lines, or records. */
 export interface Digested {
@@ -39,17 +54,25 @@ export interface Digested {
   /** Offset just behind each line in the source. */
   readonly ends: Float64Array;
   readonly kinds: Uint8Array;
+  /** Records of each line. */
+  readonly counts: Uint32Array;
   /** RFC 6962 leaf hashes, 32 bytes a record. */
   readonly leaves: Uint8Array;
   /** `ts` of each record in microseconds since 1970. */
   readonly times: Float64Array;
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
+  /** Lines so far that are parts of a request still to come: they lie in memory only. */
+  readonly waiting: number;
 }
 
 export interface Digester {
   lines(block: Digestible): Digested;
   /** One line that is no whole line of a block, and where it ends. */
   odd(line: Digestible, end: number, length: number, reason: RejectReason | undefined): Digested;
+  /** What waits for lines that don't come; `enough`: only what can do without them. */
+  rest(at: number, line: number, which: 'all' | 'enough'): Digested;
+  /** Lines that an earlier run has read: they are gathered from again, and nothing else comes of them. */
+  again(block: Digestible): void;
 }
 
 const LF = 10;
@@ -63,52 +86,99 @@ export function createDigester(options: DigestOptions): Digester {
     hashAlg: `hmac-sha256:${options.recordKeyId}:c1`,
     sourceId: name,
     stream: options.stream,
-    ...(options.format !== undefined && { format: options.format }),
+    times: options.times,
+    scattered: options.scattered,
+    ...(options.format !== undefined && { format: formatOf(options.format) }),
+    ...(options.live && { arrival: () => instantOf(Date.now()).replace('Z', '.000000Z') }),
   });
   const sealReject = rejectSealer(options.recordKey);
 
-  function add(
+  function add(out: Gathered, raw: Buffer, at: Place, fault?: RejectReason): void {
+    const outcome = fault === undefined ? normalizer.line(withoutReturn(raw), at.start) : { reject: fault };
+    if ('skip' in outcome) return out.line(at.end, LINE.skip, 0);
+    const records = 'records' in outcome ? outcome.records : [];
+    for (const record of records) put(out, record, at.end);
+    if (outcome.reject !== undefined) reject(out, raw, at, outcome.reject);
+    return out.line(at.end, outcome.reject === undefined ? LINE.record : LINE.reject, records.length);
+  }
+
+  function put(out: Gathered, record: AuditRecord, end: number): void {
+    out.record(recordHead(ordinal, end), canonicalLine(record), microsOf(record.ts));
+  }
+
+  function reject(
     out: Gathered,
     raw: Buffer,
-    at: { start: number; end: number; line: number; length: number },
-    fault?: RejectReason,
+    { start, end, length, line }: Place,
+    reason: RejectReason,
   ): void {
-    const outcome = fault === undefined ? normalizer.line(withoutReturn(raw), at.start) : { reject: fault };
-    if ('records' in outcome) {
-      // Each format so far makes one record of a line.
-      const [record] = outcome.records;
-      out.record(recordHead(ordinal, at.end), canonicalLine(record!), at.end, microsOf(record!.ts));
-    } else if ('reject' in outcome) {
-      const { start: offset, length, line } = at;
-      const sealed = sealReject({ reason: outcome.reject, source: name, line, offset, length }, raw);
-      out.reject(rejectHead(ordinal, at.end), sealed, at.end, outcome.reject);
-    } else out.skip(at.end);
+    const sealed = sealReject({ reason, source: name, line, offset: start, length }, raw);
+    out.reject(rejectHead(ordinal, end), sealed, reason);
   }
 
   return {
-    lines({ bytes, start, line }) {
-      const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-      const out = new Gathered(block.length);
-      let number = line;
-      for (let from = 0, lf = block.indexOf(LF); lf >= 0; from = lf + 1, lf = block.indexOf(LF, from)) {
-        const length = lf - from;
-        const at = { start: start + from, end: start + lf + 1, line: number++, length };
-        add(out, block.subarray(from, lf), at, length > maxLine ? 'too_long' : undefined);
-      }
-      return out.digested(bytes, start);
+    lines(block) {
+      const out = new Gathered(block.bytes.length);
+      for (const { raw, at } of linesOf(block))
+        add(out, raw, at, at.length > maxLine ? 'too_long' : undefined);
+      return out.digested(block.bytes, block.start, normalizer.waiting);
     },
     odd({ bytes, start, line }, end, length, reason) {
       const out = new Gathered(bytes.length);
-      add(
-        out,
-        Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-        { start, end, line, length },
-        reason,
-      );
-      return out.digested(bytes, start);
+      add(out, asBuffer(bytes), { start, end, line, length }, reason);
+      return out.digested(bytes, start, normalizer.waiting);
+    },
+    rest(at, line, which) {
+      const out = new Gathered(0);
+      const { records, cut } = normalizer.rest(which);
+      for (const record of records) put(out, record, at);
+      if (records.length > 0) out.line(at, LINE.more, records.length);
+      for (const text of cut) {
+        const raw = Buffer.from(text, 'utf8');
+        reject(out, raw, { start: at, end: at, line, length: raw.length }, 'unterminated');
+        out.line(at, LINE.reject, 0);
+      }
+      return out.digested(new Uint8Array(0), at, normalizer.waiting);
+    },
+    again(block) {
+      for (const { raw, at } of linesOf(block))
+        if (at.length <= maxLine) normalizer.line(withoutReturn(raw), at.start);
+      normalizer.markTold();
     },
   };
 }
+
+/** Where a line stands in its source; `end` behind its line feed. */
+interface Place {
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+  readonly length: number;
+}
+
+function* linesOf({ bytes, start, line, values }: Digestible): Generator<{ raw: Buffer; at: Place }> {
+  const block = asBuffer(bytes);
+  let number = line;
+  if (values) {
+    let seen = 0;
+    for (const [from, to] of values) {
+      for (let lf = block.indexOf(LF, seen); lf >= 0 && lf < from; lf = block.indexOf(LF, lf + 1)) number++;
+      seen = from;
+      const at = { start: start + from, end: start + to, line: number, length: to - from };
+      yield { raw: block.subarray(from, to), at };
+    }
+    return;
+  }
+  for (let from = 0, lf = block.indexOf(LF); lf >= 0; from = lf + 1, lf = block.indexOf(LF, from)) {
+    const length = lf - from;
+    yield {
+      raw: block.subarray(from, lf),
+      at: { start: start + from, end: start + lf + 1, line: number++, length },
+    };
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** Frames in one buffer that grows, and the arrays beside it. */
 class Gathered {
@@ -117,6 +187,7 @@ class Gathered {
   readonly #frameEnds: number[] = [];
   readonly #ends: number[] = [];
   readonly #kinds: number[] = [];
+  readonly #counts: number[] = [];
   readonly #leaves: Buffer[] = [];
   readonly #times: number[] = [];
   readonly #reasons: Partial<Record<RejectReason, number>> = {};
@@ -125,7 +196,7 @@ class Gathered {
     this.#frames = Buffer.allocUnsafe(Math.max(4096, bytes + (bytes >> 1)));
   }
 
-  record(head: string, line: string, end: number, micros: number): void {
+  record(head: string, line: string, micros: number): void {
     const start = this.#write(`${head}${line}}`);
     // The leaf is SHA-256(0x00 ‖ line), and the line stands in the frame: its neighbour lends the byte.
     const from = start + FRAME_HEAD + head.length - 1;
@@ -134,20 +205,22 @@ class Gathered {
     this.#leaves.push(hash('sha256', this.#frames.subarray(from, this.#at - 2), 'buffer'));
     this.#frames[from] = neighbour;
     this.#times.push(micros);
-    this.#done(end, LINE.record);
   }
 
-  reject(head: string, sealed: string, end: number, reason: RejectReason): void {
+  reject(head: string, sealed: string, reason: RejectReason): void {
     this.#write(`${head}${sealed}}`);
     this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
-    this.#done(end, LINE.reject);
   }
 
-  skip(end: number): void {
-    this.#done(end, LINE.skip);
+  /** What was written since the line before was this line's. */
+  line(end: number, kind: number, records: number): void {
+    this.#frameEnds.push(this.#at);
+    this.#ends.push(end);
+    this.#kinds.push(kind);
+    this.#counts.push(records);
   }
 
-  digested(bytes: Uint8Array, start: number): Digested {
+  digested(bytes: Uint8Array, start: number, waiting: number): Digested {
     return {
       bytes,
       start,
@@ -155,9 +228,11 @@ class Gathered {
       frameEnds: Uint32Array.from(this.#frameEnds),
       ends: Float64Array.from(this.#ends),
       kinds: Uint8Array.from(this.#kinds),
+      counts: Uint32Array.from(this.#counts),
       leaves: Buffer.concat(this.#leaves),
       times: Float64Array.from(this.#times),
       reasons: this.#reasons,
+      waiting,
     };
   }
 
@@ -172,25 +247,8 @@ class Gathered {
     this.#at = writeFrame(this.#frames, start, rest);
     return start;
   }
-
-  #done(end: number, kind: number): void {
-    this.#frameEnds.push(this.#at);
-    this.#ends.push(end);
-    this.#kinds.push(kind);
-  }
 }
 
 const FRAME_HEAD = 16;
 
 const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === CR ? raw.subarray(0, -1) : raw);
-
-/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` as microseconds since 1970, below 2^53. */
-function microsOf(ts: string): number {
-  return Date.parse(`${ts.slice(0, 23)}Z`) * 1000 + Number(ts.slice(23, 26));
-}
-
-/** The inverse of microsOf. */
-export function instantOfMicros(micros: number): string {
-  const below = String(micros % 1000).padStart(3, '0');
-  return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${below}Z`);
-}

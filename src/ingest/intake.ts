@@ -86,7 +86,10 @@ export class Intake {
       stream: source.stream,
       ordinal: source.ordinal,
       maxLine,
-      ...(format !== undefined && { format }),
+      times: {},
+      live: source.kind === 'pipe',
+      scattered: true,
+      ...(format !== undefined && { format: { name: format, forced: true } }),
     };
   }
 
@@ -105,17 +108,17 @@ export class Intake {
   }
 
   async #apply(source: Writing, digested: Digested, bytes = true): Promise<void> {
-    const { kinds, reasons } = digested;
+    const { kinds, counts, reasons } = digested;
     for (let line = 0; line < kinds.length;) {
       line = this.#session.writer.append(source, digested, line, this.#session.room, bytes);
       if (this.#session.isBehind) await this.#session.keepUp();
     }
-    this.lines += kinds.length;
     for (const kind of kinds) {
-      if (kind === LINE.record) this.records++;
-      else if (kind === LINE.reject) this.rejected++;
-      else this.skipped++;
+      if (kind !== LINE.more) this.lines++;
+      if (kind === LINE.reject) this.rejected++;
+      if (kind === LINE.skip) this.skipped++;
     }
+    for (const count of counts) this.records += count;
     for (const [reason, count] of Object.entries(reasons) as [RejectReason, number][]) {
       this.reasons[reason] = (this.reasons[reason] ?? 0) + count;
     }

@@ -3,6 +3,7 @@ import { hmacSha256 } from '../keys/hash.ts';
 import { formatLine } from '../log/line.ts';
 import type { SourceRange } from '../log/segment.ts';
 import { CompactTree } from '../merkle/tree.ts';
+import { tsOfMicros } from '../record/time.ts';
 import type { Batch } from '../seal/batch.ts';
 import { instantOf } from '../store/clock.ts';
 import { markFrame, type OpenHeader, type OpenSource, sourceFrame } from '../store/frame.ts';
@@ -11,7 +12,7 @@ import { readCheckpoint } from '../store/log.ts';
 import { createOpenSegment, type OpenSegment } from '../store/open.ts';
 import { thisProcess } from '../store/owner.ts';
 import type { Store } from '../store/store.ts';
-import { type Digested, instantOfMicros, LINE } from './digest.ts';
+import { type Digested, LINE } from './digest.ts';
 
 /** A source that is being written; `at` is how far its lines are in the open segment. */
 export interface Writing {
@@ -54,6 +55,8 @@ export class Writer {
   /** Lines given so far, and those of them that are on disk for good. */
   #given = 0;
   acknowledged = 0;
+  /** Of each source, the lines given that lie in memory only: parts of a request that is still to come. */
+  readonly #waiting = new Map<string, number>();
   began = 0;
 
   constructor(store: Store, recordKey: Uint8Array) {
@@ -67,30 +70,28 @@ export class Writer {
    */
   append(source: Writing, digested: Digested, first: number, room: number, bytes = true): number {
     const part = this.#part(source);
-    const { kinds, leaves, times, ends, frameEnds, frames } = digested;
+    const { kinds, counts, leaves, times, ends, frameEnds, frames } = digested;
     const from = {
       frame: first === 0 ? 0 : frameEnds[first - 1]!,
       source: first === 0 ? digested.start : ends[first - 1]!,
     };
     let line = first;
     let record = 0;
-    for (let before = 0; before < first; before++) if (kinds[before] === LINE.record) record++;
+    let read = 0;
+    for (let before = 0; before < first; before++) record += counts[before]!;
     for (let left = room; line < kinds.length && left > 0; line++) {
       const kind = kinds[line];
-      if (kind === LINE.skip) {
-        part.skipped++;
-        continue;
+      if (kind !== LINE.more) read++;
+      if (kind === LINE.skip) part.skipped++;
+      if (kind === LINE.reject) this.#rejected++;
+      const records = counts[line]!;
+      left -= records + (kind === LINE.reject ? 1 : 0);
+      for (const last = record + records; record < last; record++) {
+        const micros = times[record]!;
+        this.#tree.add(Buffer.from(leaves.buffer, leaves.byteOffset + record * 32, 32));
+        if (micros < this.#earliest) this.#earliest = micros;
+        if (micros > this.#latest) this.#latest = micros;
       }
-      left--;
-      if (kind === LINE.reject) {
-        this.#rejected++;
-        continue;
-      }
-      const micros = times[record]!;
-      this.#tree.add(Buffer.from(leaves.buffer, leaves.byteOffset + record * 32, 32));
-      if (micros < this.#earliest) this.#earliest = micros;
-      if (micros > this.#latest) this.#latest = micros;
-      record++;
     }
     if (line === first) return line;
     const end = ends[line - 1]!;
@@ -100,8 +101,9 @@ export class Writer {
     }
     source.at = end;
     part.to = end;
-    part.read += line - first;
-    this.#given += line - first;
+    part.read += read;
+    this.#given += read;
+    if (line === kinds.length) this.#waiting.set(source.stream, digested.waiting);
     return line;
   }
 
@@ -114,6 +116,13 @@ export class Writer {
   /** Records and rejects of the open segment. */
   get held(): number {
     return this.#tree.size + this.#rejected;
+  }
+
+  /** Lines given whose fate is written. */
+  get #settled(): number {
+    let waiting = 0;
+    for (const lines of this.#waiting.values()) waiting += lines;
+    return this.#given - waiting;
   }
 
   get pending(): number {
@@ -135,7 +144,7 @@ export class Writer {
     if (!open) return;
     this.#mark();
     if (open.pending() === 0) return;
-    const given = this.#given;
+    const given = this.#settled;
     await open.sync();
     this.acknowledged = Math.max(this.acknowledged, given);
   }
@@ -148,7 +157,7 @@ export class Writer {
     const open = this.#open;
     if (!open) return undefined;
     this.#mark();
-    const given = this.#given;
+    const given = this.#settled;
     const durable = open.sync();
     const batch = this.#batch(open);
     this.#open = undefined;
@@ -174,7 +183,7 @@ export class Writer {
       records: this.#tree.size,
       root: this.#tree.root(),
       ...(this.#tree.size > 0 && {
-        span: { from: instantOfMicros(this.#earliest), to: instantOfMicros(this.#latest) },
+        span: { from: tsOfMicros(this.#earliest)!, to: tsOfMicros(this.#latest)! },
       }),
       rejected: this.#rejected,
       lines: { read: sum(p => p.read), skipped: sum(p => p.skipped) },

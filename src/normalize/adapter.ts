@@ -1,13 +1,58 @@
 import type { JsonObject } from '../record/json.ts';
+import type { ColumnName } from '../record/schema.ts';
 import type { Draft } from './draft.ts';
+import type { Wrapping } from './wrapper.ts';
 
-/** How one input format is read: one file a format. */
+/** How one input format is read: one file a format. Adapters are pure: no clock, no files, no memory of their own. */
 export interface Adapter {
   readonly name: string;
   /** What writes it, for people. */
   readonly about: string;
-  /** Is this object of the format? Looks at this line alone, so that no line's reading depends on another. */
-  recognizes(source: JsonObject): boolean;
-  /** Takes members into columns. `not_a_request`: the line is of the format and records no request. */
-  read(draft: Draft): 'not_a_request' | void;
+  /** seen: written from lines of the writer itself; documented: from its source or documentation, cited in the file. */
+  readonly basis: 'seen' | 'documented';
+  /** A line of it, short. */
+  readonly example: string;
+  /** Columns that it can fill, beside those that every record has. */
+  readonly fills: readonly ColumnName[];
+  /**
+   * Of a format that is text: the members of a line, under names that `read` takes; `not_a_request` for a line of this
+   * format that records no request (start-up messages); undefined where it is none of this format's lines. No
+   * quantifier of its patterns may be open where the match could begin again: a hostile line costs time by its length.
+   */
+  readonly fields?: (
+    text: string,
+    wrapping: Wrapping | undefined,
+  ) => JsonObject | 'not_a_request' | undefined;
+  /**
+   * Is this object of the format? It alone tells, without its neighbours. Exact: no object of another format may be
+   * taken for this one's. Text is recognized by `fields`, and this isn't asked.
+   */
+  readonly recognizes?: (source: JsonObject) => boolean;
+  /** The requests of a line that holds several (OTLP, batches), each an object for `read`. */
+  readonly split?: (source: JsonObject) => readonly JsonObject[];
+  /** For formats that spread one request over lines. */
+  readonly parts?: Parts;
+  /** Takes members into columns. `not_a_request`: it is of the format and records no request. */
+  readonly read: (draft: Draft) => 'not_a_request' | void;
+}
+
+/** Lines that make one record together: chunks of a stream, `received` and `finished`. */
+export interface Parts {
+  /**
+   * Which request is this a part of? `open`: more must come; `enough`: more may come; `last`: nothing comes any more.
+   * Undefined for an object that is whole by itself.
+   */
+  of(source: JsonObject): { readonly key: string; readonly state: 'open' | 'enough' | 'last' } | undefined;
+  /**
+   * Adds a part to those before it and returns what `read` gets if nothing else comes. It may change and return
+   * `gathered`. Text that is gathered is for hashing: whatever comes first must be known to be the beginning.
+   */
+  fold(gathered: JsonObject | undefined, part: JsonObject): JsonObject;
+}
+
+/** The format of a whole source. */
+export interface Choice {
+  readonly adapter: Adapter;
+  /** A person named it: its objects are read even where they aren't recognized. */
+  readonly forced: boolean;
 }

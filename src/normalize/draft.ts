@@ -2,9 +2,11 @@ import type { Mac } from '../keys/hash.ts';
 import { canonicalAddress } from '../record/address.ts';
 import { formatJson, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
 import { type AuditRecord, type ColumnName, columnOf } from '../record/schema.ts';
-import { readDuration, readTime } from '../record/time.ts';
+import { readDuration } from '../record/duration.ts';
+import { microsOf, type ReadTime, readTime, type TimeReading, tsOfMicros } from '../record/time.ts';
 import { type ContentHash, completionMessages, hashContent, lastUser, promptMessages } from './content.ts';
 import { extraOf, isKeepable, MAX_EXTRA_BYTES, SECRET_VALUE } from './extra.ts';
+import type { Wrapping } from './wrapper.ts';
 
 /** UTF-16 units of a text column; longer text goes to `extra`. */
 const MAX_TEXT = 2048;
@@ -15,6 +17,8 @@ export interface RecordKeyed {
   readonly mac: Mac;
   /** `hmac-sha256:<record key id>:c1` */
   readonly hashAlg: string;
+  /** What a time without a zone or a year is taken for. */
+  readonly times?: TimeReading;
 }
 
 /**
@@ -24,12 +28,15 @@ export interface RecordKeyed {
 export class Draft {
   readonly record: Partial<AuditRecord> = {};
   readonly source: JsonObject;
+  /** What carried the line, if something did. */
+  readonly wrapping: Wrapping | undefined;
   readonly #keyed: RecordKeyed;
   #dropped = 0;
 
-  constructor(source: JsonObject, keyed: RecordKeyed) {
+  constructor(source: JsonObject, keyed: RecordKeyed, wrapping?: Wrapping) {
     this.source = source;
     this.#keyed = keyed;
+    this.wrapping = wrapping;
   }
 
   peek(path: string): JsonValue | undefined {
@@ -50,6 +57,11 @@ export class Draft {
   /** Members that hold nothing to keep, such as sums of others. */
   ignore(...paths: readonly string[]): void {
     for (const path of paths) this.take(path);
+  }
+
+  /** A member that says nothing where it holds one of these values; any other stays. */
+  ignoreValue(path: string, ...values: readonly JsonValue[]): void {
+    if (values.includes(this.peek(path) ?? null)) this.take(path);
   }
 
   /** Members that may hold content or secrets: gone, and counted. */
@@ -79,19 +91,65 @@ export class Draft {
     }
   }
 
-  /** A time in any form of readTime. */
+  /** The start of the request, in any form of readTime: the first of the members that is one. */
   time(...paths: readonly string[]): void {
     for (const path of paths) {
-      const read = readTime(this.peek(path));
-      if (!read || this.record.ts !== undefined) continue;
+      if (this.record.ts !== undefined) return;
+      const read = this.readTime(path);
+      if (!read) continue;
       this.take(path);
-      this.record.ts = read.ts;
-      this.record.ts_quality = read.quality;
-      if (read.raw !== undefined && !this.source.has('ts_raw')) this.source.set('ts_raw', read.raw);
+      this.#timed(read);
     }
   }
 
-  /** A span in `unit` microseconds. */
+  /**
+   * A time that was written when the request was over: it began its latency earlier, so `latency_us` must have been
+   * taken before. A time of whole seconds moves by whole seconds.
+   */
+  endTime(...paths: readonly string[]): void {
+    this.time(...paths);
+    const { ts, ts_quality: quality, latency_us: latency } = this.record;
+    if (ts === undefined || latency === undefined || latency === 0) return;
+    const micros =
+      quality === 'coarse' || ts.endsWith('.000000Z') ? latency - (latency % 1_000_000) : latency;
+    const began = tsOfMicros(microsOf(ts) - micros);
+    if (began === undefined || micros === 0) return;
+    this.record.ts = began;
+    if (!this.source.has('ts_raw')) this.source.set('ts_raw', ts);
+  }
+
+  /** The time that a member states, not taken. */
+  readTime(path: string): ReadTime | undefined {
+    return readTime(this.peek(path), this.#keyed.times);
+  }
+
+  /** What carried the line says when, where the line itself does not, and on which host. */
+  fromCarrier(): void {
+    const { wrapping, record, source } = this;
+    if (!wrapping) return;
+    const read = record.ts === undefined ? readTime(wrapping.time, this.#keyed.times) : undefined;
+    if (read) this.#timed(read);
+    for (const name of ['host', 'tag'] as const) {
+      const value = wrapping[name];
+      if (value !== undefined && !source.has(name)) source.set(name, value);
+    }
+  }
+
+  #timed(read: ReadTime): void {
+    this.record.ts = read.ts;
+    this.record.ts_quality = read.quality;
+    if (read.raw !== undefined && !this.source.has('ts_raw')) this.source.set('ts_raw', read.raw);
+  }
+
+  /** The span between two members that are times; both stay, since a time may be wanted too. Undefined if it is none. */
+  between(from: string, to: string): number | undefined {
+    const [start, end] = [this.readTime(from), this.readTime(to)];
+    if (!start || !end) return undefined;
+    const micros = microsOf(end.ts) - microsOf(start.ts);
+    return micros >= 0 ? micros : undefined;
+  }
+
+  /** A span in `unit` microseconds, or as text with its own unit (`1.23s`, `45.6ms`, `1m2.5s`). */
   duration(column: 'latency_us' | 'ttft_us' | 'queue_us', unit: number, ...paths: readonly string[]): void {
     for (const path of paths) {
       const micros = readDuration(this.peek(path) ?? undefined, unit);

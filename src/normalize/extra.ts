@@ -41,9 +41,14 @@ function isKeepableText(text: string): boolean {
   return text.length <= MAX_STRING && !/^\s*[[{]/.test(text) && !SECRET_VALUE.test(text);
 }
 
+/** `prompt_tokens`, `response_id`, `content_type`: what they hold is about content, if it is one word. */
+const ABOUT_CONTENT = /(?:tokens|count|chars|length|size|id|type|status|code|ms|us|ns|seconds)$/;
+const WORD = /^[\w.:/+-]{1,64}$/;
+
 /** Numbers and booleans are never content; an object of nothing else isn't either (token details). */
 function holdsContent(name: string, value: JsonValue): boolean {
-  return !isMeasure(value) && CONTENT_NAME.test(plain(name));
+  if (isMeasure(value) || !CONTENT_NAME.test(plain(name))) return false;
+  return !(typeof value === 'string' && WORD.test(value) && ABOUT_CONTENT.test(plain(name)));
 }
 
 function isMeasure(value: JsonValue): boolean {

@@ -1,4 +1,5 @@
-import type { Adapter } from './adapter.ts';
+import { AuditError } from '../errors.ts';
+import type { Adapter, Choice } from './adapter.ts';
 import { caddy } from './formats/caddy.ts';
 import { litellm } from './formats/litellm.ts';
 import { native } from './formats/native.ts';
@@ -6,5 +7,24 @@ import { nginx } from './formats/nginx.ts';
 import { ollama } from './formats/ollama.ts';
 import { openai } from './formats/openai.ts';
 
-/** The first that recognizes a line reads it: those with the most telling members come first. */
+/** The first that recognizes a line reads it: those with the most telling members come first, native last. */
 export const FORMATS: readonly Adapter[] = [litellm, openai, ollama, caddy, nginx, native];
+
+/** A format of a whole source, as it can be sent to a thread. */
+export interface FormatChoice {
+  readonly name: string;
+  /** A person named it. */
+  readonly forced: boolean;
+}
+
+/** Throws UNKNOWN_FORMAT. */
+export const formatOf = ({ name, forced }: FormatChoice): Choice => ({ adapter: formatNamed(name), forced });
+
+/** Throws UNKNOWN_FORMAT. */
+export function formatNamed(name: string): Adapter {
+  const found = FORMATS.find(f => f.name === name);
+  if (found) return found;
+  throw new AuditError('UNKNOWN_FORMAT', `no format is called "${name.slice(0, 40)}"`, {
+    hint: 'see `slmaudit formats`, or leave --format out',
+  });
+}

@@ -1,68 +1,69 @@
-import { isUtf8 } from 'node:buffer';
-import { AuditError } from '../errors.ts';
-import { JsonError, type JsonFault, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
+import type { JsonObject } from '../record/json.ts';
 import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
-import { readTime } from '../record/time.ts';
-import type { Adapter } from './adapter.ts';
+import type { Adapter, Choice } from './adapter.ts';
 import { Draft, type RecordKeyed } from './draft.ts';
-import { FORMATS } from './formats.ts';
+import { eventIds } from './event.ts';
+import { type Gathering, Memory } from './memory.ts';
+import { type Cut, type Piece, type PieceFault, piecesOf } from './piece.ts';
+import { recognize } from './recognize.ts';
+import type { Wrapping } from './wrapper.ts';
 
 /** Why a line could not become a record; these words stand in quarantine and in messages. */
 export type RejectReason =
-  | JsonFault
-  | 'not_utf8'
-  | 'raw_nul'
-  | 'not_object'
+  | PieceFault
   | 'no_time'
   | 'unknown_format'
   | 'too_long'
-  | 'unterminated'
-  | 'unreadable';
+  | 'unreadable'
+  /** Of several requests in the line some could be read: they are records. */
+  | 'partly';
 
 export type Outcome =
-  | { readonly records: readonly AuditRecord[] }
+  | { readonly records: readonly AuditRecord[]; readonly reject?: RejectReason }
   | { readonly reject: RejectReason }
-  | { readonly skip: 'blank' | 'not_a_request' };
+  | { readonly skip: 'blank' | 'not_a_request' | 'part' };
 
 export interface NormalizerOptions extends RecordKeyed {
   readonly sourceId: string;
   /** Identity of the file, or id of the run for a pipe: part of every event id. */
   readonly stream: string;
-  /** Name of a format; told from each line if not given. */
-  readonly format?: string;
+  /** Told from each line if not given. */
+  readonly format?: Choice;
+  /** The lines of text that carry no time get this one (a live pipe). */
+  readonly arrival?: () => string;
+  /** Lines are seen out of their order, or not all of them: nothing can be gathered from several. */
+  readonly scattered?: boolean;
 }
 
 export interface Normalizer {
   /** `raw` without its line feed; `offset` where it begins in its source, bytes. */
   line(raw: Buffer, offset: number): Outcome;
+  /** Requests whose end has not come, and lines that their carrier cut: the input is over, or quiet. */
+  rest(which: 'all' | 'enough'): {
+    readonly records: readonly AuditRecord[];
+    readonly cut: readonly string[];
+  };
+  /** Lines that have been read and wait for others. */
+  readonly waiting: number;
+  /** What has been gathered so far was told of by an earlier run. */
+  markTold(): void;
 }
 
-const BLANK: Outcome = { skip: 'blank' };
-const NOT_A_REQUEST: Outcome = { skip: 'not_a_request' };
+/** Does what a line becomes depend on the lines before it? */
+export const gathers = (format: Adapter | undefined): boolean =>
+  format === undefined || format.parts !== undefined;
 
-/** Throws UNKNOWN_FORMAT for a format that isn't there. */
 export function createNormalizer(options: NormalizerOptions): Normalizer {
-  const formats = options.format === undefined ? FORMATS : [formatNamed(options.format)];
   const eventId = eventIds(options);
+  const memory = new Memory();
+  const cut: Cut | undefined = options.scattered === true ? undefined : new Map<string, string>();
   const read = (raw: Buffer, offset: number): Outcome => {
-    const text = textOf(raw, offset);
-    if (typeof text !== 'string') return text;
-    let value: JsonValue;
-    try {
-      value = parseJson(text);
-    } catch (error) {
-      if (error instanceof JsonError) return { reject: error.reason };
-      throw error;
-    }
-    if (!(value instanceof Map)) return { reject: 'not_object' };
-    const source = value;
-    const adapter = options.format === undefined ? formats.find(f => f.recognizes(source)) : formats[0];
-    if (!adapter) return { reject: hasTime(source) ? 'unknown_format' : 'no_time' };
-    const record = normalized(adapter, source, options);
-    if (record === 'not_a_request') return NOT_A_REQUEST;
-    if (!record) return { reject: 'no_time' };
-    record.event_id = eventId(offset, 0, raw);
-    return { records: [record] };
+    const line = new Line(options, memory, { raw, offset, eventId });
+    for (const waited of memory.overdue(offset)) line.gathered(waited);
+    const pieces = piecesOf(raw, offset === 0, cut);
+    for (const piece of pieces) line.piece(piece);
+    if (pieces.length === 0) line.skip ??= cut && cut.size > 0 && raw.length > 0 ? 'part' : 'blank';
+    return line.outcome();
   };
   return {
     line(raw, offset) {
@@ -73,38 +74,118 @@ export function createNormalizer(options: NormalizerOptions): Normalizer {
         return { reject: 'unreadable' };
       }
     },
+    rest(which) {
+      const line = new Line(options, memory, { raw: Buffer.alloc(0), offset: 0, eventId });
+      for (const waited of memory.rest(which)) line.gathered(waited);
+      const left = which === 'all' ? [...(cut?.values() ?? [])] : [];
+      if (which === 'all') cut?.clear();
+      return { records: line.records, cut: left };
+    },
+    get waiting() {
+      return memory.lines + (cut?.size ?? 0);
+    },
+    markTold: () => memory.markTold(),
   };
 }
 
-/** The line as text, or what became of it. */
-function textOf(raw: Buffer, offset: number): string | Outcome {
-  if (!isUtf8(raw)) return { reject: 'not_utf8' };
-  const text = raw.toString('utf8', offset === 0 && hasBom(raw) ? 3 : 0);
-  if (text.trim() === '') return BLANK;
-  // A NUL inside a JSON string is refused by the parser too; this names it.
-  return raw.includes(0) ? { reject: 'raw_nul' } : text;
+interface Place {
+  readonly raw: Buffer;
+  readonly offset: number;
+  readonly eventId: (offset: number, k: number, raw: Buffer) => string;
 }
 
-const hasBom = (raw: Buffer): boolean => raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf;
+/** One line on its way. */
+class Line {
+  readonly records: AuditRecord[] = [];
+  skip: 'blank' | 'not_a_request' | 'part' | undefined;
+  #fault: RejectReason | undefined;
+  #own = 0;
+  readonly #options: NormalizerOptions;
+  readonly #memory: Memory;
+  readonly #place: Place;
 
-/** Does the line state any time? Then it is its format that isn't known. */
-function hasTime(source: JsonObject, depth = 0): boolean {
-  for (const value of source.values()) {
-    if (value instanceof Map ? depth < 2 && hasTime(value, depth + 1) : readTime(value) !== undefined)
-      return true;
+  constructor(options: NormalizerOptions, memory: Memory, place: Place) {
+    this.#options = options;
+    this.#memory = memory;
+    this.#place = place;
   }
-  return false;
+
+  outcome(): Outcome {
+    const { records } = this;
+    if (this.#fault === undefined)
+      return records.length > 0 ? { records } : { skip: this.skip ?? 'not_a_request' };
+    if (records.length === 0) return { reject: this.#fault };
+    return { records, reject: this.#own > 0 ? 'partly' : this.#fault };
+  }
+
+  piece(piece: Piece): void {
+    if (piece.kind === 'bad') {
+      this.#fault ??= piece.reason;
+      return;
+    }
+    const found = recognize(piece, this.#options.format);
+    if (found === 'not_a_request') this.skip ??= found;
+    else if (typeof found === 'string') this.#fault ??= found;
+    else {
+      const { adapter, source } = found;
+      for (const one of adapter.split?.(source) ?? [source]) this.#request(adapter, one, piece.wrapping);
+    }
+  }
+
+  /** A request of which nothing more is waited for. */
+  gathered({ adapter, object, wrapping, eventId }: Gathering): void {
+    const record = normalized(adapter, object, this.#options, wrapping);
+    if (typeof record === 'object') this.records.push({ ...record, event_id: eventId });
+  }
+
+  #request(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined): void {
+    const { raw, offset, eventId } = this.#place;
+    const part = adapter.parts?.of(source);
+    let whole = source;
+    if (adapter.parts && part && this.#options.scattered !== true) {
+      const key = `${adapter.name} ${part.key}`;
+      const before = this.#memory.get(key);
+      whole = adapter.parts.fold(before?.object, source);
+      if (part.state !== 'last') {
+        const id = before?.eventId ?? eventId(offset, 0, raw);
+        this.#memory.set(key, {
+          adapter,
+          object: whole,
+          wrapping: before?.wrapping ?? wrapping,
+          eventId: id,
+          at: offset,
+          lines: (before?.lines ?? 0) + 1,
+          state: part.state,
+          told: false,
+        });
+        this.skip ??= 'part';
+        return;
+      }
+      this.#memory.delete(key);
+    }
+    const record = normalized(adapter, whole, this.#options, wrapping);
+    if (record === 'not_a_request') this.skip ??= record;
+    else if (!record) this.#fault ??= 'no_time';
+    else this.records.push({ ...record, event_id: eventId(offset, this.#own++, raw) });
+  }
 }
 
+/** Undefined where no time can be established. */
 function normalized(
   adapter: Adapter,
   source: JsonObject,
   options: NormalizerOptions,
+  wrapping: Wrapping | undefined,
 ): AuditRecord | 'not_a_request' | undefined {
-  const draft = new Draft(source, options);
+  const draft = new Draft(source, options, wrapping);
   if (adapter.read(draft) === 'not_a_request') return 'not_a_request';
-  draft.finish();
+  draft.fromCarrier();
   const { record } = draft;
+  if (record.ts === undefined && adapter.fields && options.arrival) {
+    record.ts = options.arrival();
+    record.ts_quality = 'ingest';
+  }
+  draft.finish();
   if (record.ts === undefined) return undefined;
   if (record.input_tokens !== undefined || record.output_tokens !== undefined)
     record.usage_source ??= 'reported';
@@ -117,43 +198,5 @@ function normalized(
     source_id: options.sourceId,
     source_format: adapter.name,
     status: record.status ?? 'unknown',
-  });
-}
-
-/**
- * event_id (SPEC 7): UUIDv8 of HMAC-SHA-256 under the record key over
- *
- *     "slmaudit/event/v1\0" ‖ u32 length ‖ source ‖ u32 length ‖ stream ‖ u64 offset ‖ u32 k ‖ raw line
- *
- * k counts the records of one line.
- */
-function eventIds({
-  mac,
-  sourceId,
-  stream,
-}: NormalizerOptions): (offset: number, k: number, raw: Buffer) => string {
-  const head = Buffer.concat([Buffer.from('slmaudit/event/v1\0'), prefixed(sourceId), prefixed(stream)]);
-  const place = Buffer.alloc(12);
-  return (offset, k, raw) => {
-    place.writeBigUInt64BE(BigInt(offset));
-    place.writeUInt32BE(k, 8);
-    const hex = mac(head, place, raw);
-    const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-  };
-}
-
-function prefixed(text: string): Buffer {
-  const bytes = Buffer.from(text, 'utf8');
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
-
-function formatNamed(name: string): Adapter {
-  const found = FORMATS.find(f => f.name === name);
-  if (found) return found;
-  throw new AuditError('UNKNOWN_FORMAT', `no format is called "${name.slice(0, 40)}"`, {
-    hint: `use one of ${FORMATS.map(f => f.name).join(', ')}, or leave --format out`,
   });
 }

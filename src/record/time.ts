@@ -1,4 +1,6 @@
+import { plainDigits } from './duration.ts';
 import { JsonNumber, type JsonValue } from './json.ts';
+import { offsetMinutes, zoneAhead } from './zone.ts';
 
 /**
  * Times as logs write them, read into `YYYY-MM-DDTHH:MM:SS.ffffffZ` without passing through a float:
@@ -16,6 +18,14 @@ export interface ReadTime {
   readonly raw?: string;
 }
 
+/** What a time that doesn't say it all is taken for. */
+export interface TimeReading {
+  /** Name of the zone (`Europe/Berlin`, `+02:00`, `UTC`) of times without one; UTC, and said so, if not given. */
+  readonly zone?: string;
+  /** Microseconds since 1970: a time without a year is the last one not after it by more than a day. */
+  readonly now?: number;
+}
+
 /** Microseconds from 1970 to 2200: the times a record may have. */
 const END = 7_258_118_400_000_000n;
 const MILLION = 1_000_000n;
@@ -28,11 +38,54 @@ const DECIMAL = /^(\d{1,19})(?:\.(\d{1,18}))?$/;
 const PLAIN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 /** Undefined for what is no time, and for times outside [1970, 2200). */
-export function readTime(value: JsonValue | undefined): ReadTime | undefined {
+export function readTime(value: JsonValue | undefined, reading: TimeReading = {}): ReadTime | undefined {
   if (typeof value === 'number') return fromNumber(String(value));
   if (value instanceof JsonNumber) return fromNumber(plainDigits(value.text));
   if (typeof value !== 'string') return undefined;
-  return fromDateTime(value) ?? fromCommonLog(value) ?? fromNumber(value);
+  const read =
+    fromDateTime(value) ?? fromCommonLog(value) ?? fromNumber(value) ?? fromYearless(value, reading.now);
+  return read?.quality === 'assumed_zone' && reading.zone !== undefined ? inZone(read, reading.zone) : read;
+}
+
+/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` as microseconds since 1970, below 2^53. */
+export function microsOf(ts: string): number {
+  return Date.parse(`${ts.slice(0, 23)}Z`) * 1000 + Number(ts.slice(23, 26));
+}
+
+/** The inverse of microsOf; undefined outside [1970, 2200). */
+export function tsOfMicros(micros: number): string | undefined {
+  return made(BigInt(micros), 'exact')?.ts;
+}
+
+/** `May  1 00:00:07`, as RFC 3164 has it. */
+function fromYearless(text: string, now: number | undefined): ReadTime | undefined {
+  const m = /^([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)$/.exec(text);
+  if (!m || now === undefined) return undefined;
+  const latest = now + DAY;
+  const year = new Date(latest / 1000).getUTCFullYear();
+  for (const y of [year, year - 1]) {
+    const at = instant(
+      y,
+      MONTHS.indexOf(m[1]!) + 1,
+      Number(m[2]),
+      Number(m[3]),
+      Number(m[4]),
+      Number(m[5]),
+      'Z',
+    );
+    if (at !== undefined && at * MILLION <= BigInt(latest)) return made(at * MILLION, 'assumed_zone', text);
+  }
+  return undefined;
+}
+
+const DAY = 86_400_000_000;
+
+/** A time read as UTC, in another zone. */
+function inZone(read: ReadTime, zone: string): ReadTime | undefined {
+  const wall = microsOf(read.ts);
+  const { minutes, sure } = zoneAhead(zone, Math.floor(wall / 1000));
+  const stated = read.ts.endsWith('.000000Z') ? 'coarse' : 'exact';
+  return made(BigInt(wall) - BigInt(minutes) * 60n * MILLION, sure ? stated : 'assumed_zone', read.raw);
 }
 
 function fromDateTime(text: string): ReadTime | undefined {
@@ -86,14 +139,6 @@ function instant(
   return BigInt(ms / 1000 - east * 60);
 }
 
-function offsetMinutes(zone: string | undefined): number | undefined {
-  const m = /^([+-])(\d\d):?(\d\d)?$/.exec(zone ?? '');
-  if (!m) return 0;
-  const [hours, minutes] = [Number(m[2]), Number(m[3] ?? 0)];
-  if (hours > 23 || minutes > 59) return undefined;
-  return (m[1] === '-' ? -1 : 1) * (hours * 60 + minutes);
-}
-
 function isDay(year: number, month: number, day: number): boolean {
   const date = new Date(Date.UTC(year, month - 1, day));
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day && month >= 1;
@@ -120,39 +165,9 @@ function fromNumber(text: string | undefined): ReadTime | undefined {
   return made(seconds * MILLION + micros, quality, /[1-9]/.test(below.slice(6)) ? text : undefined);
 }
 
-/** `1.777e9` as digits; undefined where it can't be. */
-function plainDigits(text: string): string | undefined {
-  const m = /^(\d+)(?:\.(\d+))?[eE]\+?(\d{1,2})$/.exec(text);
-  if (!m) return text;
-  const [, whole = '', fraction = '', exponent = ''] = m;
-  const moved = Number(exponent);
-  const padded = fraction.padEnd(moved, '0');
-  const rest = padded.slice(moved);
-  return `${whole}${padded.slice(0, moved)}`.replace(/^0+(?=\d)/, '') + (rest === '' ? '' : `.${rest}`);
-}
-
 function made(micros: bigint, quality: ReadTime['quality'], raw?: string): ReadTime | undefined {
   if (micros < 0n || micros >= END) return undefined;
   const below = String(micros % 1000n).padStart(3, '0');
   const ts = new Date(Number(micros / 1000n)).toISOString().replace('Z', `${below}Z`);
   return { ts, quality, ...(raw !== undefined && { raw }) };
-}
-
-/** A span in microseconds from a number of `unit` microseconds each; digits below a microsecond are cut. */
-export function readDuration(value: JsonValue | undefined, unit: number): number | undefined {
-  const text =
-    value instanceof JsonNumber ? plainDigits(value.text) : typeof value === 'number' ? String(value) : value;
-  if (typeof text !== 'string') return undefined;
-  const m = /^(\d{1,18})(?:\.(\d{1,20}))?$/.exec(text);
-  if (!m) return readTiny(text, unit);
-  const whole = BigInt(m[1]!) * BigInt(unit * 1000);
-  const part = (BigInt((m[2] ?? '').slice(0, 12).padEnd(12, '0')) * BigInt(unit * 1000)) / 1_000_000_000_000n;
-  const micros = Number((whole + part) / 1000n);
-  return Number.isSafeInteger(micros) ? micros : undefined;
-}
-
-/** `4.5e-05`, as Python writes small floats. */
-function readTiny(text: string, unit: number): number | undefined {
-  if (!/^\d(?:\.\d+)?[eE]-\d{1,3}$/.test(text)) return undefined;
-  return Math.floor(Number(text) * unit);
 }

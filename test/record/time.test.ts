@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalAddress } from '../../src/record/address.ts';
+import { readDuration } from '../../src/record/duration.ts';
 import { JsonNumber } from '../../src/record/json.ts';
-import { readDuration, readTime } from '../../src/record/time.ts';
+import { readTime } from '../../src/record/time.ts';
 
 for (const [value, ts, quality] of [
   ['2026-05-01T00:00:07.603Z', '2026-05-01T00:00:07.603000Z', 'exact'],

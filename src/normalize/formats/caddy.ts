@@ -4,6 +4,10 @@ import type { Adapter } from '../adapter.ts';
 export const caddy: Adapter = {
   name: 'caddy',
   about: 'Caddy access lines (http.log.access)',
+  basis: 'documented',
+  example:
+    '{"level":"info","ts":1777593607.6,"logger":"http.log.access","msg":"handled request","request":{"client_ip":"192.0.2.7","method":"POST","uri":"/v1/chat/completions"},"duration":0.42,"status":200}',
+  fills: ['http_status', 'user_id', 'request_id', 'client_ip', 'user_agent', 'endpoint', 'latency_us'],
   recognizes(source) {
     const logger = source.get('logger');
     return (
@@ -14,7 +18,6 @@ export const caddy: Adapter = {
   },
   read(draft) {
     draft.set('event_type', 'access');
-    draft.time('ts');
     draft.column('client_ip', 'request.client_ip', 'request.remote_ip');
     draft.column('http_status', 'status');
     draft.column('user_id', 'user_id');
@@ -26,8 +29,12 @@ export const caddy: Adapter = {
     }
     draft.column('request_id', 'uuid', 'request_id');
     draft.duration('latency_us', 1_000_000, 'duration');
+    // Written when the answer was: caddyhttp/server.go logs in a deferred call.
+    draft.endTime('ts');
     draft.drop('request.uri', 'request.headers', 'resp_headers', 'error');
-    draft.ignore('level', 'msg', 'logger');
+    draft.ignoreValue('level', 'info', 'error');
+    draft.ignoreValue('msg', 'handled request');
+    draft.ignoreValue('logger', 'http.log.access');
     draft.statusFromHttp();
   },
 };

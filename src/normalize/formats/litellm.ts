@@ -1,4 +1,3 @@
-import { readTime } from '../../record/time.ts';
 import type { Adapter } from '../adapter.ts';
 import { type Draft, unfolded } from '../draft.ts';
 import { readUsage } from './openai.ts';
@@ -14,6 +13,10 @@ const OPERATIONS: readonly [RegExp, string][] = [
 export const litellm: Adapter = {
   name: 'litellm',
   about: 'LiteLLM logging payloads and spend logs',
+  basis: 'seen',
+  example:
+    '{"id":"chatcmpl-1","call_type":"acompletion","startTime":1777593607.6,"endTime":1777593608.1,"model":"qwen3-4b","model_group":"small","status":"success","prompt_tokens":26,"completion_tokens":12,"metadata":{"user_api_key_user_id":"ana"}}',
+  fills: [],
   recognizes(source) {
     if (!source.has('call_type') || !source.has('startTime')) return false;
     return source.has('model_group') || source.has('hidden_params') || source.has('spend');
@@ -66,25 +69,14 @@ export const litellm: Adapter = {
 };
 
 function readTimes(draft: Draft): void {
-  const [start, end, first] = ['startTime', 'endTime', 'completionStartTime'].map(name =>
-    microsOf(draft, name),
-  );
-  draft.time('startTime');
-  if (start === undefined) return;
   // response_time is the time to first token when streaming: the whole is endTime - startTime.
-  if (end !== undefined && end >= start) {
-    draft.set('latency_us', end - start);
-    draft.ignore('endTime', 'response_time');
-  }
-  if (first !== undefined && first >= start && first !== end) {
-    if (draft.peek('stream') === true) draft.set('ttft_us', first - start);
-  }
+  const latency = draft.between('startTime', 'endTime');
+  const first = draft.between('startTime', 'completionStartTime');
+  if (first !== undefined && first !== latency && draft.peek('stream') === true) draft.set('ttft_us', first);
+  draft.set('latency_us', latency);
+  draft.time('startTime');
+  if (latency !== undefined) draft.ignore('endTime', 'response_time');
   if (first !== undefined) draft.ignore('completionStartTime');
-}
-
-function microsOf(draft: Draft, path: string): number | undefined {
-  const ts = readTime(draft.peek(path))?.ts;
-  return ts === undefined ? undefined : Date.parse(`${ts.slice(0, 23)}Z`) * 1000 + Number(ts.slice(23, 26));
 }
 
 function readTokens(draft: Draft): void {

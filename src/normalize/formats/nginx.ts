@@ -4,10 +4,25 @@ import type { Adapter } from '../adapter.ts';
 export const nginx: Adapter = {
   name: 'nginx',
   about: 'nginx JSON access lines',
+  basis: 'documented',
+  example:
+    '{"time_iso8601":"2026-05-01T00:00:07+00:00","remote_addr":"192.0.2.7","request":"POST /v1/chat/completions HTTP/1.1","status":"200","request_time":"0.420"}',
+  fills: [
+    'http_status',
+    'user_id',
+    'request_id',
+    'client_ip',
+    'user_agent',
+    'endpoint',
+    'model',
+    'input_tokens',
+    'output_tokens',
+    'usage_source',
+    'latency_us',
+  ],
   recognizes: source => source.has('remote_addr') && source.has('status') && !source.has('ts'),
   read(draft) {
     draft.set('event_type', 'access');
-    draft.time('time_iso8601', 'msec', 'time_local', 'time', 'timestamp', '@timestamp');
     draft.column('client_ip', 'remote_addr');
     draft.column('http_status', 'status');
     const user = draft.peek('remote_user');
@@ -29,6 +44,8 @@ export const nginx: Adapter = {
     draft.column('user_agent', 'http_user_agent');
     draft.column('request_id', 'request_id', 'http_x_request_id');
     draft.duration('latency_us', 1_000_000, 'request_time');
+    // $msec, $time_iso8601 and $time_local are of the moment the line is written (ngx_http_log_module): the end.
+    draft.endTime('msec', 'time_iso8601', 'time_local', 'time', 'timestamp', '@timestamp');
     draft.column('input_tokens', 'upstream_http_x_prompt_tokens');
     draft.column('output_tokens', 'upstream_http_x_generated_tokens');
     draft.column('model', 'model', 'upstream_http_x_model');

@@ -1,27 +1,21 @@
-import { JsonNumber } from '../../record/json.ts';
-import { readTime } from '../../record/time.ts';
 import type { Adapter } from '../adapter.ts';
 
 /** Bodies of Ollama's /api/chat and /api/generate. Only the last one of a stream (`done`) records the request. */
 export const ollama: Adapter = {
   name: 'ollama',
   about: 'Ollama response bodies (/api/chat, /api/generate)',
+  basis: 'seen',
+  example:
+    '{"model":"qwen3:4b","created_at":"2026-05-01T00:00:09.1Z","message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"stop","total_duration":1500000000,"prompt_eval_count":26,"eval_count":12}',
+  fills: [],
   recognizes: source =>
     source.has('model') && source.has('created_at') && typeof source.get('done') === 'boolean',
   read(draft) {
     if (draft.take('done') === false) return 'not_a_request';
     const { record } = draft;
     draft.duration('latency_us', 0.001, 'total_duration');
-    const written = draft.peek('created_at');
-    draft.time('created_at');
-    // created_at is when the answer was complete: the request began total_duration earlier.
-    if (record.ts !== undefined && record.latency_us !== undefined) {
-      const began = earlier(record.ts, record.latency_us);
-      if (began !== undefined) {
-        record.ts = began;
-        draft.source.set('ts_raw', written ?? null);
-      }
-    }
+    // created_at is when the answer was complete.
+    draft.endTime('created_at');
     const tag = draft.take('model');
     if (typeof tag === 'string' && tag !== '') {
       const [name = tag, version] = tag.split(/:(?=[^:]*$)/);
@@ -48,9 +42,3 @@ export const ollama: Adapter = {
     return undefined;
   },
 };
-
-function earlier(ts: string, micros: number): string | undefined {
-  const at = BigInt(Date.parse(`${ts.slice(0, 23)}Z`)) * 1000n + BigInt(ts.slice(23, 26)) - BigInt(micros);
-  const whole = String(at / 1_000_000n);
-  return readTime(new JsonNumber(`${whole}.${String(at % 1_000_000n).padStart(6, '0')}`))?.ts;
-}

@@ -13,6 +13,10 @@ const OPERATIONS: ReadonlyMap<unknown, string> = new Map([
 export const openai: Adapter = {
   name: 'openai',
   about: 'OpenAI-compatible response bodies',
+  basis: 'seen',
+  example:
+    '{"id":"chatcmpl-1","object":"chat.completion","created":1777593607,"model":"qwen3-4b","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":26,"completion_tokens":12,"total_tokens":38}}',
+  fills: [],
   recognizes(source) {
     const object = source.get('object');
     if (!OPERATIONS.has(object)) return false;
