@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { createMac } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
-import { createNormalizer, type RejectReason } from '../normalize/normalize.ts';
+import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
 import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf, type TimeReading } from '../record/time.ts';
@@ -94,12 +94,18 @@ export function createDigester(options: DigestOptions): Digester {
   const sealReject = rejectSealer(options.recordKey);
 
   function add(out: Gathered, raw: Buffer, at: Place, fault?: RejectReason): void {
-    const outcome = fault === undefined ? normalizer.line(withoutReturn(raw), at.start) : { reject: fault };
+    const outcome = outcomeOf(raw, at.start, fault);
     if ('skip' in outcome) return out.line(at.end, LINE.skip, 0);
     const records = 'records' in outcome ? outcome.records : [];
     for (const record of records) put(out, record, at.end);
     if (outcome.reject !== undefined) reject(out, raw, at, outcome.reject);
     return out.line(at.end, outcome.reject === undefined ? LINE.record : LINE.reject, records.length);
+  }
+
+  function outcomeOf(raw: Buffer, offset: number, fault: RejectReason | undefined): Outcome {
+    if (fault !== undefined && (fault !== 'unterminated' || isJsonLike(raw))) return { reject: fault };
+    const outcome = normalizer.line(withoutReturn(raw), offset);
+    return fault !== undefined && 'reject' in outcome ? { reject: fault } : outcome;
   }
 
   function put(out: Gathered, record: AuditRecord, end: number): void {
@@ -250,5 +256,8 @@ class Gathered {
 }
 
 const FRAME_HEAD = 16;
+
+/** What is cut of JSON can't be read; of text, that shows. */
+const isJsonLike = (raw: Buffer): boolean => /^\s*[[{]/.test(raw.toString('latin1', 0, 256));
 
 const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === CR ? raw.subarray(0, -1) : raw);

@@ -122,6 +122,22 @@ export async function findResume(
   }
 }
 
+/** The first bytes of a file, decompressed; `ended`: there are no more. */
+export async function firstBytes(file: InputFile, most: number): Promise<{ head: Buffer; ended: boolean }> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of bytesBetween(file, 0, most)) {
+      parts.push(part);
+      size += part.length;
+    }
+  } catch (error) {
+    // A cut gzip file is read as far as it goes, and said there.
+    if (!(error instanceof AuditError) || error.code !== 'INPUT_CUT') throw error;
+  }
+  return { head: Buffer.concat(parts), ended: size < most };
+}
+
 /** Bytes up to the first line feed; up to the end where there is none; at most `max` of them. */
 async function firstLine(file: InputFile, max: number): Promise<Buffer | undefined> {
   const parts: Buffer[] = [];

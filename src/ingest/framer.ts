@@ -1,8 +1,12 @@
+import type { Span } from './digest.ts';
+
 /** Whole lines of a source, each with its line feed. Offsets are bytes of the (decompressed) source. */
 export interface Block {
   readonly kind: 'lines';
   readonly bytes: Buffer;
   readonly start: number;
+  /** Where each value begins and ends in `bytes`, if they are no lines. */
+  readonly values?: readonly Span[];
 }
 
 /** A line that is longer than is read, or the end of a source that has no line feed. */

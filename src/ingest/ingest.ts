@@ -10,19 +10,20 @@ import { openFile, openFolder } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
 import { walkFrames } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { bytesBetween, findResume, identitiesOf, inspectFile } from './file.ts';
+import { bytesBetween, findResume, firstBytes, identitiesOf, inspectFile } from './file.ts';
+import { type Choosing, mannerOf } from './choose.ts';
 import { Intake } from './intake.ts';
 import { unzipped } from './pipe.ts';
+import { hasEnoughLines, headOf, SAMPLE_BYTES, sampleOf } from './sample.ts';
 import { Session } from './session.ts';
-import type { Note, Progress, Summary } from './summary.ts';
+import type { Note, Progress, Summary, Told } from './summary.ts';
 import type { Writing } from './writer.ts';
 
 export type Input =
   | { readonly kind: 'file'; readonly path: string; readonly name: string }
   | { readonly kind: 'pipe'; readonly stream: Readable; readonly name: string };
 
-export interface IngestOptions {
-  readonly format?: string;
+export interface IngestOptions extends Choosing {
   readonly maxLine: number;
   readonly sealRecords: number;
   readonly sealEveryMs: number;
@@ -31,6 +32,8 @@ export interface IngestOptions {
   /** Stops reading; what was read is sealed. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Told of each source how it is read, before its first line is. */
+  readonly onSource?: (told: Told) => void;
 }
 
 /** Reads every input to its end into the store. Throws what stops the whole run; a bad file is in `failed`. */
@@ -65,6 +68,7 @@ class Run {
   #sources = 0;
   readonly #claims = new Map<string, Lock>();
   readonly #notes: Note[] = [];
+  readonly #sourcesTold: Told[] = [];
   readonly #failed: { source: string; error: AuditError }[] = [];
   /** Open segments that were left alone, by batch: where they lie. */
   readonly #kept = new Map<string, string>();
@@ -75,12 +79,12 @@ class Run {
     this.#key = key;
     this.#options = options;
     this.session = new Session(store, key.key, options, () => options.onProgress?.(this.#progress()));
-    const { format, maxLine, signal } = options;
+    const { maxLine, signal, zone } = options;
     this.#intake = new Intake(this.session, {
       key,
       maxLine,
+      times: { now: Date.now() * 1000, ...(zone !== undefined && { zone }) },
       leave: (source, bytes, code) => void this.#notes.push({ code, source: source.name, bytes }),
-      ...(format !== undefined && { format }),
       ...(signal && { signal }),
     });
   }
@@ -112,7 +116,7 @@ class Run {
     } catch (error) {
       const local =
         error instanceof AuditError &&
-        ['INPUT_UNREADABLE', 'INPUT_CUT', 'LOCKED', 'OPEN_ELSEWHERE'].includes(error.code);
+        ['INPUT_UNREADABLE', 'INPUT_CUT', 'LOCKED', 'OPEN_ELSEWHERE', 'MIXED_FORMATS'].includes(error.code);
       if (!local) throw error;
       this.#failed.push({ source: input.name, error });
     }
@@ -130,7 +134,10 @@ class Run {
     this.#options.signal?.addEventListener('abort', stop);
     this.session.startClock();
     try {
-      await this.#intake.read(source, unzipped(stream, name), 0);
+      const { head, ended, whole } = await headOf(unzipped(stream, name), hasEnoughLines);
+      const sample = sampleOf(head, ended, this.#options.maxLine);
+      const { manner, told } = mannerOf(sample, this.#options, source);
+      await this.#intake.read(source, this.#announced(whole, told), { ...manner, lines: 0 });
     } finally {
       this.session.stopClock();
       this.#options.signal?.removeEventListener('abort', stop);
@@ -155,14 +162,28 @@ class Run {
       ordinal: this.#sources++,
       at: resume.from,
     };
+    const { head, ended } = await firstBytes(file, SAMPLE_BYTES);
+    const { manner, told } = mannerOf(sampleOf(head, ended, this.#options.maxLine), this.#options, source);
     const before = this.#intake.lines;
-    await this.#intake.read(source, bytesBetween(file, resume.from, Infinity), resume.lines, {
-      file,
-      unterminated: resume.unterminated,
-    });
+    const { lines, unterminated } = resume;
+    const bytes = this.#announced(bytesBetween(file, resume.from, Infinity), told);
+    await this.#intake.read(source, bytes, { ...manner, lines, unterminated, file });
     const nothing = this.#intake.lines === before && resume.from > 0;
     if (nothing) this.#notes.push({ code: 'nothing_new', source: name, bytes: resume.from });
     return undefined;
+  }
+
+  /** Bytes of a source, and word of how they are read before the first of them. */
+  async *#announced(bytes: AsyncIterable<Buffer>, told: Told): AsyncGenerator<Buffer> {
+    let first = true;
+    for await (const chunk of bytes) {
+      if (first) {
+        this.#sourcesTold.push(told);
+        this.#options.onSource?.(told);
+      }
+      first = false;
+      yield chunk;
+    }
   }
 
   /** Held until the file's lines are committed: two ingests of one file would hold its lines twice. */
@@ -213,6 +234,7 @@ class Run {
     return {
       ...this.#progress(),
       reasons: this.#intake.reasons,
+      sources: this.#sourcesTold,
       recovered: this.#recovered,
       notes: this.#notes,
       failed: this.#failed,

@@ -1,7 +1,11 @@
 import { type RecordKey } from '../store/keys.ts';
+import { OPEN_SPAN } from '../normalize/memory.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
 import { JsonError, parseJson } from '../record/json.ts';
+import type { FormatChoice } from '../normalize/formats.ts';
+import type { TimeReading } from '../record/time.ts';
 import { createDigester, type Digested, type Digester, type DigestOptions, LINE } from './digest.ts';
+import { DocumentFramer } from './document.ts';
 import { bytesBetween, type InputFile } from './file.ts';
 import { Framer, type OddLine } from './framer.ts';
 import { Pool } from './pool.ts';
@@ -10,12 +14,30 @@ import type { Writing } from './writer.ts';
 
 export interface IntakeOptions {
   readonly key: RecordKey;
-  readonly format?: string;
+  readonly times: TimeReading;
   readonly maxLine: number;
   readonly signal?: AbortSignal;
   /** Told of a file's last line that is not finished. */
   readonly leave: (source: Writing, bytes: number, code: 'interrupted' | 'left_unterminated') => void;
 }
+
+/** How a source is read. */
+export interface Manner {
+  /** Told from each line if not given. */
+  readonly format?: FormatChoice;
+  /** One list, or objects over several lines. */
+  readonly document: boolean;
+  /** No line depends on those before it: blocks may be digested on any thread. */
+  readonly scattered: boolean;
+  /** Lines before the first that is read. */
+  readonly lines: number;
+  readonly file?: InputFile;
+  /** The byte before the first that is read is no line feed. */
+  readonly unterminated?: boolean;
+}
+
+/** A pipe that is quiet so long: what could be followed by more is not. */
+const QUIET_MS = 2000;
 
 /** Takes the bytes of one source after the other to the writer, and counts what became of their lines. */
 export class Intake {
@@ -45,57 +67,111 @@ export class Intake {
   }
 
   /** Reads a source to its end, or to where the run is stopped. */
-  async read(
-    source: Writing,
-    bytes: AsyncIterable<Buffer>,
-    linesBefore: number,
-    at: { readonly file?: InputFile; readonly unterminated?: boolean } = {},
-  ): Promise<void> {
-    const digestOptions = this.#digestOptions(source);
+  async read(source: Writing, bytes: AsyncIterable<Buffer>, manner: Manner): Promise<void> {
+    const { file } = manner;
+    const digestOptions = this.#digestOptions(source, manner);
     const digester = createDigester(digestOptions);
-    const framer = new Framer(this.#options.maxLine, source.at);
-    const line = new LineCount(linesBefore, at.unterminated === true);
+    if (file && !manner.scattered) await this.#again(source, digester, file, manner);
+    const { maxLine } = this.#options;
+    const framer = manner.document ? new DocumentFramer(maxLine, source.at) : new Framer(maxLine, source.at);
+    const line = new LineCount(manner.lines, manner.unterminated === true);
+    const quiet = this.#watchQuiet(source, digester, line, manner);
     try {
       for await (const chunk of bytes) {
+        quiet.stop();
         for (const piece of framer.push(chunk)) {
           if (piece.kind === 'lines') {
-            const block = { bytes: piece.bytes, start: piece.start, line: line.next(piece.bytes) };
-            await this.#queue(source, this.#pool.digest(digestOptions, digester, block));
-          } else await this.#odd(source, digester, piece, line.next(piece.bytes), at.file);
+            const { start, values } = piece;
+            const block = {
+              bytes: piece.bytes,
+              start,
+              line: line.next(piece.bytes),
+              ...(values && { values }),
+            };
+            await this.#queue(
+              source,
+              manner.scattered ? this.#pool.digest(digestOptions, digester, block) : digester.lines(block),
+            );
+          } else await this.#odd(source, digester, piece, line.next(piece.bytes), file);
         }
         this.#session.check();
         if (this.#stopped) break;
+        quiet.start();
       }
     } catch (error) {
       // A pipe that is torn down for a signal ends there; a file's rest is read the next time.
       if (!this.#stopped) throw error;
     } finally {
+      quiet.stop();
       await this.#applied;
     }
-    if (this.#stopped && source.kind === 'file') return this.#options.leave(source, source.at, 'interrupted');
-    const rest = framer.end();
-    if (rest) await this.#lastLine(source, digester, rest, line.next(rest.bytes), at.file);
+    if (this.#stopped && source.kind === 'file') this.#options.leave(source, source.at, 'interrupted');
+    else {
+      const rest = framer.end();
+      if (rest) await this.#lastLine(source, digester, rest, line.next(rest.bytes), file);
+    }
+    await this.#apply(source, digester.rest(source.at, line.last, 'all'));
   }
 
-  #digestOptions(source: Writing): DigestOptions {
-    const { format, maxLine } = this.#options;
+  /** What earlier runs read may be the beginning of what comes now. */
+  async #again(source: Writing, digester: Digester, file: InputFile, { document }: Manner): Promise<void> {
+    const from = Math.max(0, source.at - OPEN_SPAN);
+    const { maxLine } = this.#options;
+    const framer = document ? new DocumentFramer(maxLine, from) : new Framer(maxLine, from);
+    let first = from > 0;
+    for await (const chunk of bytesBetween(file, from, source.at)) {
+      for (const piece of framer.push(chunk)) {
+        if (piece.kind !== 'lines') continue;
+        const { bytes, start, values } = piece;
+        // The first line may have been cut by where we began.
+        const cut = first && !values ? bytes.indexOf(10) + 1 : 0;
+        first = false;
+        digester.again({
+          bytes: bytes.subarray(cut),
+          start: start + cut,
+          line: 0,
+          ...(values && { values }),
+        });
+      }
+    }
+  }
+
+  /** Of a pipe that has gone quiet, what could do without more is told of. */
+  #watchQuiet(source: Writing, digester: Digester, line: LineCount, { scattered }: Manner): Quiet {
+    let timer: NodeJS.Timeout | undefined;
+    const stop = (): void => clearTimeout(timer);
+    const start = (): void => {
+      if (scattered || source.kind === 'file') return;
+      timer = setTimeout(
+        () => void this.#queue(source, Promise.resolve(digester.rest(source.at, line.last, 'enough'))),
+        QUIET_MS,
+      );
+    };
+    return { start, stop };
+  }
+
+  #digestOptions(source: Writing, { format, scattered }: Manner): DigestOptions {
+    const { key, maxLine, times } = this.#options;
     return {
-      recordKey: this.#options.key.key,
-      recordKeyId: this.#options.key.id,
+      recordKey: key.key,
+      recordKeyId: key.id,
       name: source.name,
       stream: source.stream,
       ordinal: source.ordinal,
       maxLine,
-      times: {},
+      times,
       live: source.kind === 'pipe',
-      scattered: true,
-      ...(format !== undefined && { format: { name: format, forced: true } }),
+      scattered,
+      ...(format !== undefined && { format }),
     };
   }
 
   /** Results are applied in the order of their lines; reading waits while more are on their way than threads. */
   async #queue(source: Writing, coming: Digested | Promise<Digested>): Promise<void> {
-    if (!(coming instanceof Promise)) return this.#apply(source, coming);
+    if (!(coming instanceof Promise)) {
+      await this.#applied;
+      return this.#apply(source, coming);
+    }
     const before = this.#applied;
     const turn = before.then(async () => this.#apply(source, await coming));
     // Whoever waits for the last turn hears of it.
@@ -141,7 +217,10 @@ export class Intake {
     await this.#apply(source, digester.odd({ bytes, start, line: number }, end, length, reason), !again);
   }
 
-  /** An unterminated last line counts if it is whole JSON; else a file's is left, a pipe's has no other time. */
+  /**
+   * An unterminated last line counts if it is whole JSON; else a file's is left. A pipe's has no other time: text is
+   * read if it can be.
+   */
   async #lastLine(
     source: Writing,
     digester: Digester,
@@ -158,6 +237,11 @@ export class Intake {
   }
 }
 
+interface Quiet {
+  start(): void;
+  stop(): void;
+}
+
 /** Numbers lines as a person counts them. */
 class LineCount {
   #lines: number;
@@ -167,6 +251,11 @@ class LineCount {
   constructor(before: number, tail: boolean) {
     this.#lines = before;
     this.#tail = tail;
+  }
+
+  /** The number of the last line so far. */
+  get last(): number {
+    return this.#lines;
   }
 
   /** The number of the first of these lines. */

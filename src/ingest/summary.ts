@@ -12,7 +12,19 @@ export interface Progress {
   readonly segments: number;
 }
 
+/** How a source is read, and why. */
+export interface Told {
+  readonly source: string;
+  /** A format's name; `auto-line` where each line tells its own. */
+  readonly format: string;
+  /** named: a person said so; agreed: its first lines did; mixed: they didn't, and a pipe can't be read again. */
+  readonly why: 'named' | 'agreed' | 'mixed' | 'unknown';
+  /** Of the first lines, how many each format recognizes; `unknown` counts objects that none does. */
+  readonly votes: Readonly<Record<string, number>>;
+}
+
 export interface Summary extends Progress {
+  readonly sources: readonly Told[];
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
   /** Sealed now, left by writers that had died. */
   readonly recovered: number;

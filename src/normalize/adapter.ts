@@ -53,6 +53,9 @@ export interface Parts {
 /** The format of a whole source. */
 export interface Choice {
   readonly adapter: Adapter;
-  /** A person named it: its objects are read even where they aren't recognized. */
+  /**
+   * A person named it: all lines are read as it, recognized or not. Told from the first lines: a line that it
+   * does not recognize may be of another.
+   */
   readonly forced: boolean;
 }

@@ -142,6 +142,11 @@ class Line {
     const { raw, offset, eventId } = this.#place;
     const part = adapter.parts?.of(source);
     let whole = source;
+    if (part?.state === 'open' && this.#options.scattered === true) {
+      // Nothing was to be gathered of this input, and its lines are not seen in order.
+      this.#fault ??= 'unknown_format';
+      return;
+    }
     if (adapter.parts && part && this.#options.scattered !== true) {
       const key = `${adapter.name} ${part.key}`;
       const before = this.#memory.get(key);

@@ -19,26 +19,34 @@ export function recognize(
 ): Recognized | 'not_a_request' | 'not_json' | 'unknown_format' | 'no_time' {
   if (piece.kind === 'text') return recognizeText(piece, choice);
   const source = piece.object;
-  const adapter = choice ? chosen(source, choice) : FORMATS.find(f => f.recognizes?.(source) === true);
+  const adapter = choice ? chosen(source, choice) : firstOf(source);
   if (adapter) return { adapter, source };
   return hasTime(source) || piece.wrapping?.time !== undefined ? 'unknown_format' : 'no_time';
 }
 
 function chosen(source: JsonObject, { adapter, forced }: Choice): Adapter | undefined {
-  if (!adapter.recognizes) return undefined;
-  return forced || adapter.recognizes(source) ? adapter : undefined;
+  if (forced) return adapter.recognizes && adapter;
+  return adapter.recognizes?.(source) === true ? adapter : firstOf(source);
 }
+
+const firstOf = (source: JsonObject): Adapter | undefined =>
+  FORMATS.find(f => f.recognizes?.(source) === true);
 
 function recognizeText(
   { text, wrapping }: Extract<Piece, { kind: 'text' }>,
   choice?: Choice,
 ): Recognized | 'not_a_request' | 'not_json' | 'unknown_format' {
-  for (const adapter of choice ? [choice.adapter] : FORMATS) {
+  for (const adapter of candidates(choice)) {
     const fields = adapter.fields?.(text, wrapping);
     if (fields === undefined) continue;
     return fields === 'not_a_request' ? fields : { adapter, source: fields };
   }
   return choice?.adapter.fields ? 'unknown_format' : 'not_json';
+}
+
+function candidates(choice?: Choice): readonly Adapter[] {
+  if (!choice) return FORMATS;
+  return choice.forced ? [choice.adapter] : [choice.adapter, ...FORMATS.filter(f => f !== choice.adapter)];
 }
 
 /** Does the object state any time? Then it is its format that isn't known. */

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import type { Input } from '../../ingest/ingest.ts';
-import type { Note, Progress, Summary } from '../../ingest/summary.ts';
+import type { Note, Progress, Summary, Told } from '../../ingest/summary.ts';
+import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { isZone } from '../../record/zone.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, usage } from '../values.ts';
 
-const FORMAT_NAMES = ['litellm', 'openai', 'ollama', 'caddy', 'nginx', 'native'] as const;
 const MAX_SOURCE = 200;
 
 export const ingestCommand: CommandSpec = {
@@ -14,6 +15,7 @@ export const ingestCommand: CommandSpec = {
     'Read NDJSON access logs from files or a pipe, normalize each line to the audit schema, and seal the records into signed segments. Prompts and completions are hashed under a key of the store and dropped; their text never reaches the disk in the clear.',
     'A line is counted as acknowledged once it is on disk for good. Records are sealed at the end of input, at --seal-records, on a pipe at --seal-every, and on SIGINT and SIGTERM.',
     'The same file can be ingested again at any time, after a crash too: each of its lines is in the store exactly once. A pipe has no such memory: what it sends twice is there twice.',
+    'The format is what the first 200 lines agree on (or those that a pipe brings in its first second); `slmaudit formats` lists what is known. A file whose lines agree by less than 95 % is refused; a pipe, which can not be read again, goes on line by line, as with --format auto-line. Docker, CRI, CloudWatch, syslog and journald wrappings are taken off; a JSON list, or objects over several lines, are told from the first bytes.',
     'A line that is no record goes to quarantine, encrypted, with its reason and place; the rest is read on. gzip is recognized by its first bytes.',
   ],
   arguments: [
@@ -23,8 +25,13 @@ export const ingestCommand: CommandSpec = {
     {
       flags: '--format <NAME>',
       about: 'format of the input',
-      choices: FORMAT_NAMES,
-      default: 'told from each line',
+      choices: [...FORMAT_NAMES, 'auto-line'],
+      default: 'what the first lines agree on',
+    },
+    {
+      flags: '--assume-zone <ZONE>',
+      about: 'zone of times that state none, such as Europe/Berlin or +02:00',
+      default: 'UTC, and ts_quality says assumed_zone',
     },
     {
       flags: '--source <NAME>',
@@ -62,9 +69,11 @@ export const ingestCommand: CommandSpec = {
     const { ingest } = await import('../../ingest/ingest.ts');
     const progress = acks(given, context);
     const format = text(given, 'format');
+    const zone = readZone(text(given, 'assumeZone'));
     const started = performance.now();
     const summary = await ingest(store, inputs(given, context), {
       ...(format !== undefined && { format }),
+      ...(zone !== undefined && { zone }),
       maxLine: readSize(text(given, 'maxLine') ?? '16MiB', '--max-line'),
       sealRecords: readCount(text(given, 'sealRecords') ?? '1000000', '--seal-records'),
       sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
@@ -72,6 +81,7 @@ export const ingestCommand: CommandSpec = {
       lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
       signal: context.signal,
       onProgress: progress,
+      onSource: told => tellSource(told, context),
     });
     if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(machineSummary(summary))}\n`);
     else tell(summary, (performance.now() - started) / 1000, context);
@@ -107,6 +117,29 @@ function acks(given: Given, { stdout, voice }: Context): (progress: Progress) =>
       `${counted(progress.acknowledged, 'line')} acknowledged, ${counted(progress.segments, 'segment')} sealed`,
     );
   };
+}
+
+/** Which format was chosen, and what the first lines say. */
+function tellSource({ source, format, why, votes }: Told, { voice }: Context): void {
+  const counts = Object.entries(votes).sort(([, a], [, b]) => b - a);
+  const lines = counts.reduce((sum, [, n]) => sum + n, 0);
+  if (why === 'agreed') {
+    const agree = votes[format] ?? 0;
+    const of =
+      agree === lines ? `its first ${counted(lines, 'line')}` : `${agree} of its first ${lines} lines`;
+    voice.say(`${source}: read as ${format}, by ${of}`);
+  } else if (why === 'mixed') {
+    const several = counts.map(([name, n]) => `${n} ${name}`).join(', ');
+    voice.warn(
+      `${source}: its first ${lines} lines are of several formats (${several}); each is read by itself`,
+    );
+  }
+}
+
+function readZone(zone: string | undefined): string | undefined {
+  if (zone !== undefined && !isZone(zone))
+    throw usage(`"${zone}" is no time zone; use a name such as Europe/Berlin, or an offset such as +02:00`);
+  return zone;
 }
 
 function tell(s: Summary, seconds: number, { voice }: Context): void {

@@ -1,0 +1,57 @@
+import { AuditError } from '../errors.ts';
+import { type FormatChoice, formatOf } from '../normalize/formats.ts';
+import { gathers } from '../normalize/normalize.ts';
+import type { Manner } from './intake.ts';
+import type { Sample } from './sample.ts';
+import type { Told } from './summary.ts';
+import type { Writing } from './writer.ts';
+
+export interface Choosing {
+  /** Name of a format, `auto-line` for each line by itself, or what the first lines agree on. */
+  readonly format?: string;
+  /** Zone of times without one. */
+  readonly zone?: string;
+}
+
+export const AUTO_LINE = 'auto-line';
+
+/**
+ * How a source is to be read. Throws MIXED_FORMATS for a file whose first lines don't agree: nothing of it has been
+ * written, and a person can say what it is. A pipe can't be read again and goes on line by line.
+ */
+export function mannerOf(
+  { document, detection }: Sample,
+  { format: named }: Choosing,
+  source: Pick<Writing, 'name' | 'kind'>,
+): { readonly manner: Omit<Manner, 'lines'>; readonly told: Told } {
+  const votes = Object.fromEntries([...detection.votes].map(([name, n]) => [name || 'unknown', n]));
+  const told = (format: string, why: Told['why']): Told => ({ source: source.name, format, why, votes });
+  const manner = (format?: FormatChoice): Omit<Manner, 'lines'> => ({
+    document,
+    scattered: !detection.pieces && !gathers(format && formatOf(format).adapter),
+    ...(format && { format }),
+  });
+  if (named === AUTO_LINE) return { manner: manner(), told: told(AUTO_LINE, 'named') };
+  if (named !== undefined)
+    return { manner: manner({ name: named, forced: true }), told: told(named, 'named') };
+  if (detection.format) {
+    const { name } = detection.format;
+    return { manner: manner({ name, forced: false }), told: told(name, 'agreed') };
+  }
+  if (detection.mixed && source.kind === 'file') throw mixed(source.name, votes);
+  return { manner: manner(), told: told(AUTO_LINE, detection.mixed ? 'mixed' : 'unknown') };
+}
+
+function mixed(source: string, votes: Readonly<Record<string, number>>): AuditError {
+  const sorted = Object.entries(votes).sort(([, a], [, b]) => b - a);
+  const total = sorted.reduce((sum, [, n]) => sum + n, 0);
+  const counts = sorted.map(([name, n]) => `${n} ${name}`).join(', ');
+  const [best] = sorted.find(([name]) => name !== 'unknown') ?? [];
+  return new AuditError(
+    'MIXED_FORMATS',
+    `${source}: no format fits 95 % of its first ${total} lines (${counts}); nothing of it was read`,
+    {
+      hint: `--format auto-line reads each line by itself${best === undefined ? '' : `, --format ${best} all as that`}; --map reads a format of your own; see \`slmaudit formats\``,
+    },
+  );
+}
