@@ -14,6 +14,8 @@ export interface CommandSpec {
   readonly description: readonly string[];
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
+  /** A file that the verb reads, shown line by line. */
+  readonly file?: { readonly about: string; readonly lines: readonly string[] };
   readonly examples: readonly { readonly command: string; readonly about: string }[];
   readonly exits: readonly (readonly [code: number, meaning: string])[];
   /** The answer is the exit code. */

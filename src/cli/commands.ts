@@ -1,7 +1,9 @@
 import type { CommandSpec } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { ingestCommand } from './commands/ingest.ts';
+import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
+import { mapTestCommand } from './commands/map.ts';
 import { queryCommand } from './commands/query.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
@@ -11,6 +13,8 @@ import { verifyCommand } from './commands/verify.ts';
 export const COMMANDS: readonly CommandSpec[] = [
   initCommand,
   ingestCommand,
+  formatsCommand,
+  mapTestCommand,
   sealCommand,
   verifyCommand,
   queryCommand,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -31,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   program.configureOutput({
     outputError: line => void voice.error(usage(line.replace(/^error: /, '').trim())),
   });
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  inherit(program);
   try {
     if (argv.length === 0) {
       process.stdout.write(program.helpInformation());
@@ -43,6 +43,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return voice.error(error);
   }
+}
+
+function inherit(parent: Command): void {
+  for (const command of parent.commands) inherit(command.copyInheritedSettings(parent));
 }
 
 async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice']): Promise<number> {

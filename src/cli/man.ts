@@ -4,16 +4,19 @@ import { ABOUT, GLOBAL_OPTIONS } from './program.ts';
 /** Manual pages in man(7), made from the table of commands: `slmaudit.1` and one for each verb. */
 export function manPages(commands: readonly CommandSpec[], version: string): Map<string, string> {
   const pages = new Map<string, string>([['slmaudit.1', overview(commands, version)]]);
-  for (const spec of commands) pages.set(`slmaudit-${spec.name}.1`, page(spec, commands, version));
+  for (const spec of commands) pages.set(`${pageOf(spec)}.1`, page(spec, commands, version));
   return pages;
 }
+
+/** `map test` has slmaudit-map-test(1). */
+const pageOf = (spec: CommandSpec): string => `slmaudit-${spec.name.replaceAll(' ', '-')}`;
 
 function overview(commands: readonly CommandSpec[], version: string): string {
   return [
     header('slmaudit', version),
     section('NAME', `slmaudit \\- ${escape(ABOUT.replace(/\.$/, ''))}`),
     section('SYNOPSIS', '.B slmaudit\n.I command\n[options] [arguments]'),
-    section('COMMANDS', commands.map(c => item(bold(`slmaudit-${c.name}`) + '(1)', c.summary)).join('\n')),
+    section('COMMANDS', commands.map(c => item(bold(pageOf(c)) + '(1)', c.summary)).join('\n')),
     section('OPTIONS', options(GLOBAL_OPTIONS)),
     section(
       'ENVIRONMENT',
@@ -32,8 +35,8 @@ function page(spec: CommandSpec, commands: readonly CommandSpec[], version: stri
     a.optional ? `[${a.name}${a.many ? '...' : ''}]` : a.name + (a.many ? '...' : ''),
   );
   const parts = [
-    header(`slmaudit-${spec.name}`, version),
-    section('NAME', `slmaudit\\-${spec.name} \\- ${escape(spec.summary)}`),
+    header(pageOf(spec), version),
+    section('NAME', `${escape(pageOf(spec))} \\- ${escape(spec.summary)}`),
     section(
       'SYNOPSIS',
       `.B slmaudit ${spec.name}\n[options]${args.length > 0 ? `\n.I ${escape(args.join(' '))}` : ''}`,
@@ -42,13 +45,17 @@ function page(spec: CommandSpec, commands: readonly CommandSpec[], version: stri
     section('OPTIONS', options([...spec.options, ...GLOBAL_OPTIONS])),
     section('EXIT STATUS', spec.exits.map(([code, meaning]) => item(bold(String(code)), meaning)).join('\n')),
   ];
+  if (spec.file) {
+    const shown = spec.file.lines.map(escape).join('\n');
+    parts.push(section('FILES', `${escape(spec.file.about)}:\n.PP\n.nf\n.RS\n${shown}\n.RE\n.fi`));
+  }
   if (spec.examples.length > 0) {
     const shown = spec.examples.map(
       e => `${escape(e.about)}:\n.PP\n.nf\n.RS\n${escape(e.command)}\n.RE\n.fi`,
     );
     parts.push(section('EXAMPLES', shown.join('\n.PP\n')));
   }
-  const others = commands.filter(c => c !== spec).map(c => `.BR slmaudit-${c.name} (1)`);
+  const others = commands.filter(c => c !== spec).map(c => `.BR ${pageOf(c)} (1)`);
   parts.push(section('SEE ALSO', ['.BR slmaudit (1)', ...others].join(',\n')));
   return parts.join('\n');
 }

@@ -34,8 +34,11 @@ export function createProgram(commands: readonly CommandSpec[], options: Program
     .exitOverride();
   for (const o of GLOBAL_OPTIONS) program.addOption(option(o));
   for (const spec of commands) {
-    const command = program
-      .command(spec.name)
+    const words = spec.name.split(' ');
+    const command = words
+      .slice(0, -1)
+      .reduce(groupIn, program)
+      .command(words.at(-1)!)
       .summary(spec.summary)
       .description(spec.description[0] ?? spec.summary);
     command.exitOverride().helpOption('-h, --help', 'print this help');
@@ -44,6 +47,10 @@ export function createProgram(commands: readonly CommandSpec[], options: Program
       command.argument(a.optional ? `[${name}]` : `<${name}>`, a.about);
     }
     for (const o of spec.options) command.addOption(option(o));
+    if (spec.file) {
+      const { about, lines } = spec.file;
+      command.addHelpText('after', `\n${about}:\n${lines.map(l => `  ${l}`).join('\n')}`);
+    }
     if (spec.examples.length > 0) {
       command.addHelpText(
         'after',
@@ -58,6 +65,24 @@ export function createProgram(commands: readonly CommandSpec[], options: Program
     });
   }
   return program;
+}
+
+/** The command that only holds others, such as `map` of `map test`. */
+function groupIn(parent: Command, name: string): Command {
+  const known = parent.commands.find(c => c.name() === name);
+  if (known) return known;
+  const group = parent.command(name).description(GROUPS[name] ?? '');
+  return group.exitOverride().helpOption('-h, --help', 'print this help').helpCommand(false);
+}
+
+/** Verbs that have verbs of their own. */
+const GROUPS: Readonly<Record<string, string>> = { map: 'try a format of your own' };
+
+/** The command that a spec has become. */
+export function commandOf(program: Command, { name }: CommandSpec): Command | undefined {
+  return name
+    .split(' ')
+    .reduce<Command | undefined>((at, word) => at?.commands.find(c => c.name() === word), program);
 }
 
 function option(spec: OptionSpec): Option {

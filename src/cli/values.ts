@@ -1,4 +1,5 @@
 import { AuditError } from '../errors.ts';
+import { isZone } from '../record/zone.ts';
 
 /** What people write for spans and sizes: `60s`, `1h30m`, `250ms`; `16MiB`, `8M`, `4096`. */
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -27,6 +28,13 @@ export function readCount(text: string, option: string, least = 1): number {
     throw usage(`${option} takes a whole number from ${least} on, not "${text}"`);
   }
   return n;
+}
+
+/** Undefined stays undefined. */
+export function readZone(zone: string | undefined): string | undefined {
+  if (zone !== undefined && !isZone(zone))
+    throw usage(`"${zone}" is no time zone; use a name such as Europe/Berlin, or an offset such as +02:00`);
+  return zone;
 }
 
 export function usage(message: string): AuditError {

@@ -1,6 +1,7 @@
 import { AuditError } from '../errors.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { gathers } from '../normalize/normalize.ts';
+import type { MapSpec } from '../normalize/map.ts';
 import type { Manner } from './intake.ts';
 import type { Sample } from './sample.ts';
 import type { Told } from './summary.ts';
@@ -9,6 +10,8 @@ import type { Writing } from './writer.ts';
 export interface Choosing {
   /** Name of a format, `auto-line` for each line by itself, or what the first lines agree on. */
   readonly format?: string;
+  /** A format described in a file, for all lines. */
+  readonly map?: MapSpec;
   /** Zone of times without one. */
   readonly zone?: string;
 }
@@ -21,7 +24,7 @@ export const AUTO_LINE = 'auto-line';
  */
 export function mannerOf(
   { document, detection }: Sample,
-  { format: named }: Choosing,
+  { format: named, map }: Choosing,
   source: Pick<Writing, 'name' | 'kind'>,
 ): { readonly manner: Omit<Manner, 'lines'>; readonly told: Told } {
   const votes = Object.fromEntries([...detection.votes].map(([name, n]) => [name || 'unknown', n]));
@@ -31,6 +34,10 @@ export function mannerOf(
     scattered: !detection.pieces && !gathers(format && formatOf(format).adapter),
     ...(format && { format }),
   });
+  if (map) {
+    const name = `map:${map.name}`;
+    return { manner: manner({ name, forced: true, map }), told: told(name, 'named') };
+  }
   if (named === AUTO_LINE) return { manner: manner(), told: told(AUTO_LINE, 'named') };
   if (named !== undefined)
     return { manner: manner({ name: named, forced: true }), told: told(named, 'named') };

@@ -28,6 +28,8 @@ export interface Adapter {
    * taken for this one's. Text is recognized by `fields`, and this isn't asked.
    */
   readonly recognizes?: (source: JsonObject) => boolean;
+  /** What it doesn't recognize is not its, whoever named it. */
+  readonly strict?: boolean;
   /** The requests of a line that holds several (OTLP, batches), each an object for `read`. */
   readonly split?: (source: JsonObject) => readonly JsonObject[];
   /** For formats that spread one request over lines. */

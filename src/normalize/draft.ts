@@ -77,6 +77,17 @@ export class Draft {
       this.#put(column, typeof value === 'string' ? value.toWellFormed() : value);
   }
 
+  /** A value that no member has; false if it is none of the column's. */
+  constant(column: ColumnName, value: JsonValue): boolean {
+    return this.#put(column, value);
+  }
+
+  /** Puts another value in a member's place. */
+  replace(path: string, value: JsonValue): void {
+    const dot = path.lastIndexOf('.');
+    (dot < 0 ? this.source : this.#holder(path))?.set(dot < 0 ? path : path.slice(dot + 1), value);
+  }
+
   /** The first of the members that can be read as the column's type. */
   column(column: ColumnName, ...paths: readonly string[]): void {
     for (const path of paths) {

@@ -6,6 +6,7 @@ import { native } from './formats/native.ts';
 import { nginx } from './formats/nginx.ts';
 import { ollama } from './formats/ollama.ts';
 import { openai } from './formats/openai.ts';
+import { adapterOfMap, type MapSpec } from './map.ts';
 
 /** The first that recognizes a line reads it: those with the most telling members come first, native last. */
 export const FORMATS: readonly Adapter[] = [litellm, openai, ollama, caddy, nginx, native];
@@ -15,10 +16,15 @@ export interface FormatChoice {
   readonly name: string;
   /** A person named it. */
   readonly forced: boolean;
+  /** What `name` means, if it is described in a file. */
+  readonly map?: MapSpec;
 }
 
 /** Throws UNKNOWN_FORMAT. */
-export const formatOf = ({ name, forced }: FormatChoice): Choice => ({ adapter: formatNamed(name), forced });
+export const formatOf = ({ name, forced, map }: FormatChoice): Choice => ({
+  adapter: map ? adapterOfMap(map) : formatNamed(name),
+  forced,
+});
 
 /** Throws UNKNOWN_FORMAT. */
 export function formatNamed(name: string): Adapter {

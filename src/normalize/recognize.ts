@@ -25,7 +25,8 @@ export function recognize(
 }
 
 function chosen(source: JsonObject, { adapter, forced }: Choice): Adapter | undefined {
-  if (forced) return adapter.recognizes && adapter;
+  if (forced)
+    return adapter.recognizes && (!adapter.strict || adapter.recognizes(source)) ? adapter : undefined;
   return adapter.recognizes?.(source) === true ? adapter : firstOf(source);
 }
 

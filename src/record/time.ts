@@ -1,5 +1,5 @@
 import { plainDigits } from './duration.ts';
-import { JsonNumber, type JsonValue } from './json.ts';
+import { formatJson, JsonNumber, type JsonValue } from './json.ts';
 import { offsetMinutes, zoneAhead } from './zone.ts';
 
 /**
@@ -45,6 +45,20 @@ export function readTime(value: JsonValue | undefined, reading: TimeReading = {}
   const read =
     fromDateTime(value) ?? fromCommonLog(value) ?? fromNumber(value) ?? fromYearless(value, reading.now);
   return read?.quality === 'assumed_zone' && reading.zone !== undefined ? inZone(read, reading.zone) : read;
+}
+
+/** A number of seconds, milli-, micro- or nanoseconds since 1970, whatever its size, as RFC 3339; undefined for none. */
+export function readEpoch(value: JsonValue, unit: 's' | 'ms' | 'us' | 'ns'): string | undefined {
+  const text = value instanceof JsonNumber ? plainDigits(value.text) : formatJson(value).replaceAll('"', '');
+  const m = DECIMAL.exec(text ?? '');
+  if (!m) return undefined;
+  const below = { s: 0, ms: 3, us: 6, ns: 9 }[unit];
+  const whole = m[1]!.padStart(below + 1, '0');
+  const point = whole.length - below;
+  const fraction = whole.slice(point) + (m[2] ?? '');
+  const micros = BigInt(fraction.slice(0, 6).padEnd(6, '0'));
+  const ts = made(BigInt(whole.slice(0, point)) * MILLION + micros, 'exact')?.ts;
+  return fraction === '' ? ts?.replace('.000000Z', 'Z') : ts;
 }
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ` as microseconds since 1970, below 2^53. */

@@ -3,8 +3,7 @@ import type { Input } from '../../ingest/ingest.ts';
 import type { Note, Progress, Summary, Told } from '../../ingest/summary.ts';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
-import { isZone } from '../../record/zone.ts';
-import { counted, grouped, humanBytes, readCount, readSize, readSpan, usage } from '../values.ts';
+import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
 
 const MAX_SOURCE = 200;
 
@@ -28,6 +27,7 @@ export const ingestCommand: CommandSpec = {
       choices: [...FORMAT_NAMES, 'auto-line'],
       default: 'what the first lines agree on',
     },
+    { flags: '--map <FILE>', about: 'read a format that this YAML file describes; see slmaudit-map-test(1)' },
     {
       flags: '--assume-zone <ZONE>',
       about: 'zone of times that state none, such as Europe/Berlin or +02:00',
@@ -70,10 +70,15 @@ export const ingestCommand: CommandSpec = {
     const progress = acks(given, context);
     const format = text(given, 'format');
     const zone = readZone(text(given, 'assumeZone'));
+    const mapFile = text(given, 'map');
+    if (mapFile !== undefined && format !== undefined)
+      throw usage('--map names the format; leave --format out');
+    const map = mapFile === undefined ? undefined : (await import('../../map/read.ts')).readMap(mapFile);
     const started = performance.now();
     const summary = await ingest(store, inputs(given, context), {
       ...(format !== undefined && { format }),
       ...(zone !== undefined && { zone }),
+      ...(map && { map }),
       maxLine: readSize(text(given, 'maxLine') ?? '16MiB', '--max-line'),
       sealRecords: readCount(text(given, 'sealRecords') ?? '1000000', '--seal-records'),
       sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
@@ -134,12 +139,6 @@ function tellSource({ source, format, why, votes }: Told, { voice }: Context): v
       `${source}: its first ${lines} lines are of several formats (${several}); each is read by itself`,
     );
   }
-}
-
-function readZone(zone: string | undefined): string | undefined {
-  if (zone !== undefined && !isZone(zone))
-    throw usage(`"${zone}" is no time zone; use a name such as Europe/Berlin, or an offset such as +02:00`);
-  return zone;
 }
 
 function tell(s: Summary, seconds: number, { voice }: Context): void {

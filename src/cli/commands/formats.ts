@@ -1,0 +1,52 @@
+import { FORMAT_NAMES } from '../../normalize/names.ts';
+import { type CommandSpec, flag, text } from '../command.ts';
+import { printable } from '../voice.ts';
+
+export const formatsCommand: CommandSpec = {
+  name: 'formats',
+  summary: 'list the input formats that are known',
+  description: [
+    'List every input format with the columns of the audit schema that it can fill and an example line. `seen`: the reading was made from lines of the writer itself; `documented`: from its source or documentation.',
+    'Every record has event_type, ts, ts_quality, source_id, source_format and status beside; what no column takes goes to extra.',
+  ],
+  arguments: [],
+  options: [
+    { flags: '--format <NAME>', about: 'this one only', choices: FORMAT_NAMES },
+    { flags: '--json', about: 'print one JSON array' },
+  ],
+  examples: [{ command: 'slmaudit formats --format litellm', about: 'what a LiteLLM line can tell' }],
+  exits: [[0, 'listed']],
+  async run(given, { stdout }) {
+    const { FORMATS } = await import('../../normalize/formats.ts');
+    const only = text(given, 'format');
+    const formats = FORMATS.filter(f => only === undefined || f.name === only);
+    if (flag(given, 'json')) {
+      const shown = formats.map(({ name, about, basis, fills, example }) => ({
+        name,
+        about,
+        basis,
+        fills,
+        example,
+      }));
+      stdout.write(`${JSON.stringify(shown)}\n`);
+      return 0;
+    }
+    for (const { name, about, basis, fills, example } of formats) {
+      stdout.write(`${name.padEnd(18)}${basis.padEnd(12)}${about}\n`);
+      for (const line of wrapped(fills.join(', '), 96)) stdout.write(`  ${line}\n`);
+      stdout.write(`  ${printable(example)}\n\n`);
+    }
+    return 0;
+  },
+};
+
+/** Lines of at most `width` characters, broken at spaces. */
+function wrapped(words: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
