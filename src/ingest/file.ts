@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  openSync,
+  read,
+  readSync,
+  statSync,
+} from 'node:fs';
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { AuditError } from '../errors.ts';
 import { hmacSha256 } from '../keys/hash.ts';
@@ -12,11 +22,17 @@ import { rangeDigest } from './writer.ts';
 export interface InputFile {
   readonly path: string;
   readonly gzip: boolean;
+  /** It is open already, and may have another name by now. */
+  readonly fd?: number;
 }
 
-/** Undefined for what is no regular file but can be read as a pipe. Throws INPUT_UNREADABLE. */
-export function inspectFile(path: string): InputFile | undefined {
+/**
+ * Undefined for what is no regular file but can be read as a pipe. Throws INPUT_UNREADABLE; with `awaited`, not for
+ * a file that isn't there yet.
+ */
+export function inspectFile(path: string, awaited = false): InputFile | undefined {
   try {
+    if (awaited && !existsSync(path)) return { path, gzip: false };
     // Not by opening it: the writer of a pipe would see its reader come and go.
     const stat = statSync(path);
     if (stat.isDirectory()) throw new Error('it is a folder');
@@ -36,10 +52,23 @@ export function inspectFile(path: string): InputFile | undefined {
 export const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;
 
 /** The file's bytes, decompressed. A gzip file that ends too early throws INPUT_CUT behind its last whole bytes. */
-async function* readFrom({ path, gzip }: InputFile, start = 0): AsyncGenerator<Buffer> {
+async function* readFrom({ path, gzip, fd }: InputFile, start = 0): AsyncGenerator<Buffer> {
+  if (fd !== undefined) return yield* readOpen(fd, start);
   const file = createReadStream(path, { highWaterMark: 1 << 20, start });
   yield* gzip ? gunzipped(file, path) : chunks(file, path);
 }
+
+/** A stream of it would close it. */
+async function* readOpen(fd: number, start: number): AsyncGenerator<Buffer> {
+  for (let at = start; ;) {
+    const { bytesRead, buffer } = await readAt(fd, Buffer.allocUnsafe(1 << 20), 0, 1 << 20, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+const readAt = promisify(read);
 
 export async function* gunzipped(from: Readable, name: string): AsyncGenerator<Buffer> {
   const unzip = createGunzip({ chunkSize: 1 << 18 });

@@ -1,23 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
-import type { SourceRange } from '../log/segment.ts';
-import { sealLeftovers } from '../seal/seal.ts';
-import { readHistory } from '../store/history.ts';
 import { type RecordKey, readLogKey, readRecordKey } from '../store/keys.ts';
-import { openFile, openFolder } from '../store/layout.ts';
-import { type Lock, takeLock } from '../store/lock.ts';
-import { walkFrames } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { bytesBetween, findResume, firstBytes, identitiesOf, inspectFile } from './file.ts';
 import { type Choosing, mannerOf } from './choose.ts';
+import { bytesBetween, firstBytes, type InputFile, inspectFile } from './file.ts';
 import { Intake } from './intake.ts';
 import { unzipped } from './pipe.ts';
 import { hasEnoughLines, headOf, SAMPLE_BYTES, sampleOf } from './sample.ts';
 import { Session } from './session.ts';
+import { unfinishedSiblings } from './siblings.ts';
+import { type Claimed, Sources } from './sources.ts';
 import type { Note, Progress, Summary, Told } from './summary.ts';
-import type { Writing } from './writer.ts';
+import { Tail } from './tail.ts';
 
 export type Input =
   | { readonly kind: 'file'; readonly path: string; readonly name: string }
@@ -29,8 +24,10 @@ export interface IngestOptions extends Choosing {
   readonly sealEveryMs: number;
   readonly heartbeatMs: number;
   readonly lockWaitMs: number;
+  /** Go on with files as they grow, are rotated or cut, until the run is stopped. */
+  readonly follow: boolean;
   /** Stops reading; what was read is sealed. */
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
   /** Told of each source how it is read, before its first line is. */
   readonly onSource?: (told: Told) => void;
@@ -44,15 +41,8 @@ export async function ingest(
 ): Promise<Summary> {
   readLogKey(store.keys);
   const run = new Run(store, readRecordKey(store.keys), options);
-  await run.takeOver();
-  const session = run.session;
   try {
-    for (const input of inputs) {
-      if (run.stopped) break;
-      await run.read(input);
-    }
-    await run.rest();
-    await session.end();
+    await run.readAll(inputs);
   } finally {
     await run.close();
   }
@@ -60,117 +50,170 @@ export async function ingest(
 }
 
 class Run {
-  readonly session: Session;
-  readonly #store: Store;
+  readonly #session: Session;
   readonly #key: RecordKey;
   readonly #options: IngestOptions;
   readonly #intake: Intake;
-  #sources = 0;
-  readonly #claims = new Map<string, Lock>();
+  readonly #sources: Sources;
   readonly #notes: Note[] = [];
-  readonly #sourcesTold: Told[] = [];
+  readonly #told: Told[] = [];
   readonly #failed: { source: string; error: AuditError }[] = [];
-  /** Open segments that were left alone, by batch: where they lie. */
-  readonly #kept = new Map<string, string>();
-  #recovered = 0;
+  /** One that fails for good stops the others. */
+  readonly #failing = new AbortController();
+  readonly #signal: AbortSignal;
 
   constructor(store: Store, key: RecordKey, options: IngestOptions) {
-    this.#store = store;
     this.#key = key;
     this.#options = options;
-    this.session = new Session(store, key.key, options, () => options.onProgress?.(this.#progress()));
-    const { maxLine, signal, zone } = options;
-    this.#intake = new Intake(this.session, {
+    const { maxLine, zone, lockWaitMs } = options;
+    this.#signal = AbortSignal.any([options.signal, this.#failing.signal]);
+    this.#session = new Session(store, key.key, options, () => options.onProgress?.(this.#progress()));
+    const note = (n: Note): void => void this.#notes.push(n);
+    this.#sources = new Sources(store, key, { lockWaitMs, note, flush: () => this.#session.flush() });
+    this.#intake = new Intake(this.#session, {
       key,
       maxLine,
+      signal: this.#signal,
       times: { now: Date.now() * 1000, ...(zone !== undefined && { zone }) },
-      leave: (source, bytes, code) => void this.#notes.push({ code, source: source.name, bytes }),
-      ...(signal && { signal }),
+      leave: (source, bytes, code) => note({ code, source: source.name, bytes }),
     });
   }
 
-  get stopped(): boolean {
-    return this.#options.signal?.aborted === true;
+  get #stopped(): boolean {
+    return this.#signal.aborted;
   }
 
-  /** Seals what dead writers left, so that what follows is known to be behind it. */
-  async takeOver(): Promise<void> {
-    const { sealed, kept } = await sealLeftovers(this.#store, {
-      lockWaitMs: this.#options.lockWaitMs,
-      take: false,
-    });
-    this.#recovered += sealed.reduce((sum, s) => sum + s.records, 0);
-    for (const { batch, why } of kept) {
-      if (this.#kept.has(batch)) continue;
-      const path = openFile(this.#store.at, batch, why === 'unsealable' ? 'taken' : 'open');
-      this.#kept.set(batch, path);
-      this.#notes.push({ code: why === 'other_host' ? 'other_host' : 'unreadable_open', source: path });
+  async readAll(inputs: readonly Input[]): Promise<void> {
+    await this.#sources.takeOver();
+    if (this.#options.follow) {
+      this.#session.startClock();
+      await Promise.all(inputs.map(input => this.#read(input)));
+      this.#session.stopClock();
+    } else {
+      for (const input of inputs) {
+        if (this.#stopped) break;
+        await this.#read(input);
+      }
     }
+    // Reading is over: what its threads took is free for sealing.
+    await this.#intake.close();
+    await this.#session.end();
   }
 
-  async read(input: Input): Promise<void> {
+  async close(): Promise<void> {
+    this.#session.stopClock();
+    await this.#intake.close();
+    this.#sources.close();
+  }
+
+  async #read(input: Input): Promise<void> {
     try {
-      await (input.kind === 'file'
-        ? this.#readFile(input.path, input.name)
-        : this.#readPipe(input.stream, input.name));
+      if (input.kind === 'pipe') await this.#readPipe(input.stream, input.name);
+      else if (this.#options.follow) await this.#follow(input.path, input.name);
+      else await this.#readFile(input.path, input.name);
     } catch (error) {
       const local =
         error instanceof AuditError &&
         ['INPUT_UNREADABLE', 'INPUT_CUT', 'LOCKED', 'OPEN_ELSEWHERE', 'MIXED_FORMATS'].includes(error.code);
-      if (!local) throw error;
+      if (!local) {
+        this.#failing.abort();
+        throw error;
+      }
       this.#failed.push({ source: input.name, error });
     }
   }
 
   async #readPipe(stream: Readable, name: string): Promise<void> {
-    const source: Writing = {
-      name,
-      stream: randomBytes(16).toString('hex'),
-      kind: 'pipe',
-      ordinal: this.#sources++,
-      at: 0,
-    };
+    const source = this.#sources.pipe(name);
     const stop = (): void => void stream.destroy();
-    this.#options.signal?.addEventListener('abort', stop);
-    this.session.startClock();
+    this.#signal.addEventListener('abort', stop);
+    this.#session.startClock();
     try {
       const { head, ended, whole } = await headOf(unzipped(stream, name), hasEnoughLines);
       const sample = sampleOf(head, ended, this.#options.maxLine);
       const { manner, told } = mannerOf(sample, this.#options, source);
-      await this.#intake.read(source, this.#announced(whole, told), { ...manner, lines: 0 });
+      await this.#intake.read(source, this.#announced(whole, told), { ...manner, lines: 0, growing: true });
     } finally {
-      this.session.stopClock();
-      this.#options.signal?.removeEventListener('abort', stop);
+      if (!this.#options.follow) this.#session.stopClock();
+      this.#signal.removeEventListener('abort', stop);
     }
   }
 
   async #readFile(path: string, name: string): Promise<void> {
     const file = inspectFile(path);
     if (!file) return this.#readPipe(createReadStream(path), name);
-    const identities = await identitiesOf(file, this.#key.key);
-    if (!identities) return undefined;
-    await this.#claim(identities(0), name);
-    await this.takeOver();
-    const ranges = rangesOf(this.#store);
-    const resume = await findResume(file, this.#key.key, identities, id => ranges.get(id) ?? []);
-    this.#refuseOpenElsewhere(resume.identity, name);
-    if (resume.variant > 0 && resume.from === 0) this.#notes.push({ code: 'same_first_line', source: name });
-    const source: Writing = {
-      name,
-      stream: resume.identity,
-      kind: 'file',
-      ordinal: this.#sources++,
-      at: resume.from,
-    };
-    const { head, ended } = await firstBytes(file, SAMPLE_BYTES);
-    const { manner, told } = mannerOf(sampleOf(head, ended, this.#options.maxLine), this.#options, source);
+    const claimed = await this.#sources.file(file, name);
+    if (!claimed) return undefined;
+    const { from } = claimed.resume;
     const before = this.#intake.lines;
-    const { lines, unterminated } = resume;
-    const bytes = this.#announced(bytesBetween(file, resume.from, Infinity), told);
-    await this.#intake.read(source, bytes, { ...manner, lines, unterminated, file });
-    const nothing = this.#intake.lines === before && resume.from > 0;
-    if (nothing) this.#notes.push({ code: 'nothing_new', source: name, bytes: resume.from });
+    await this.#readClaimed(file, claimed, bytesBetween(file, from, Infinity), false);
+    if (this.#intake.lines === before && from > 0)
+      this.#notes.push({ code: 'nothing_new', source: name, bytes: from });
     return undefined;
+  }
+
+  /** `growing`: its first lines may be few; it is read like a pipe, which takes what comes. */
+  async #readClaimed(
+    file: InputFile,
+    { source, resume }: Claimed,
+    bytes: AsyncIterable<Buffer>,
+    growing: boolean,
+  ): Promise<void> {
+    const { head, ended } = await firstBytes(file, SAMPLE_BYTES);
+    const sample = sampleOf(head, ended, this.#options.maxLine);
+    const { manner, told } = mannerOf(sample, this.#options, growing ? { ...source, kind: 'pipe' } : source);
+    const { lines, unterminated } = resume;
+    const how = { ...manner, lines, unterminated, file, growing };
+    await this.#intake.read(source, this.#announced(bytes, told), how);
+  }
+
+  /** Reads a file as it grows; where its path leads to another file, that one too. Ends when the run is stopped. */
+  async #follow(path: string, name: string): Promise<void> {
+    const regular = inspectFile(path, true);
+    if (regular === undefined) return this.#readPipe(createReadStream(path), name);
+    if (regular.gzip)
+      throw new AuditError('INPUT_UNREADABLE', `${path} is a gzip file, which does not grow`, {
+        hint: `run \`slmaudit ingest ${path}\` without --follow`,
+      });
+    const reading = new Set<Promise<void>>();
+    while (!this.#stopped) {
+      // What was written between the last run and a rotation lies in a file of another name.
+      await this.#readSiblings(path, name);
+      const tail = await Tail.open(path, { signal: this.#signal, onIdle: () => this.#session.check() });
+      if (!tail) break;
+      const one = this.#readTail(tail, name).finally(() => reading.delete(one));
+      reading.add(one);
+      await Promise.race([tail.moved, one]);
+      // A file that was cut ends first; one that was renamed is read on beside the new one.
+      if (tail.truncated) await one;
+    }
+    await Promise.all(reading);
+    return undefined;
+  }
+
+  async #readTail(tail: Tail, name: string): Promise<void> {
+    try {
+      const file = { path: tail.path, gzip: false, fd: tail.fd };
+      const claimed = await this.#sources.file(file, name);
+      if (!claimed) return;
+      await this.#readClaimed(file, claimed, tail.bytes(claimed.resume.from), true);
+      if (!this.#stopped) await this.#session.flush();
+      claimed.release();
+    } finally {
+      tail.close();
+    }
+  }
+
+  async #readSiblings(path: string, name: string): Promise<void> {
+    for (const sibling of await unfinishedSiblings(path, this.#key.key, this.#sources.ranges())) {
+      const file = inspectFile(sibling);
+      const claimed = file && (await this.#sources.file(file, name));
+      if (!file || !claimed) continue;
+      if (claimed.resume.from > 0)
+        await this.#readClaimed(file, claimed, bytesBetween(file, claimed.resume.from, Infinity), true);
+      await this.#session.flush();
+      claimed.release();
+    }
   }
 
   /** Bytes of a source, and word of how they are read before the first of them. */
@@ -178,7 +221,7 @@ class Run {
     let first = true;
     for await (const chunk of bytes) {
       if (first) {
-        this.#sourcesTold.push(told);
+        this.#told.push(told);
         this.#options.onSource?.(told);
       }
       first = false;
@@ -186,47 +229,9 @@ class Run {
     }
   }
 
-  /** Held until the file's lines are committed: two ingests of one file would hold its lines twice. */
-  async #claim(identity: string, name: string): Promise<void> {
-    if (this.#claims.has(identity)) {
-      await this.session.flush();
-      return;
-    }
-    const path = `${openFolder(this.#store.at)}/${identity}.claim`;
-    this.#claims.set(identity, await takeLock(path, 0, name));
-  }
-
-  /** Reading is over: what it took is free for sealing. */
-  rest(): Promise<void> {
-    return this.#intake.close();
-  }
-
-  async close(): Promise<void> {
-    await this.rest();
-    for (const lock of this.#claims.values()) lock.release();
-  }
-
-  /** Lines of this file may lie in a segment that is sealed later: read now too, they would be in the log twice. */
-  #refuseOpenElsewhere(identity: string, name: string): void {
-    for (const path of this.#kept.values()) {
-      let found = false;
-      walkFrames(path, frame => {
-        if (frame.kind === 'source' && frame.about.stream === identity) found = true;
-      });
-      if (!found) continue;
-      throw new AuditError(
-        'OPEN_ELSEWHERE',
-        `lines of ${name} lie in an open segment that was left alone: ${path}`,
-        {
-          hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
-        },
-      );
-    }
-  }
-
   #progress(): Progress {
     const { lines: read, records, rejected, skipped } = this.#intake;
-    const { writer, segments } = this.session;
+    const { writer, segments } = this.#session;
     return { read, records, rejected, skipped, acknowledged: writer.acknowledged, segments };
   }
 
@@ -234,24 +239,11 @@ class Run {
     return {
       ...this.#progress(),
       reasons: this.#intake.reasons,
-      sources: this.#sourcesTold,
-      recovered: this.#recovered,
+      sources: this.#told,
+      recovered: this.#sources.recovered,
       notes: this.#notes,
       failed: this.#failed,
-      stopped: this.stopped,
+      stopped: this.#options.signal.aborted,
     };
   }
-}
-
-/** Ranges of every file in the log, by identity, in their order. */
-function rangesOf(store: Store): Map<string, SourceRange[]> {
-  const ranges = new Map<string, SourceRange[]>();
-  for (const { sources } of readHistory(store.at).segments) {
-    for (const range of sources) {
-      const known = ranges.get(range.identity);
-      if (known) known.push(range);
-      else ranges.set(range.identity, [range]);
-    }
-  }
-  return ranges;
 }

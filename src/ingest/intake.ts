@@ -32,6 +32,8 @@ export interface Manner {
   /** Lines before the first that is read. */
   readonly lines: number;
   readonly file?: InputFile;
+  /** More may come at any time, or never. */
+  readonly growing?: boolean;
   /** The byte before the first that is read is no line feed. */
   readonly unterminated?: boolean;
 }
@@ -137,11 +139,11 @@ export class Intake {
   }
 
   /** Of a pipe that has gone quiet, what could do without more is told of. */
-  #watchQuiet(source: Writing, digester: Digester, line: LineCount, { scattered }: Manner): Quiet {
+  #watchQuiet(source: Writing, digester: Digester, line: LineCount, { scattered, growing }: Manner): Quiet {
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => clearTimeout(timer);
     const start = (): void => {
-      if (scattered || source.kind === 'file') return;
+      if (scattered || growing !== true) return;
       timer = setTimeout(
         () => void this.#queue(source, Promise.resolve(digester.rest(source.at, line.last, 'enough'))),
         QUIET_MS,

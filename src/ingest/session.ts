@@ -125,8 +125,9 @@ export class Session {
 
   #sealed(coming: Promise<Batch>): void {
     this.#isSealing = true;
-    this.#sealing = coming
-      .then(batch => {
+    const before = this.#sealing;
+    this.#sealing = Promise.all([coming, before])
+      .then(([batch]) => {
         this.#progress();
         return sealBatch(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
       })

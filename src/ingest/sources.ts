@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { AuditError } from '../errors.ts';
+import type { SourceRange } from '../log/segment.ts';
+import { sealLeftovers } from '../seal/seal.ts';
+import { readHistory } from '../store/history.ts';
+import type { RecordKey } from '../store/keys.ts';
+import { openFile, openFolder } from '../store/layout.ts';
+import { type Lock, takeLock } from '../store/lock.ts';
+import { walkFrames } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
+import { findResume, identitiesOf, type InputFile, type Resume } from './file.ts';
+import type { Note } from './summary.ts';
+import type { Writing } from './writer.ts';
+
+/** A file of which no other ingest reads, and where to go on in it. */
+export interface Claimed {
+  readonly source: Writing;
+  readonly resume: Resume;
+  readonly release: () => void;
+}
+
+export interface SourcesOptions {
+  readonly lockWaitMs: number;
+  readonly note: (note: Note) => void;
+  /** Seals what has been read. */
+  readonly flush: () => Promise<void>;
+}
+
+/** Who reads what: every source of a run has its number here, every file its claim and the place to go on from. */
+export class Sources {
+  /** Records sealed that dead writers had left. */
+  recovered = 0;
+  readonly #store: Store;
+  readonly #key: RecordKey;
+  readonly #options: SourcesOptions;
+  #count = 0;
+  readonly #claims = new Map<string, { readonly lock: Lock; holders: number }>();
+  /** Open segments that were left alone, by batch: where they lie. */
+  readonly #kept = new Map<string, string>();
+
+  constructor(store: Store, key: RecordKey, options: SourcesOptions) {
+    this.#store = store;
+    this.#key = key;
+    this.#options = options;
+  }
+
+  /** Seals what dead writers left, so that what follows is known to be behind it. */
+  async takeOver(): Promise<void> {
+    const { lockWaitMs, note } = this.#options;
+    const { sealed, kept } = await sealLeftovers(this.#store, { lockWaitMs, take: false });
+    this.recovered += sealed.reduce((sum, s) => sum + s.records, 0);
+    for (const { batch, why } of kept) {
+      if (this.#kept.has(batch)) continue;
+      const path = openFile(this.#store.at, batch, why === 'unsealable' ? 'taken' : 'open');
+      this.#kept.set(batch, path);
+      note({ code: why === 'other_host' ? 'other_host' : 'unreadable_open', source: path });
+    }
+  }
+
+  pipe(name: string): Writing {
+    return { name, stream: randomBytes(16).toString('hex'), kind: 'pipe', ordinal: this.#count++, at: 0 };
+  }
+
+  /** Undefined for an empty file. Throws LOCKED, OPEN_ELSEWHERE, INPUT_UNREADABLE. */
+  async file(file: InputFile, name: string): Promise<Claimed | undefined> {
+    const identities = await identitiesOf(file, this.#key.key);
+    if (!identities) return undefined;
+    const release = await this.#claim(identities(0), name);
+    try {
+      await this.takeOver();
+      const resume = await findResume(file, this.#key.key, identities, this.ranges());
+      const { identity, from, variant } = resume;
+      this.#refuseOpenElsewhere(identity, name);
+      if (variant > 0 && from === 0) this.#options.note({ code: 'same_first_line', source: name });
+      const source: Writing = { name, stream: identity, kind: 'file', ordinal: this.#count++, at: from };
+      return { source, resume, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Ranges of every file in the log, by identity, in their order. */
+  ranges(): (identity: string) => readonly SourceRange[] {
+    const ranges = new Map<string, SourceRange[]>();
+    for (const { sources } of readHistory(this.#store.at).segments) {
+      for (const range of sources) {
+        const known = ranges.get(range.identity);
+        if (known) known.push(range);
+        else ranges.set(range.identity, [range]);
+      }
+    }
+    return identity => ranges.get(identity) ?? [];
+  }
+
+  close(): void {
+    for (const { lock } of this.#claims.values()) lock.release();
+    this.#claims.clear();
+  }
+
+  /** Held until the file's lines are committed: two ingests of one file would hold its lines twice. */
+  async #claim(identity: string, name: string): Promise<() => void> {
+    const known = this.#claims.get(identity);
+    if (known) {
+      known.holders++;
+      await this.#options.flush();
+    } else {
+      const path = `${openFolder(this.#store.at)}/${identity}.claim`;
+      this.#claims.set(identity, { lock: await takeLock(path, 0, name), holders: 1 });
+    }
+    return () => {
+      const claim = this.#claims.get(identity);
+      if (!claim || --claim.holders > 0) return;
+      this.#claims.delete(identity);
+      claim.lock.release();
+    };
+  }
+
+  /** Lines of this file may lie in a segment that is sealed later: read now too, they would be in the log twice. */
+  #refuseOpenElsewhere(identity: string, name: string): void {
+    for (const path of this.#kept.values()) {
+      let found = false;
+      walkFrames(path, frame => {
+        if (frame.kind === 'source' && frame.about.stream === identity) found = true;
+      });
+      if (!found) continue;
+      throw new AuditError(
+        'OPEN_ELSEWHERE',
+        `lines of ${name} lie in an open segment that was left alone: ${path}`,
+        {
+          hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
+        },
+      );
+    }
+  }
+}
