@@ -18,6 +18,7 @@ globalThis.TextDecoder = class extends Decoder {
 };
 const { withEngine, fdName, quote } = await import('./engine.ts');
 const { createView } = await import('./view.ts');
+const { createRequestsView } = await import('./requests.ts');
 const { guard } = await import('./guard.ts');
 const { cellOf } = await import('./cell.ts');
 
@@ -36,6 +37,7 @@ async function run(job: QueryJob): Promise<void> {
         );
   await withEngine({ memory: job.memory, temporary: job.temporary }, async db => {
     await db.run(createView(files, open));
+    await db.run(createRequestsView());
     const allowed = [...files.map(f => f.name), ...(open === undefined ? [] : [open])];
     await db.run(`SET allowed_paths = [${allowed.map(quote).join(', ')}]`);
     await db.run('SET enable_external_access = false');

@@ -3,10 +3,10 @@ import { AuditError } from '../errors.ts';
 import { quote } from './engine.ts';
 
 /**
- * What a query may be: one SELECT over the view `records` and what it makes of it itself. Two more walls stand
+ * What a query may be: one SELECT over the views `records` and `requests`, and what it makes of it itself. Two more walls stand
  * behind this one: the engine has no access to files but those it was given, and its process has no environment.
  */
-const TABLES = new Set(['records']);
+const TABLES = new Set(['records', 'requests']);
 const TABLE_FUNCTIONS = new Set(['unnest', 'range', 'generate_series', 'json_each', 'json_tree']);
 const REFUSED =
   /^(?:getenv|getvariable|current_setting|set_config|nextval|currval|write_log|query|query_table)$|^(?:duckdb|pragma|read|sniff|parquet|glob|scan|iceberg|delta)_/;
@@ -31,7 +31,8 @@ export async function guard(db: DuckDBConnection, sql: string): Promise<void> {
   walk(tree.statements, node => checkNode(node, own));
 }
 
-const HINT = 'the table is called records; `slmaudit query "describe records"` shows its columns';
+const HINT =
+  'there are the tables records and requests; `slmaudit query "describe records"` shows its columns';
 
 interface Tree {
   readonly error: boolean;

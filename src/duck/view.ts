@@ -30,13 +30,14 @@ function shown(): string {
     if (type === 'hash') return `lower(hex("${name}")) AS "${name}"`;
     return type === 'uuid' ? `${uuidText(`"${name}"`)} AS "${name}"` : `"${name}"`;
   });
-  const milliseconds = ['latency', 'ttft', 'queue'].map(n => `${n}_us / 1000 AS ${n}_ms`);
-  return [
-    ...columns,
-    ...milliseconds,
-    'coalesce(input_tokens + output_tokens, input_tokens, output_tokens) AS total_tokens',
-  ].join(', ');
+  return [...columns, PEOPLES].join(', ');
 }
+
+/** What people ask for, from the columns. */
+export const PEOPLES: string = [
+  ...['latency', 'ttft', 'queue'].map(n => `${n}_us / 1000 AS ${n}_ms`),
+  'coalesce(input_tokens + output_tokens, input_tokens, output_tokens) AS total_tokens',
+].join(', ');
 
 function empty(): string {
   return PAYLOAD_COLUMNS.map(c => `NULL::${c.type} AS "${c.name}"`).join(', ');
