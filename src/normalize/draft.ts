@@ -82,6 +82,17 @@ export class Draft {
     return this.#put(column, value);
   }
 
+  /** Members that hold JSON as text become what it says; text that can't be read so may hold anything and goes. */
+  unfold(...paths: readonly string[]): void {
+    for (const path of paths) {
+      const value = this.peek(path);
+      if (typeof value !== 'string') continue;
+      const whole = unfolded(value);
+      if (typeof whole === 'string') this.drop(path);
+      else this.replace(path, whole);
+    }
+  }
+
   /** Puts another value in a member's place. */
   replace(path: string, value: JsonValue): void {
     const dot = path.lastIndexOf('.');
@@ -176,6 +187,20 @@ export class Draft {
     if (typeof key !== 'string' || key === '' || this.record.api_key_id !== undefined) return;
     const hash = this.#keyed.mac(Buffer.from('slmaudit/api_key/v1\0'), Buffer.from(key, 'utf8'));
     this.record.api_key_id = `hmac:${hash.slice(0, 32)}`;
+  }
+
+  /** Hashes a prompt whose system text stands beside its messages, as if it were the first of them; drops both. */
+  promptWithSystem(messages: string, system: string): void {
+    const list = this.peek(messages);
+    const text = this.take(system);
+    if (Array.isArray(list) && text !== undefined && text !== null) {
+      const first: JsonObject = new Map<string, JsonValue>([
+        ['role', 'system'],
+        ['content', text],
+      ]);
+      this.replace(messages, [first, ...list]);
+    }
+    this.prompt(messages);
   }
 
   /** Hashes a prompt and drops it. */

@@ -1,5 +1,14 @@
 import { AuditError } from '../errors.ts';
 import type { Adapter, Choice } from './adapter.ts';
+import { auth0 } from './formats/auth0.ts';
+import { azureOpenai } from './formats/azure-openai.ts';
+import { bedrock } from './formats/bedrock.ts';
+import { keycloak } from './formats/keycloak.ts';
+import { ocsf } from './formats/ocsf.ts';
+import { okta } from './formats/okta.ts';
+import { openaiAudit } from './formats/openai-audit.ts';
+import { sshd } from './formats/sshd.ts';
+import { vertex } from './formats/vertex.ts';
 import { caddy } from './formats/caddy.ts';
 import { litellm } from './formats/litellm.ts';
 import { native } from './formats/native.ts';
@@ -9,7 +18,23 @@ import { openai } from './formats/openai.ts';
 import { adapterOfMap, type MapSpec } from './map.ts';
 
 /** The first that recognizes a line reads it: those with the most telling members come first, native last. */
-export const FORMATS: readonly Adapter[] = [litellm, openai, ollama, caddy, nginx, native];
+export const FORMATS: readonly Adapter[] = [
+  litellm,
+  openai,
+  ollama,
+  caddy,
+  nginx,
+  bedrock,
+  azureOpenai,
+  vertex,
+  okta,
+  auth0,
+  openaiAudit,
+  ocsf,
+  sshd,
+  keycloak,
+  native,
+];
 
 /** A format of a whole source, as it can be sent to a thread. */
 export interface FormatChoice {

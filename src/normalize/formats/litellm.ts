@@ -1,5 +1,5 @@
 import type { Adapter } from '../adapter.ts';
-import { type Draft, unfolded } from '../draft.ts';
+import type { Draft } from '../draft.ts';
 import { readUsage } from './openai.ts';
 
 const OPERATIONS: readonly [RegExp, string][] = [
@@ -22,14 +22,7 @@ export const litellm: Adapter = {
     return source.has('model_group') || source.has('hidden_params') || source.has('spend');
   },
   read(draft) {
-    const { source } = draft;
-    for (const name of ['metadata', 'response', 'messages', 'request_tags']) {
-      const value = source.get(name);
-      const whole = value === undefined ? undefined : unfolded(value);
-      // Text that can't be unfolded may hold anything.
-      if (typeof whole === 'string') draft.drop(name);
-      else if (whole !== undefined) source.set(name, whole);
-    }
+    draft.unfold('metadata', 'response', 'messages', 'request_tags');
     readTimes(draft);
     const call = draft.peek('call_type');
     draft.set('operation', OPERATIONS.find(([form]) => typeof call === 'string' && form.test(call))?.[1]);
