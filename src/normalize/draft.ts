@@ -181,6 +181,20 @@ export class Draft {
     }
   }
 
+  /** US dollars, as a number or its text. */
+  cost(...paths: readonly string[]): void {
+    for (const path of paths) {
+      const value = this.peek(path);
+      const text = value instanceof JsonNumber ? value.text : value;
+      const dollars =
+        typeof text === 'number' ? text : typeof text === 'string' && text !== '' ? Number(text) : NaN;
+      const micros = Math.round(dollars * 1e6);
+      if (!(micros >= 0) || !Number.isSafeInteger(micros)) continue;
+      this.take(path);
+      this.record.cost_microusd ??= micros;
+    }
+  }
+
   /** The id of a key: the key itself is never kept, its keyed hash is. */
   apiKey(path: string): void {
     const key = this.take(path);

@@ -42,7 +42,8 @@ function isKeepableText(text: string): boolean {
 }
 
 /** `prompt_tokens`, `response_id`, `content_type`: what they hold is about content, if it is one word. */
-const ABOUT_CONTENT = /(?:tokens|count|chars|length|size|id|type|status|code|ms|us|ns|seconds)$/;
+const ABOUT_CONTENT =
+  /(?:tokens|count|chars|length|size|id|type|status|code|flags|details|ms|us|ns|seconds)$/;
 const WORD = /^[\w.:/+-]{1,64}$/;
 
 /** Numbers and booleans are never content; an object of nothing else isn't either (token details). */

@@ -9,6 +9,14 @@ import { okta } from './formats/okta.ts';
 import { openaiAudit } from './formats/openai-audit.ts';
 import { sshd } from './formats/sshd.ts';
 import { vertex } from './formats/vertex.ts';
+import { apisix } from './formats/apisix.ts';
+import { cloudflareAi } from './formats/cloudflare-ai.ts';
+import { combined } from './formats/combined.ts';
+import { envoyAi } from './formats/envoy-ai.ts';
+import { hoop } from './formats/hoop.ts';
+import { kong } from './formats/kong.ts';
+import { kubernetesAudit } from './formats/kubernetes-audit.ts';
+import { traefik } from './formats/traefik.ts';
 import { caddy } from './formats/caddy.ts';
 import { litellm } from './formats/litellm.ts';
 import { native } from './formats/native.ts';
@@ -33,6 +41,14 @@ export const FORMATS: readonly Adapter[] = [
   ocsf,
   sshd,
   keycloak,
+  kong,
+  apisix,
+  envoyAi,
+  cloudflareAi,
+  traefik,
+  combined,
+  hoop,
+  kubernetesAudit,
   native,
 ];
 

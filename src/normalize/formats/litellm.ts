@@ -47,9 +47,7 @@ export const litellm: Adapter = {
     draft.column('provider', 'custom_llm_provider');
     draft.column('stream', 'stream');
     readTokens(draft);
-    const cost = readCost(draft.peek('response_cost') ?? draft.peek('spend'));
-    draft.set('cost_microusd', cost);
-    if (cost !== undefined) draft.ignore('response_cost', 'spend', 'hidden_params.response_cost');
+    draft.cost('response_cost', 'spend', 'hidden_params.response_cost');
     const retries = draft.peek('metadata.attempted_retries');
     if (typeof retries === 'number' && retries >= 0) {
       draft.set('attempt', retries + 1);
@@ -81,15 +79,6 @@ function readTokens(draft: Draft): void {
   for (const name of ['prompt_tokens', 'completion_tokens', 'total_tokens']) draft.ignore(`${usage}.${name}`);
   const { input_tokens: input = 0, output_tokens: output = 0 } = draft.record;
   if (draft.peek('total_tokens') === input + output) draft.ignore('total_tokens');
-}
-
-/** Dollars, as a float or its text, in millionths; undefined for what is no cost. */
-function readCost(value: unknown): number | undefined {
-  const text = typeof value === 'object' && value !== null && 'text' in value ? value.text : value;
-  const dollars =
-    typeof text === 'number' ? text : typeof text === 'string' && text !== '' ? Number(text) : NaN;
-  const micros = Math.round(dollars * 1e6);
-  return micros >= 0 && Number.isSafeInteger(micros) ? micros : undefined;
 }
 
 function readOutcome(draft: Draft): void {

@@ -17,7 +17,6 @@ export const nginx: Adapter = {
     'model',
     'input_tokens',
     'output_tokens',
-    'usage_source',
     'latency_us',
   ],
   recognizes: source => source.has('remote_addr') && source.has('status') && !source.has('ts'),
