@@ -17,6 +17,13 @@ import { hoop } from './formats/hoop.ts';
 import { kong } from './formats/kong.ts';
 import { kubernetesAudit } from './formats/kubernetes-audit.ts';
 import { traefik } from './formats/traefik.ts';
+import { gin } from './formats/gin.ts';
+import { llamacpp } from './formats/llamacpp.ts';
+import { llamacppText } from './formats/llamacpp-text.ts';
+import { localai } from './formats/localai.ts';
+import { sglang } from './formats/sglang.ts';
+import { tgi } from './formats/tgi.ts';
+import { vllm } from './formats/vllm.ts';
 import { caddy } from './formats/caddy.ts';
 import { litellm } from './formats/litellm.ts';
 import { native } from './formats/native.ts';
@@ -49,6 +56,13 @@ export const FORMATS: readonly Adapter[] = [
   combined,
   hoop,
   kubernetesAudit,
+  llamacpp,
+  llamacppText,
+  gin,
+  localai,
+  tgi,
+  vllm,
+  sglang,
   native,
 ];
 

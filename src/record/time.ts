@@ -71,22 +71,15 @@ export function tsOfMicros(micros: number): string | undefined {
   return made(BigInt(micros), 'exact')?.ts;
 }
 
-/** `May  1 00:00:07`, as RFC 3164 has it. */
+/** `May  1 00:00:07`, as RFC 3164 has it, and `05-01 00:00:07`, as vLLM has. */
 function fromYearless(text: string, now: number | undefined): ReadTime | undefined {
-  const m = /^([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)$/.exec(text);
+  const m = /^(?:([A-Z][a-z]{2}) ([ \d]\d)|(\d\d)-(\d\d)) (\d\d):(\d\d):(\d\d)$/.exec(text);
   if (!m || now === undefined) return undefined;
+  const [month, day] = m[1] === undefined ? [Number(m[3]), m[4]] : [MONTHS.indexOf(m[1]) + 1, m[2]];
   const latest = now + DAY;
   const year = new Date(latest / 1000).getUTCFullYear();
   for (const y of [year, year - 1]) {
-    const at = instant(
-      y,
-      MONTHS.indexOf(m[1]!) + 1,
-      Number(m[2]),
-      Number(m[3]),
-      Number(m[4]),
-      Number(m[5]),
-      'Z',
-    );
+    const at = instant(y, month, Number(day), Number(m[5]), Number(m[6]), Number(m[7]), 'Z');
     if (at !== undefined && at * MILLION <= BigInt(latest)) return made(at * MILLION, 'assumed_zone', text);
   }
   return undefined;

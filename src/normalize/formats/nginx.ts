@@ -1,5 +1,8 @@
 import type { Adapter } from '../adapter.ts';
 
+/** Operators choose the members; one of these is always there. */
+const VARIABLES = ['request', 'request_uri', 'uri', 'request_time', 'time_iso8601', 'time_local', 'msec'];
+
 /** JSON access lines of nginx (`log_format ... escape=json`) with its variables under their own names. */
 export const nginx: Adapter = {
   name: 'nginx',
@@ -19,7 +22,8 @@ export const nginx: Adapter = {
     'output_tokens',
     'latency_us',
   ],
-  recognizes: source => source.has('remote_addr') && source.has('status') && !source.has('ts'),
+  recognizes: source =>
+    source.has('remote_addr') && source.has('status') && VARIABLES.some(name => source.has(name)),
   read(draft) {
     draft.set('event_type', 'access');
     draft.column('client_ip', 'remote_addr');
