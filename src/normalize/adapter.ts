@@ -1,4 +1,4 @@
-import type { JsonObject } from '../record/json.ts';
+import type { JsonObject, JsonValue } from '../record/json.ts';
 import type { ColumnName } from '../record/schema.ts';
 import type { Draft } from './draft.ts';
 import type { Wrapping } from './wrapper.ts';
@@ -30,8 +30,8 @@ export interface Adapter {
   readonly recognizes?: (source: JsonObject) => boolean;
   /** What it doesn't recognize is not its, whoever named it. */
   readonly strict?: boolean;
-  /** The requests of a line that holds several (OTLP, batches), each an object for `read`. */
-  readonly split?: (source: JsonObject) => readonly JsonObject[];
+  /** The requests of a line that holds several (OTLP, batches), each an object for `read`; what is none is rejected. */
+  readonly split?: (source: JsonObject) => readonly JsonValue[];
   /** For formats that spread one request over lines. */
   readonly parts?: Parts;
   /** Takes members into columns. `not_a_request`: it is of the format and records no request. */
@@ -48,8 +48,9 @@ export interface Parts {
   /**
    * Adds a part to those before it and returns what `read` gets if nothing else comes. It may change and return
    * `gathered`. Text that is gathered is for hashing: whatever comes first must be known to be the beginning.
+   * Undefined: the part begins another request under a key that has come before (clients choose ids, servers begin anew).
    */
-  fold(gathered: JsonObject | undefined, part: JsonObject): JsonObject;
+  fold(gathered: JsonObject | undefined, part: JsonObject): JsonObject | undefined;
 }
 
 /** The format of a whole source. */

@@ -64,6 +64,12 @@ export class Draft {
     if (values.includes(this.peek(path) ?? null)) this.take(path);
   }
 
+  /** A number that says nothing new. */
+  ignoreNumber(path: string): void {
+    const value = this.peek(path);
+    if (typeof value === 'number' || value instanceof JsonNumber) this.take(path);
+  }
+
   /** Members that may hold content or secrets: gone, and counted. */
   drop(...paths: readonly string[]): void {
     for (const path of paths) {

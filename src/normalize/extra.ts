@@ -1,4 +1,4 @@
-import { formatJson, type JsonObject, type JsonValue } from '../record/json.ts';
+import { formatJson, JsonNumber, type JsonObject, type JsonValue } from '../record/json.ts';
 
 /**
  * What no column took, made fit to be kept (SPEC 7): members named like content or secrets go, at any depth; so
@@ -33,7 +33,8 @@ export function isKeepable(name: string, value: JsonValue): boolean {
 function isKeepableName(name: string, value: JsonValue): boolean {
   if (name.length > 128 || SECRET_VALUE.test(name)) return false;
   // A count of tokens is no token.
-  return (typeof value === 'number' || !SECRET_NAME.test(plain(name))) && !holdsContent(name, value);
+  const isNumber = typeof value === 'number' || value instanceof JsonNumber;
+  return (isNumber || !SECRET_NAME.test(plain(name))) && !holdsContent(name, value);
 }
 
 /** Neither long, nor like a credential, nor JSON that hides members from this search. */

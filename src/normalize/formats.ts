@@ -24,6 +24,9 @@ import { localai } from './formats/localai.ts';
 import { sglang } from './formats/sglang.ts';
 import { tgi } from './formats/tgi.ts';
 import { vllm } from './formats/vllm.ts';
+import { anthropic } from './formats/anthropic.ts';
+import { langfuse } from './formats/langfuse.ts';
+import { otlp } from './formats/otlp.ts';
 import { caddy } from './formats/caddy.ts';
 import { litellm } from './formats/litellm.ts';
 import { native } from './formats/native.ts';
@@ -34,35 +37,38 @@ import { adapterOfMap, type MapSpec } from './map.ts';
 
 /** The first that recognizes a line reads it: those with the most telling members come first, native last. */
 export const FORMATS: readonly Adapter[] = [
-  litellm,
-  openai,
-  ollama,
-  caddy,
-  nginx,
+  otlp,
   bedrock,
   azureOpenai,
   vertex,
-  okta,
-  auth0,
-  openaiAudit,
-  ocsf,
-  sshd,
-  keycloak,
+  langfuse,
+  litellm,
   kong,
   apisix,
   envoyAi,
   cloudflareAi,
-  traefik,
-  combined,
-  hoop,
-  kubernetesAudit,
+  openai,
+  anthropic,
+  ollama,
+  sglang,
+  tgi,
+  localai,
   llamacpp,
+  openaiAudit,
+  okta,
+  auth0,
+  keycloak,
+  ocsf,
+  kubernetesAudit,
+  hoop,
+  caddy,
+  traefik,
+  nginx,
+  vllm,
   llamacppText,
   gin,
-  localai,
-  tgi,
-  vllm,
-  sglang,
+  sshd,
+  combined,
   native,
 ];
 

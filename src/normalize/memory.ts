@@ -9,6 +9,8 @@ export interface Gathering {
   readonly wrapping: Wrapping | undefined;
   /** Of the record that is made if nothing more comes: its first line's. */
   readonly eventId: string;
+  /** When its first line came, of a live pipe whose lines carry no time. */
+  readonly arrived: string | undefined;
   /** Offset of its newest line. */
   readonly at: number;
   /** How many lines it has. */

@@ -1,6 +1,6 @@
-import type { JsonObject } from '../record/json.ts';
+import type { JsonObject, JsonValue } from '../record/json.ts';
 import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
-import type { Adapter, Choice } from './adapter.ts';
+import type { Adapter, Choice, Parts } from './adapter.ts';
 import { Draft, type RecordKeyed } from './draft.ts';
 import { eventIds } from './event.ts';
 import { type Gathering, Memory } from './memory.ts';
@@ -120,59 +120,95 @@ class Line {
 
   piece(piece: Piece): void {
     if (piece.kind === 'bad') {
-      this.#fault ??= piece.reason;
+      this.#reject(piece.reason);
       return;
     }
     const found = recognize(piece, this.#options.format);
     if (found === 'not_a_request') this.skip ??= found;
-    else if (typeof found === 'string') this.#fault ??= found;
+    else if (typeof found === 'string') this.#reject(found);
     else {
       const { adapter, source } = found;
-      for (const one of adapter.split?.(source) ?? [source]) this.#request(adapter, one, piece.wrapping);
+      for (const one of adapter.split?.(source) ?? [source]) {
+        if (one instanceof Map) this.#request(adapter, one, piece.wrapping);
+        else this.#reject('not_object');
+      }
     }
   }
 
   /** A request of which nothing more is waited for. */
-  gathered({ adapter, object, wrapping, eventId }: Gathering): void {
-    const record = normalized(adapter, object, this.#options, wrapping);
+  gathered({ adapter, object, wrapping, eventId, arrived }: Gathering): void {
+    const record = normalized(adapter, object, this.#options, wrapping, arrived);
     if (typeof record === 'object') this.records.push({ ...record, event_id: eventId });
   }
 
   #request(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined): void {
-    const { raw, offset, eventId } = this.#place;
     const part = adapter.parts?.of(source);
-    let whole = source;
-    if (part?.state === 'open' && this.#options.scattered === true) {
+    if (adapter.parts && part) {
+      if (this.#options.scattered !== true) return this.#part(adapter, adapter.parts, source, part, wrapping);
       // Nothing was to be gathered of this input, and its lines are not seen in order.
-      this.#fault ??= 'unknown_format';
-      return;
+      if (part.state === 'open') return this.#reject('unknown_format');
     }
-    if (adapter.parts && part && this.#options.scattered !== true) {
-      const key = `${adapter.name} ${part.key}`;
-      const before = this.#memory.get(key);
-      whole = adapter.parts.fold(before?.object, source);
-      if (part.state !== 'last') {
-        const id = before?.eventId ?? eventId(offset, 0, raw);
-        this.#memory.set(key, {
-          adapter,
-          object: whole,
-          wrapping: before?.wrapping ?? wrapping,
-          eventId: id,
-          at: offset,
-          lines: (before?.lines ?? 0) + 1,
-          state: part.state,
-          told: false,
-        });
-        this.skip ??= 'part';
-        return;
-      }
+    return this.#whole(adapter, source, wrapping);
+  }
+
+  #part(
+    adapter: Adapter,
+    parts: Parts,
+    source: JsonObject,
+    { key: name, state }: { readonly key: string; readonly state: 'open' | 'enough' | 'last' },
+    wrapping: Wrapping | undefined,
+  ): void {
+    const { raw, offset, eventId } = this.#place;
+    const key = `${adapter.name} ${name}`;
+    let before = this.#memory.get(key);
+    let object = parts.fold(before?.object, source);
+    if (!object) {
+      if (before && !before.told) this.gathered(before);
+      before = undefined;
+      object = parts.fold(undefined, source) ?? source;
+    }
+    if (state === 'last') {
       this.#memory.delete(key);
+      return this.#whole(adapter, object, before?.wrapping ?? wrapping, before?.arrived);
     }
-    const record = normalized(adapter, whole, this.#options, wrapping);
+    const arrived = before ? before.arrived : this.#options.arrival?.();
+    // What could never be a record must not wait for more: nobody would miss it.
+    if (!before && !normalized(adapter, copyOf(object), this.#options, wrapping, arrived))
+      return this.#reject('no_time');
+    this.#memory.set(key, {
+      adapter,
+      object,
+      wrapping: before?.wrapping ?? wrapping,
+      eventId: before?.eventId ?? eventId(offset, 0, raw),
+      arrived,
+      at: offset,
+      lines: (before?.lines ?? 0) + 1,
+      state,
+      told: false,
+    });
+    this.skip ??= 'part';
+  }
+
+  #whole(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined, arrived?: string): void {
+    const { raw, offset, eventId } = this.#place;
+    const record = normalized(adapter, source, this.#options, wrapping, arrived);
     if (record === 'not_a_request') this.skip ??= record;
-    else if (!record) this.#fault ??= 'no_time';
+    else if (!record) this.#reject('no_time');
     else this.records.push({ ...record, event_id: eventId(offset, this.#own++, raw) });
   }
+
+  #reject(reason: RejectReason): void {
+    this.#fault ??= reason;
+  }
+}
+
+function copyOf(object: JsonObject): JsonObject {
+  return new Map([...object].map(([name, value]) => [name, copyOfValue(value)]));
+}
+
+function copyOfValue(value: JsonValue): JsonValue {
+  if (value instanceof Map) return copyOf(value);
+  return Array.isArray(value) ? value.map(copyOfValue) : value;
 }
 
 /** Undefined where no time can be established. */
@@ -181,13 +217,14 @@ function normalized(
   source: JsonObject,
   options: NormalizerOptions,
   wrapping: Wrapping | undefined,
+  arrived: string | undefined,
 ): AuditRecord | 'not_a_request' | undefined {
   const draft = new Draft(source, options, wrapping);
   if (adapter.read(draft) === 'not_a_request') return 'not_a_request';
   draft.fromCarrier();
   const { record } = draft;
   if (record.ts === undefined && adapter.fields && options.arrival) {
-    record.ts = options.arrival();
+    record.ts = arrived ?? options.arrival();
     record.ts_quality = 'ingest';
   }
   draft.finish();

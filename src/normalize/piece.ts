@@ -50,6 +50,8 @@ function piecesOfText(
       if (begin === '{' || error.reason !== 'not_json') return [{ kind: 'bad', reason: error.reason }];
     }
   }
+  const event = serverSentData(text);
+  if (event !== undefined) return event === '' ? [] : piecesOfText(event, wrapping, cut, depth + 1);
   const inner = depth < MAX_WRAPPINGS ? unwrapText(text) : undefined;
   if (inner) return unwrapped(inner, wrapping, cut, depth);
   return [{ kind: 'text', text, ...(wrapping && { wrapping }) }];
@@ -96,6 +98,12 @@ function unwrapped(
   return inner.texts.flatMap((text, i) =>
     piecesOfText(i === 0 ? before + text : text, wrapping, cut, depth + 1),
   );
+}
+
+/** What a line of a captured event stream holds (HTML, server-sent events); empty for its ends and names. */
+function serverSentData(text: string): string | undefined {
+  if (text.startsWith('data: {')) return text.slice('data: '.length);
+  return /^(?:data: \[DONE\]|event: [\w.]{1,100}|: ?[\w-]{0,40})\r?$/.test(text) ? '' : undefined;
 }
 
 function firstVisible(text: string): string | undefined {

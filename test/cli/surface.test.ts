@@ -39,7 +39,7 @@ test('--format of ingest offers every format there is', () => {
   const choices = COMMANDS.find(c => c.name === 'ingest')!.options.find(o =>
     o.flags.startsWith('--format'),
   )!.choices!;
-  assert.deepEqual([...choices].sort(), [...FORMATS.map(f => f.name), 'auto-line'].sort());
+  assert.deepEqual(choices, [...FORMATS.map(f => f.name), 'auto-line']);
 });
 
 test('the completion scripts are scripts of their shells and know every verb', () => {

@@ -86,6 +86,17 @@ function checkRecord(record: AuditRecord, about: string): void {
   }
 }
 
+/** What is in these is hashed, or not even that. */
+const CONTENT: ReadonlySet<string> = new Set([
+  'content',
+  'messages',
+  'choices',
+  'parts',
+  'output',
+  'response',
+  'role',
+]);
+
 /** What carries a line has members of its own, of which host and program are kept. */
 const isCarried = (value: JsonValue): boolean => value instanceof Map && unwrapObject(value) !== undefined;
 
@@ -110,7 +121,8 @@ for (const { name, fields } of FORMATS) {
           if (!('records' in outcome)) continue;
           for (const record of outcome.records) checkRecord(record, about);
           // What stood in for the value is somewhere, or it was counted, or was content.
-          if (what !== 'a word' || !('records' in before) || isCarried(value)) continue;
+          const isContent = path.some(step => CONTENT.has(String(step)));
+          if (what !== 'a word' || !('records' in before) || isCarried(value) || isContent) continue;
           const all = (records: readonly AuditRecord[]): number =>
             records.reduce((n, r) => n + droppedOf(r), 0);
           const shown = JSON.stringify(outcome.records);
@@ -121,6 +133,7 @@ for (const { name, fields } of FORMATS) {
               ?.join();
           const kept =
             shown.includes('teapot') ||
+            outcome.reject !== undefined ||
             all(outcome.records) > 0 ||
             hashed ||
             outcome.records.length < before.records.length ||

@@ -16,7 +16,37 @@ export const litellm: Adapter = {
   basis: 'seen',
   example:
     '{"id":"chatcmpl-1","call_type":"acompletion","startTime":1777593607.6,"endTime":1777593608.1,"model":"qwen3-4b","model_group":"small","status":"success","prompt_tokens":26,"completion_tokens":12,"metadata":{"user_api_key_user_id":"ana"}}',
-  fills: [],
+  fills: [
+    'http_status',
+    'error_type',
+    'finish_reason',
+    'request_id',
+    'trace_id',
+    'session_id',
+    'user_id',
+    'api_key_id',
+    'client_ip',
+    'user_agent',
+    'operation',
+    'model',
+    'model_version',
+    'model_requested',
+    'provider',
+    'prompt_hash',
+    'completion_hash',
+    'last_user_hash',
+    'prompt_chars',
+    'completion_chars',
+    'input_tokens',
+    'output_tokens',
+    'cached_tokens',
+    'reasoning_tokens',
+    'stream',
+    'attempt',
+    'latency_us',
+    'ttft_us',
+    'cost_microusd',
+  ],
   recognizes(source) {
     if (!source.has('call_type') || !source.has('startTime')) return false;
     return source.has('model_group') || source.has('hidden_params') || source.has('spend');
@@ -66,7 +96,10 @@ function readTimes(draft: Draft): void {
   if (first !== undefined && first !== latency && draft.peek('stream') === true) draft.set('ttft_us', first);
   draft.set('latency_us', latency);
   draft.time('startTime');
-  if (latency !== undefined) draft.ignore('endTime', 'response_time');
+  if (latency !== undefined) {
+    draft.ignore('endTime');
+    draft.ignoreNumber('response_time');
+  }
   if (first !== undefined) draft.ignore('completionStartTime');
 }
 
@@ -84,12 +117,18 @@ function readTokens(draft: Draft): void {
 function readOutcome(draft: Draft): void {
   draft.column('error_type', 'error_information.error_class');
   draft.column('http_status', 'error_information.error_code');
-  const state = draft.take('status');
+  const state = draft.peek('status');
+  draft.ignoreValue('status', 'success', 'failure');
   if (state === 'success') draft.set('status', 'ok');
   else {
     draft.statusFromHttp();
     if (draft.record.status === undefined) draft.set('status', state === 'failure' ? 'error' : 'unknown');
   }
+  // Where there was no answer nothing was counted: zero is what the writer begins with.
+  const { record } = draft;
+  if (state === 'failure' && record.input_tokens === 0) delete record.input_tokens;
+  if (state === 'failure' && record.output_tokens === 0) delete record.output_tokens;
+  if (record.input_tokens === undefined && record.output_tokens === undefined) delete record.usage_source;
   draft.drop(
     'error_str',
     'error_information.error_message',

@@ -44,7 +44,8 @@ export const llamacppText: Adapter = {
       return { key: 'timing', state: timing === 'total' ? 'last' : 'open' };
     },
     fold(gathered, part) {
-      const timing = part.get('timing') === 'prompt eval' ? 'prefill' : String(part.get('timing'));
+      const said = part.get('timing');
+      const timing = said === 'prompt eval' ? 'prefill' : said === 'eval' || said === 'total' ? said : 'slot';
       // The first line of a piece: whatever was left of another one is not this one's.
       const all: JsonObject = gathered && timing !== 'slot' ? gathered : new Map([['timing', 'all']]);
       for (const [name, value] of part)

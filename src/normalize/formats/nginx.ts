@@ -23,7 +23,10 @@ export const nginx: Adapter = {
     'latency_us',
   ],
   recognizes: source =>
-    source.has('remote_addr') && source.has('status') && VARIABLES.some(name => source.has(name)),
+    source.has('remote_addr') &&
+    source.has('status') &&
+    VARIABLES.some(name => source.has(name)) &&
+    !source.has('function'),
   read(draft) {
     draft.set('event_type', 'access');
     draft.column('client_ip', 'remote_addr');

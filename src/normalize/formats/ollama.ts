@@ -7,11 +7,29 @@ export const ollama: Adapter = {
   basis: 'seen',
   example:
     '{"model":"qwen3:4b","created_at":"2026-05-01T00:00:09.1Z","message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"stop","total_duration":1500000000,"prompt_eval_count":26,"eval_count":12}',
-  fills: [],
+  fills: [
+    'finish_reason',
+    'request_id',
+    'user_id',
+    'client_ip',
+    'operation',
+    'model',
+    'model_version',
+    'provider',
+    'prompt_hash',
+    'completion_hash',
+    'last_user_hash',
+    'prompt_chars',
+    'completion_chars',
+    'input_tokens',
+    'output_tokens',
+    'latency_us',
+  ],
   recognizes: source =>
     source.has('model') && source.has('created_at') && typeof source.get('done') === 'boolean',
   read(draft) {
-    if (draft.take('done') === false) return 'not_a_request';
+    if (draft.peek('done') === false) return 'not_a_request';
+    draft.ignoreValue('done', true);
     const { record } = draft;
     draft.duration('latency_us', 0.001, 'total_duration');
     // created_at is when the answer was complete.

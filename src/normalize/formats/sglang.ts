@@ -43,6 +43,7 @@ export const sglang: Adapter = {
     },
     fold(gathered, part) {
       if (!gathered) return part;
+      if (part.get('event') === 'request.received') return undefined;
       const received = gathered.get('timestamp');
       if (received !== undefined) part.set('received', received);
       const object: JsonObject = new Map();
@@ -97,7 +98,7 @@ function readOutcome(draft: Draft, isFinished: boolean): void {
 /** Level 2 keeps 1,024 characters of either end. */
 function isCut(draft: Draft, path: string): boolean {
   const text = draft.peek(path);
-  return (
-    typeof text === 'string' && [...text].length === 2051 && [...text].slice(1024, 1027).join('') === '...'
-  );
+  if (typeof text !== 'string' || text.length < 2051 || text.length > 2 * 2051) return false;
+  const points = Array.from(text);
+  return points.length === 2051 && points.slice(1024, 1027).join('') === '...';
 }
