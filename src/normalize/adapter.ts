@@ -42,9 +42,13 @@ export interface Adapter {
 export interface Parts {
   /**
    * Which request is this a part of? `open`: more must come; `enough`: more may come; `last`: nothing comes any more.
-   * Undefined for an object that is whole by itself.
+   * Undefined for an object that is whole by itself. `isTimed`: where the line states no time, its carrier or its
+   * arrival does.
    */
-  of(source: JsonObject): { readonly key: string; readonly state: 'open' | 'enough' | 'last' } | undefined;
+  of(
+    source: JsonObject,
+    isTimed: boolean,
+  ): { readonly key: string; readonly state: 'open' | 'enough' | 'last' } | undefined;
   /**
    * Adds a part to those before it and returns what `read` gets if nothing else comes. It may change and return
    * `gathered`. Text that is gathered is for hashing: whatever comes first must be known to be the beginning.

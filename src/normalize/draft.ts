@@ -146,14 +146,6 @@ export class Draft {
     if (!this.source.has('ts_raw')) this.source.set('ts_raw', ts);
   }
 
-  /** The same by what carried the line, which took it when it was written; nothing, where it says no exact time. */
-  endTimeOfCarrier(): void {
-    const time = this.wrapping?.time;
-    if (time === undefined || this.record.ts !== undefined || readTime(time)?.quality !== 'exact') return;
-    this.source.set('carried_at', time);
-    this.endTime('carried_at');
-  }
-
   /** The time that a member states, not taken. */
   readTime(path: string): ReadTime | undefined {
     return readTime(this.peek(path), this.#keyed.times);

@@ -142,7 +142,9 @@ class Line {
   }
 
   #request(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined): void {
-    const part = adapter.parts?.of(source);
+    const isTimed =
+      wrapping?.time !== undefined || (adapter.fields !== undefined && this.#options.arrival !== undefined);
+    const part = adapter.parts?.of(source, isTimed);
     if (adapter.parts && part) {
       if (this.#options.scattered !== true) return this.#part(adapter, adapter.parts, source, part, wrapping);
       // Nothing was to be gathered of this input, and its lines are not seen in order.

@@ -166,6 +166,7 @@ test('SGLang: what was received and what was finished are one record that began 
     timestamp: `2026-05-01T00:00:${s}`,
     event: 'request.finished',
     rid,
+    obj: { text: 'Hello' },
     out: { meta_info: { finish_reason: { type: 'stop' }, completion_tokens: 3, e2e_latency: 0.5 } },
   });
   const records = recordsOf([

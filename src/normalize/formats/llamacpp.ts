@@ -1,47 +1,43 @@
-import type { JsonValue } from '../../record/json.ts';
+import type { JsonObject } from '../../record/json.ts';
 import type { Adapter } from '../adapter.ts';
-import { requestDone } from './llamacpp-text.ts';
 
 /**
- * JSON of llama.cpp's server: the log until September 2024, and in builds that kept it (ggml-org/llama.cpp#5700; `message` in 2023, `msg` since
- * 2024), and `--log-jsonl` (#28437 and #28586, 2026), whose lines of type `log` carry the text of the plain log. It says from where and how
- * it ended, neither who, nor which model, nor tokens. Times are whole seconds, of when the answer was complete.
+ * The JSON log of llama.cpp's server until September 2024 (and of forks of that age): each line says the `function` and
+ * `line` of the code; `log_server_request` is a request, in whole seconds of its end, `message` in 2023 and `msg` after.
+ * Model, user, latency and tokens are not in it (timings stand in lines of their own, which name a task and no request).
+ * `params` is the query. At level VERB the same function logs whole bodies: those lines are no further requests. Read at
+ * ggml-org/llama.cpp, examples/server/server.cpp and utils.hpp between #5700 and #9418, as forks keep them; a line of it in #5939.
  */
 export const llamacpp: Adapter = {
   name: 'llamacpp',
-  about: 'llama.cpp server JSON log, before September 2024 and --log-jsonl',
-  basis: 'seen',
+  about: 'llama.cpp server log as JSON, until September 2024',
+  basis: 'documented',
   example:
-    '{"function":"log_server_request","level":"INFO","line":2794,"method":"POST","msg":"request","params":{},"path":"/v1/chat/completions","remote_addr":"192.0.2.7","remote_port":59414,"status":200,"tid":"5453","timestamp":1777593607}',
+    '{"tid":"140","timestamp":1777593607,"level":"INFO","function":"log_server_request","line":2737,"msg":"request","remote_addr":"192.0.2.7","remote_port":52626,"status":200,"method":"POST","path":"/completion","params":{}}',
   fills: ['http_status', 'client_ip', 'endpoint'],
-  recognizes(source) {
-    if (source.has('function') && source.has('level') && source.has('timestamp'))
-      return source.has('msg') || source.has('message');
-    const type = source.get('type');
-    if (type === 'log')
-      return source.has('level') && textOf(source.get('message') ?? source.get('msg') ?? source.get('data'));
-    return type === 'fit_memory_breakdown' && source.get('data') instanceof Map;
-  },
+  recognizes: source =>
+    ['function', 'line', 'level', 'timestamp'].every(name => source.has(name)) &&
+    (source.has('msg') || source.has('message')),
   read(draft) {
+    if (!isRequest(draft.source)) return 'not_a_request';
     draft.set('event_type', 'access');
-    const text = draft.peek('message') ?? draft.peek('msg') ?? draft.peek('data');
-    const done = draft.peek('type') === 'log' && typeof text === 'string' ? requestDone(text) : undefined;
-    if (done) for (const [name, value] of done) draft.source.set(name, value);
-    // With --verbose the bodies come once more, in a line without a status.
-    const isRequest = draft.peek('function') === 'log_server_request' && draft.peek('status') !== undefined;
-    if (!done && !isRequest) return 'not_a_request';
-    draft.time('timestamp', 'time', 'ts');
+    draft.time('timestamp');
     draft.column('client_ip', 'remote_addr');
     draft.column('http_status', 'status');
     draft.column('endpoint', 'path');
+    const params = draft.peek('params');
+    if (params instanceof Map && params.size === 0) draft.ignore('params');
+    else draft.drop('params');
     draft.ignoreValue('function', 'log_server_request');
-    draft.ignoreValue('type', 'log');
+    draft.ignoreValue('level', 'INFO');
     for (const name of ['msg', 'message']) draft.ignoreValue(name, 'request');
-    if (done) draft.ignore('msg', 'message', 'data');
-    draft.drop('params', 'request', 'response');
+    if (typeof draft.peek('line') === 'number') draft.ignore('line');
+    const thread = draft.peek('tid');
+    if (typeof thread === 'string' && /^\d{1,20}$/.test(thread)) draft.ignore('tid');
     draft.statusFromHttp();
     return undefined;
   },
 };
 
-const textOf = (value: JsonValue | undefined): boolean => typeof value === 'string';
+const isRequest = (source: JsonObject): boolean =>
+  source.get('function') === 'log_server_request' && source.has('path') && source.has('status');

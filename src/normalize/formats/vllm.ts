@@ -1,64 +1,105 @@
-import type { JsonObject, JsonValue } from '../../record/json.ts';
+import type { JsonObject } from '../../record/json.ts';
 import type { Adapter } from '../adapter.ts';
+import type { Draft } from '../draft.ts';
+import { members, plain, readUvicorn, takeCarried, uvicornFields } from './text.ts';
 
-/** `(APIServer pid=1) `, or SGLang's `[2026-05-01 00:00:07 TP0] `. */
-const PREFIX =
-  /^(?:\([\w ]{1,40} ?(?:pid=\d{1,10})?\) )?(?:\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: [A-Z]{2}\d{1,4})*\] )?/;
-const ACCESS = /^INFO: {4,8}(\S{1,64}) - "([A-Z]{1,16}) (\S{1,4096}) HTTP\/[\d.]{1,4}" (\d{3})\b/;
-const RECEIVED =
-  /^INFO (\d\d-\d\d \d\d:\d\d:\d\d) \[(?:[\w/]{1,100}\/)?logger\.py:\d{1,6}\] Received request (\S{1,256}): /;
-const NOISE =
-  /^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d \[|^(?:INFO|WARNING|ERROR): {4,8}(?:Started|Waiting|Application|Uvicorn|Shutting|Finished|Invalid HTTP|Exception in ASGI|connection)/;
+/** `(APIServer pid=90458) `, before all that a process of vLLM writes. */
+const PROCESS = /^\([\w.:-]{1,64} pid=\d{1,10}\) /;
+/** `INFO 02-13 11:33:33 [logger.py:49] message`; older releases (0.4.0) have no bracket before the file. */
+const OWN =
+  /^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) (\d\d)-(\d\d) (\d\d:\d\d:\d\d) \[?[\w./-]{1,200}:\d{1,7}\] (.*)$/s;
+const RECEIVED = /^Received request (\S{1,512}): /;
+const GENERATED = /^Generated response (\S{1,512})(?: \(streaming (complete|delta)\))?: /;
+const FINISH = /, finish_reason: (\w{1,40})$/;
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const OPERATIONS: readonly [string, string][] = [
+  ['chatcmpl-', 'chat'],
+  ['cmpl-', 'completion'],
+  ['embd-', 'embedding'],
+];
 
 /**
- * vLLM's server log (vllm-project/vllm, entrypoints/logger.py) with the access lines of uvicorn (encode/uvicorn, protocols/http), which SGLang
- * writes too. Access lines say from where, path and status, and no time: theirs is that of what carries them. `Received request`
- * says an id and a prompt, rendered and perhaps cut, so that no hash is made of it; its time has neither year nor zone.
+ * vLLM's log as text. Access lines are uvicorn's (other servers on uvicorn write the same) and say no time: theirs is
+ * their carrier's. `Received request` (--enable-log-requests) and `Generated response` (--enable-log-outputs) are one
+ * request by its id; ids are the client's to choose (X-Request-Id), so that another `Received` begins another request.
+ * Prompts, answers and token ids may have been cut (--max-log-len): dropped. The lines' own times have neither year nor
+ * zone; a carrier's is better. Tokens, the model and the latency are not in this log. Read at vllm-project/vllm:
+ * vllm/entrypoints/logger.py (01ff126, 63c2b7a), vllm/logger.py (00656a8), vllm/logging_utils/formatter.py (85c990c),
+ * vllm/logging_utils/uvicorn_logging.py (41fde2c).
  */
 export const vllm: Adapter = {
   name: 'vllm',
-  about: 'vLLM server log lines, and access lines of uvicorn',
+  about: 'vLLM server log (request logger, uvicorn access lines)',
   basis: 'documented',
   example:
-    '2026-05-01T00:00:07.603Z stdout F INFO:     192.0.2.7:50022 - "POST /v1/chat/completions HTTP/1.1" 200 OK',
-  fills: ['http_status', 'request_id', 'client_ip', 'endpoint', 'provider'],
+    '2026-05-01T00:00:07.603000000Z stdout F INFO:     192.0.2.7:51408 - "POST /v1/chat/completions HTTP/1.1" 200 OK',
+  fills: ['http_status', 'finish_reason', 'request_id', 'client_ip', 'operation', 'endpoint', 'stream'],
   fields(text) {
-    const prefix = PREFIX.exec(text)!;
-    const rest = text.slice(prefix[0].length);
-    const access = ACCESS.exec(rest);
-    if (access) {
-      const [, client, method, path, status] = access;
-      return members({ time: prefix[1], client, method, path, status });
-    }
-    const received = RECEIVED.exec(rest);
-    if (received)
-      return members({
-        received: received[1],
-        request_id: received[2],
-        prompt: rest.slice(received[0].length),
-      });
-    return NOISE.test(rest) ? 'not_a_request' : undefined;
+    const line = plain(text).replace(PROCESS, '');
+    return uvicornFields(line) ?? ownFields(line);
+  },
+  parts: {
+    of(source) {
+      const id = source.get('request_id');
+      return typeof id === 'string' ? { key: id, state: 'enough' } : undefined;
+    },
+    fold(gathered, part) {
+      if (!gathered) return part;
+      if (part.has('time')) return undefined;
+      for (const [name, value] of part) {
+        if (name === '_dropped' && typeof value === 'number')
+          gathered.set(name, ((gathered.get(name) as number | undefined) ?? 0) + value);
+        else gathered.set(name, value);
+      }
+      return gathered;
+    },
   },
   read(draft) {
-    if (draft.peek('received') !== undefined) {
-      draft.time('received');
-      draft.column('request_id', 'request_id');
-      draft.set('provider', 'vllm');
-      draft.drop('prompt');
-      return;
-    }
-    draft.set('event_type', 'access');
-    const client = draft.peek('client');
-    const address = typeof client === 'string' ? /^(.{2,45}):\d{1,5}$/.exec(client)?.[1] : undefined;
-    if (address !== undefined && draft.constant('client_ip', address)) draft.take('client');
-    draft.column('http_status', 'status');
-    draft.column('endpoint', 'path');
-    // What carries the line is more exact than a time without zone and fraction.
-    draft.endTimeOfCarrier();
-    draft.time('time');
-    draft.statusFromHttp();
+    if (draft.source.has('request_id')) readRequest(draft);
+    else readUvicorn(draft);
   },
 };
 
-const members = (pairs: Record<string, string | undefined>): JsonObject =>
-  new Map<string, JsonValue>(Object.entries(pairs).filter((p): p is [string, string] => p[1] !== undefined));
+function ownFields(line: string): JsonObject | 'not_a_request' | undefined {
+  const m = OWN.exec(line);
+  if (!m) return undefined;
+  const [, month, day, clock, text = ''] = m;
+  const time = `${MONTHS[Number(month) - 1] ?? month} ${day} ${clock}`;
+  const received = RECEIVED.exec(text);
+  const generated = received ? null : GENERATED.exec(text);
+  const id = received?.[1] ?? generated?.[1];
+  if (id === undefined) return 'not_a_request';
+  const fields = received
+    ? members({ request_id: id, time })
+    : members({
+        request_id: id,
+        finished: time,
+        streaming: generated?.[2],
+        finish_reason: reasonOf(text),
+      });
+  // Parameters hold stop words and schemas; the rest is the prompt or the answer.
+  return fields.set('_dropped', 1);
+}
+
+/** `streaming_complete` is said of the whole text of a stream, in place of a reason. */
+function reasonOf(text: string): string | undefined {
+  const reason = FINISH.exec(text.slice(-80))?.[1];
+  return reason === 'None' || reason === 'streaming_complete' ? undefined : reason;
+}
+
+function readRequest(draft: Draft): void {
+  const id = draft.peek('request_id');
+  if (typeof id === 'string') draft.set('operation', OPERATIONS.find(([begin]) => id.startsWith(begin))?.[1]);
+  draft.column('request_id', 'request_id');
+  draft.column('finish_reason', 'finish_reason');
+  const streaming = draft.take('streaming');
+  if (streaming !== undefined) draft.set('stream', true);
+  const reason = draft.record.finish_reason;
+  const isWhole = reason !== undefined || (draft.source.has('finished') && streaming !== 'delta');
+  if (reason === 'abort') draft.set('status', 'cancelled');
+  else if (reason === 'error') draft.set('status', 'error');
+  else if (isWhole) draft.set('status', 'ok');
+  takeCarried(draft);
+  draft.time('carried', 'time', 'finished');
+  if (draft.record.ts !== undefined) draft.ignore('time');
+}
