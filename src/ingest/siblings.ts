@@ -1,6 +1,8 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { AuditError } from '../errors.ts';
 import type { SourceRange } from '../log/segment.ts';
+import { isCode } from '../store/durable.ts';
 import { identitiesOf, type InputFile, inspectFile } from './file.ts';
 
 /** Rotated files that are looked at, the newest first. */
@@ -17,7 +19,7 @@ export async function unfinishedSiblings(
 ): Promise<string[]> {
   const found: { path: string; at: number }[] = [];
   const own = basename(path);
-  for (const name of readdirSync(dirname(path))) {
+  for (const name of namesIn(dirname(path))) {
     if (name === own || !name.startsWith(own) || !/^[.\-_]/.test(name.slice(own.length))) continue;
     const sibling = join(dirname(path), name);
     const stat = statSync(sibling, { throwIfNoEntry: false });
@@ -25,7 +27,7 @@ export async function unfinishedSiblings(
   }
   const unfinished: string[] = [];
   for (const sibling of found.toSorted((a, b) => b.at - a.at).slice(0, MOST)) {
-    const file = inspectFile(sibling.path);
+    const file = readableFile(sibling.path);
     const identities = file && (await identitiesOf(file, recordKey));
     if (!identities) continue;
     // Files that begin with the same line have one identity each: one of them is this one.
@@ -36,6 +38,26 @@ export async function unfinishedSiblings(
   }
   // The oldest lines first.
   return unfinished.toReversed();
+}
+
+/** A folder that may not be listed has no siblings for us: the file itself can still be followed. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isCode(error, 'EACCES', 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Undefined for what this user may not read: it may be anyone's. */
+function readableFile(path: string): InputFile | undefined {
+  try {
+    return inspectFile(path);
+  } catch (error) {
+    if (error instanceof AuditError && error.code === 'INPUT_UNREADABLE') return undefined;
+    throw error;
+  }
 }
 
 const endOf = (ranges: readonly SourceRange[]): number => ranges.at(-1)?.to ?? 0;

@@ -37,7 +37,7 @@ function docker(source: JsonObject): Unwrapped | undefined {
   const time = source.get('time');
   if (typeof log !== 'string' || typeof time !== 'string') return undefined;
   for (const name of source.keys()) if (!['log', 'stream', 'time', 'attrs'].includes(name)) return undefined;
-  const stream = text(source.get('stream')) ?? 'stdout';
+  const stream = source.get('stream') === 'stderr' ? 'stderr' : 'stdout';
   // A message of more than 16 KiB comes in pieces; only the last one ends with a line feed.
   const more = !log.endsWith('\n') && Buffer.byteLength(log) >= 16_384;
   return {

@@ -11,6 +11,9 @@ const NAMES = [
   'first_token', 'request_model', 'model', 'prompt_tokens', 'completion_tokens',
 ] as const; // prettier-ignore
 
+/** nginx takes no request line or header that long. */
+const MAX_LINE = 64 << 10;
+
 /**
  * APISIX with its AI proxy (apache/apisix 3.12 to 3.14): the access log line with LLM variables, and the objects of its loggers
  * with `llm_summary` (plugins/ai-proxy/base.lua, utils/log-util.lua). All values of `llm_summary` are text. Its `duration` is
@@ -46,7 +49,7 @@ export const apisix: Adapter = {
     'ttft_us',
   ],
   fields(text) {
-    const m = ACCESS.exec(text);
+    const m = text.length > MAX_LINE ? null : ACCESS.exec(text);
     if (!m) return undefined;
     const source: JsonObject = new Map<string, JsonValue>();
     for (const [i, name] of NAMES.entries()) {

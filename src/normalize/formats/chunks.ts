@@ -49,6 +49,12 @@ export function foldChunk(gathered: JsonObject | undefined, part: JsonObject): J
   return all;
 }
 
+/** UTF-16 units of an answer that are gathered. */
+const MOST_TEXT = 4 << 20;
+const MOST_CHOICES = 128;
+/** UTF-16 units of a call's name or arguments. */
+const MOST_ARGUMENTS = 1 << 20;
+
 /** A role, and nothing said yet. */
 function begins(part: JsonObject): boolean {
   const choices = part.get('choices');
@@ -71,6 +77,7 @@ function choicesOf(all: JsonObject): JsonObject[] {
 function addChoice(folded: JsonObject[], choice: JsonObject): void {
   const index = choice.get('index') ?? 0;
   let own = folded.find(c => c.get('index') === index);
+  if (!own && folded.length >= MOST_CHOICES) return;
   if (!own) {
     own = new Map<string, JsonValue>([
       ['index', index],
@@ -90,10 +97,15 @@ function addDelta(own: JsonObject, message: JsonObject, delta: JsonObject): void
   if (typeof role === 'string') {
     message.set('role', role);
     // SGLang and others repeat the role: only one that nothing stands before begins.
-    if (!message.has('content')) own.set('begun', true);
+    if (!message.has('content') && !own.has('begun')) own.set('begun', true);
   }
   const content = delta.get('content');
   if (typeof content === 'string') message.set('content', textOf(message.get('content')) + content);
+  // Whoever streams without end is not gathered without end: such an answer has no hash.
+  if (textOf(message.get('content')).length > MOST_TEXT) {
+    message.set('content', '');
+    own.set('begun', false);
+  }
   const calls = delta.get('tool_calls');
   if (Array.isArray(calls)) message.set('tool_calls', withCalls(message.get('tool_calls'), calls));
 }
@@ -111,7 +123,8 @@ function withCalls(known: JsonValue | undefined, coming: readonly JsonValue[]): 
     while (calls.length <= index) calls.push(new Map([['function', new Map<string, JsonValue>()]]));
     const own = (calls[index] as JsonObject).get('function') as JsonObject;
     for (const name of ['name', 'arguments'])
-      if (typeof given.get(name) === 'string') own.set(name, textOf(own.get(name)) + textOf(given.get(name)));
+      if (typeof given.get(name) === 'string' && textOf(own.get(name)).length < MOST_ARGUMENTS)
+        own.set(name, textOf(own.get(name)) + textOf(given.get(name)));
   }
   return calls;
 }

@@ -8,6 +8,9 @@ const LINE = new RegExp(
 );
 const REQUEST = /^([A-Z]{1,20}) (\S+)(?: HTTP\/[\d.]{1,4})?$/;
 
+/** Neither server takes a request line or a header that long; the pattern's memory grows with what it reads. */
+const MAX_LINE = 64 << 10;
+
 /**
  * Common and combined log lines, as Apache httpd (mod_log_config) and nginx (ngx_http_log_module) write them. Apache's time is when the
  * request began, nginx's when it was over; a line doesn't say whose it is, and whole seconds are all it has. A number with a point
@@ -21,7 +24,7 @@ export const combined: Adapter = {
     '192.0.2.7 - ana [01/May/2026:00:00:07 +0000] "POST /v1/chat/completions HTTP/1.1" 200 804 "-" "curl/8.5.0"',
   fills: ['http_status', 'user_id', 'client_ip', 'user_agent', 'endpoint', 'latency_us'],
   fields(text) {
-    const m = LINE.exec(text);
+    const m = text.length > MAX_LINE ? null : LINE.exec(text);
     if (!m) return undefined;
     const [, ip, ident, user, time, request, status, size, referer, agent, rest] = m;
     const members = { ip, ident, user, time, request, status, size, referer, user_agent: agent, rest };

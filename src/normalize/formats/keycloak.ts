@@ -7,6 +7,9 @@ const PAIR = /([A-Za-z_]\w{0,63})=(?:"([^"]*)"|([^,]*))(?:, |$)/g;
 const OTHER =
   /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ +\[(?:org\.keycloak|org\.jboss|io\.quarkus|org\.infinispan)[\w.]*\] /;
 
+/** Longer than any event; the pattern's memory grows with what it reads. */
+const MAX_LINE = 64 << 10;
+
 /**
  * Keycloak's events: objects of the event store and of listeners (keycloak/keycloak, events/Event.java), and lines of the
  * jboss-logging listener, in whole or without quotes (elastic/integrations, packages/keycloak, versions 15 to 26). Text times
@@ -29,7 +32,7 @@ export const keycloak: Adapter = {
     'auth_result',
   ],
   fields(text) {
-    const m = TEXT.exec(text);
+    const m = text.length > MAX_LINE ? null : TEXT.exec(text);
     if (!m) return OTHER.test(text) ? 'not_a_request' : undefined;
     const source: JsonObject = new Map<string, JsonValue>([['time', m[1]!]]);
     for (const [, name, quoted, bare] of m[2]!.matchAll(PAIR)) source.set(name!, quoted ?? bare ?? '');
