@@ -9,7 +9,7 @@ import { Intake } from './intake.ts';
 import { unzipped } from './pipe.ts';
 import { hasEnoughLines, headOf, SAMPLE_BYTES, sampleOf } from './sample.ts';
 import { Session } from './session.ts';
-import { unfinishedSiblings } from './siblings.ts';
+import { unreadSiblings } from './siblings.ts';
 import { type Claimed, Sources } from './sources.ts';
 import type { Note, Progress, Summary, Told } from './summary.ts';
 import { Tail } from './tail.ts';
@@ -49,6 +49,9 @@ export async function ingest(
   return run.summary();
 }
 
+/** Times of files are those of the file system's clock. */
+const CLOCK_SLACK_MS = 2000;
+
 class Run {
   readonly #session: Session;
   readonly #key: RecordKey;
@@ -58,6 +61,10 @@ class Run {
   readonly #notes: Note[] = [];
   readonly #told: Told[] = [];
   readonly #failed: { source: string; error: AuditError }[] = [];
+  /** Since when a source may have been written unread, by name. */
+  readonly #unwatched = new Map<string, number | undefined>();
+  /** Files that are being followed, as `device:inode`. */
+  readonly #open = new Set<string>();
   /** One that fails for good stops the others. */
   readonly #failing = new AbortController();
   readonly #signal: AbortSignal;
@@ -84,6 +91,8 @@ class Run {
   }
 
   async readAll(inputs: readonly Input[]): Promise<void> {
+    if (this.#options.follow)
+      for (const { name } of inputs) this.#unwatched.set(name, this.#sources.unwatchedSince(name));
     await this.#sources.takeOver();
     if (this.#options.follow) {
       this.#session.startClock();
@@ -176,12 +185,21 @@ class Run {
         hint: `run \`slmaudit ingest ${path}\` without --follow`,
       });
     const reading = new Set<Promise<void>>();
+    // What was written between the last run and a rotation lies in a file of another name.
+    let since = this.#unwatched.get(name);
+    await this.#readSiblings(path, name, since);
     while (!this.#stopped) {
-      // What was written between the last run and a rotation lies in a file of another name.
-      await this.#readSiblings(path, name);
+      const lookedAt = Date.now() - CLOCK_SLACK_MS;
       const tail = await Tail.open(path, { signal: this.#signal, onIdle: () => this.#session.check() });
       if (!tail) break;
-      const one = this.#readTail(tail, name).finally(() => reading.delete(one));
+      this.#open.add(tail.file);
+      // Whatever was rotated away until this file was open, nobody else will look at.
+      await this.#readSiblings(path, name, since);
+      since = lookedAt;
+      const one = this.#readTail(tail, name).finally(() => {
+        this.#open.delete(tail.file);
+        reading.delete(one);
+      });
       reading.add(one);
       await Promise.race([tail.moved, one]);
       // A file that was cut ends first; one that was renamed is read on beside the new one.
@@ -204,13 +222,18 @@ class Run {
     }
   }
 
-  async #readSiblings(path: string, name: string): Promise<void> {
-    for (const sibling of await unfinishedSiblings(path, this.#key.key, this.#sources.ranges())) {
+  async #readSiblings(path: string, name: string, since: number | undefined): Promise<void> {
+    const siblings = await unreadSiblings(path, {
+      recordKey: this.#key.key,
+      rangesOf: this.#sources.ranges(),
+      isOpen: file => this.#open.has(file),
+      since,
+    });
+    for (const sibling of siblings) {
       const file = inspectFile(sibling);
       const claimed = file && (await this.#sources.file(file, name));
       if (!file || !claimed) continue;
-      if (claimed.resume.from > 0)
-        await this.#readClaimed(file, claimed, bytesBetween(file, claimed.resume.from, Infinity), true);
+      await this.#readClaimed(file, claimed, bytesBetween(file, claimed.resume.from, Infinity), true);
       await this.#session.flush();
       claimed.release();
     }

@@ -5,27 +5,40 @@ import type { SourceRange } from '../log/segment.ts';
 import { isCode } from '../store/durable.ts';
 import { identitiesOf, type InputFile, inspectFile } from './file.ts';
 
+export interface SiblingOptions {
+  readonly recordKey: Uint8Array;
+  readonly rangesOf: (identity: string) => readonly SourceRange[];
+  /** Is this file being read already? `device:inode` */
+  readonly isOpen: (file: string) => boolean;
+  /** A file that nobody has read and that was written since then was the followed one in between; milliseconds. */
+  readonly since: number | undefined;
+}
+
 /** Rotated files that are looked at, the newest first. */
 const MOST = 50;
+/** What rotation puts behind a name: a number, or a date, and `.gz`. */
+const ROTATED =
+  /^[.\-_](?:\d{1,5}|\d{4}-?\d\d-?\d\d(?:[T._-]?\d\d[:.-]?\d\d(?:[:.-]?\d\d)?)?(?:[.-]\d{1,5})?|\d{10})(?:\.gz)?$/;
+
+export const fileKey = ({ dev, ino }: { readonly dev: number; readonly ino: number }): string =>
+  `${dev}:${ino}`;
 
 /**
- * Files that a log has been rotated to (`access.log.1`, `access.log-20260501.gz`) of which the store holds the beginning but
- * not the end: what was written between the last read and the rotation.
+ * Files that a followed log was rotated to (`access.log.1`, `access.log-20260501.gz`) with lines that the store doesn't
+ * have: of which it holds the beginning and not the end, and those that came and went while nobody looked. The oldest
+ * first.
  */
-export async function unfinishedSiblings(
-  path: string,
-  recordKey: Uint8Array,
-  rangesOf: (identity: string) => readonly SourceRange[],
-): Promise<string[]> {
-  const found: { path: string; at: number }[] = [];
+export async function unreadSiblings(path: string, options: SiblingOptions): Promise<string[]> {
+  const { recordKey, rangesOf, isOpen, since } = options;
   const own = basename(path);
+  const found: { readonly path: string; readonly at: number }[] = [];
   for (const name of namesIn(dirname(path))) {
-    if (name === own || !name.startsWith(own) || !/^[.\-_]/.test(name.slice(own.length))) continue;
+    if (!name.startsWith(own) || !ROTATED.test(name.slice(own.length))) continue;
     const sibling = join(dirname(path), name);
     const stat = statSync(sibling, { throwIfNoEntry: false });
-    if (stat?.isFile()) found.push({ path: sibling, at: stat.mtimeMs });
+    if (stat?.isFile() && !isOpen(fileKey(stat))) found.push({ path: sibling, at: stat.mtimeMs });
   }
-  const unfinished: string[] = [];
+  const unread: string[] = [];
   for (const sibling of found.toSorted((a, b) => b.at - a.at).slice(0, MOST)) {
     const file = readableFile(sibling.path);
     const identities = file && (await identitiesOf(file, recordKey));
@@ -34,10 +47,11 @@ export async function unfinishedSiblings(
     const ends: number[] = [];
     for (let end = endOf(rangesOf(identities(0))); end > 0; end = endOf(rangesOf(identities(ends.length))))
       ends.push(end);
-    if (ends.length > 0 && !ends.includes(sizeOf(file))) unfinished.push(sibling.path);
+    const isUnseen = ends.length === 0;
+    if (isUnseen ? since !== undefined && sibling.at >= since : !ends.includes(sizeOf(file)))
+      unread.push(sibling.path);
   }
-  // The oldest lines first.
-  return unfinished.toReversed();
+  return unread.toReversed();
 }
 
 /** A folder that may not be listed has no siblings for us: the file itself can still be followed. */

@@ -4,7 +4,7 @@ import type { SourceRange } from '../log/segment.ts';
 import { sealLeftovers } from '../seal/seal.ts';
 import { readHistory } from '../store/history.ts';
 import type { RecordKey } from '../store/keys.ts';
-import { openFile, openFolder } from '../store/layout.ts';
+import { namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
 import { walkFrames } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
@@ -91,6 +91,25 @@ export class Sources {
       }
     }
     return identity => ranges.get(identity) ?? [];
+  }
+
+  /**
+   * Since when a source of this name may have been written without being read, milliseconds since 1970: its last
+   * commit, or else the beginning of what a dead writer has left of it. Asked before that is taken over.
+   */
+  unwatchedSince(name: string): number | undefined {
+    const { segments } = readHistory(this.#store.at);
+    const last = segments.findLast(s => s.sources.some(r => r.name === name));
+    if (last) return Date.parse(last.at);
+    const begun: number[] = [];
+    for (const file of namesIn(openFolder(this.#store.at))) {
+      const parts = parseOpenName(file);
+      if (!parts || (parts.form !== 'open' && parts.form !== 'taken')) continue;
+      walkFrames(openFile(this.#store.at, parts.batch, parts.form), frame => {
+        if (frame.kind === 'header') begun.push(Date.parse(frame.header.at));
+      });
+    }
+    return begun.length > 0 ? Math.min(...begun) : undefined;
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isCode } from '../store/durable.ts';
+import { fileKey } from './siblings.ts';
 
 /** How often a file is looked at. */
 const POLL_MS = 250;
@@ -26,12 +27,15 @@ export class Tail {
   truncated = false;
   readonly path: string;
   readonly fd: number;
+  /** This file, as `device:inode`. */
+  readonly file: string;
   readonly #options: TailOptions;
   #move!: () => void;
 
   private constructor(path: string, fd: number, options: TailOptions) {
     this.path = path;
     this.fd = fd;
+    this.file = fileKey(fstatSync(fd));
     this.#options = options;
     this.moved = new Promise(resolve => {
       this.#move = resolve;

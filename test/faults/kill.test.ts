@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, watch, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, renameSync, watch, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { sealedRows } from '../parquet.ts';
 import { nativeLine, nativeLines, type Sandbox, withStore } from '../sandbox.ts';
@@ -125,4 +125,73 @@ test(`a file: ${3 * EACH} kills, then a run to the end: every line is there once
     assert.ok(killed >= EACH, `${killed} of the runs were killed before their end`);
     const left = namesIn(`${box.store}/open`).filter(name => /\.(?:open|taken)$/.test(name));
     assert.deepEqual(left, []);
+  }));
+
+/** Streams at once, chunk by chunk, each with an end: `count` of them from `first` on. */
+function streams(first: number, count: number): string {
+  const each = Array.from({ length: count }, (_, i) => {
+    const chunk = (choices: object[], rest: object = {}): string =>
+      JSON.stringify({
+        id: `r-${first + i}`,
+        object: 'chat.completion.chunk',
+        created: 1_777_593_607,
+        model: 'qwen3-4b',
+        choices,
+        ...rest,
+      });
+    return [
+      chunk([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]),
+      chunk([{ index: 0, delta: { content: `answer ${first + i}` }, finish_reason: null }]),
+      chunk([{ index: 0, delta: {}, finish_reason: 'stop' }]),
+      chunk([], { usage: { prompt_tokens: 7, completion_tokens: 3 } }),
+    ];
+  });
+  const turns = Array.from({ length: 4 }, (_, turn) => each.map(lines => `${lines[turn]}\n`).join(''));
+  return turns.join('');
+}
+
+test(`a followed file, streams spread over its lines, rotations: ${EACH} kills, every stream is one record with its answer`, () =>
+  withStore(async box => {
+    const file = box.path('chunks.ndjson');
+    writeFileSync(file, '');
+    let written = 0;
+    let rotations = 0;
+    const args = ['ingest', '--follow', '--acks', '--seal-every', '1s', file];
+    for (let kill = 0; kill < EACH; kill++) {
+      const { child, done, output } = box.start(args);
+      const until = performance.now() + 500 + Math.random() * 1500;
+      let since = 0;
+      while (performance.now() < until) {
+        // Chunks of one stream may lie on both sides of a kill, not of a rotation: another file is another source.
+        appendFileSync(file, streams(written, 5));
+        written += 5;
+        since++;
+        if (since > 15 && acknowledged(output()) > 0 && Math.random() < 0.1) {
+          renameSync(file, `${file}.${++rotations}`);
+          writeFileSync(file, '');
+          since = 0;
+        }
+        await pause(15);
+      }
+      child.kill('SIGKILL');
+      await done;
+    }
+    const { child, done, output } = box.start(args);
+    for (let before = -1; acknowledged(output()) !== before;) {
+      before = acknowledged(output());
+      await pause(4000);
+    }
+    child.kill('SIGTERM');
+    const { code, stderr } = await done;
+    assert.equal(code, 0, stderr);
+    const counts = await settled(box);
+    assert.deepEqual(
+      [...counts].filter(([, n]) => n !== 1),
+      [],
+      'streams doubled',
+    );
+    assert.equal(counts.size, written, `${rotations} rotations`);
+    const rows = await sealedRows(box.store, ['completion_hash', 'input_tokens']);
+    assert.ok(rows.every(row => row['completion_hash'] !== null && row['input_tokens'] !== null));
+    assert.equal(new Set(rows.map(row => String(row['completion_hash']))).size, written);
   }));
