@@ -49,9 +49,6 @@ export async function ingest(
   return run.summary();
 }
 
-/** Times of files are those of the file system's clock. */
-const CLOCK_SLACK_MS = 2000;
-
 class Run {
   readonly #session: Session;
   readonly #key: RecordKey;
@@ -61,8 +58,8 @@ class Run {
   readonly #notes: Note[] = [];
   readonly #told: Told[] = [];
   readonly #failed: { source: string; error: AuditError }[] = [];
-  /** Since when a source may have been written unread, by name. */
-  readonly #unwatched = new Map<string, number | undefined>();
+  /** Since when the store knows a source, by name. */
+  readonly #followed = new Map<string, number>();
   /** Files that are being followed, as `device:inode`. */
   readonly #open = new Set<string>();
   /** One that fails for good stops the others. */
@@ -92,7 +89,7 @@ class Run {
 
   async readAll(inputs: readonly Input[]): Promise<void> {
     if (this.#options.follow)
-      for (const { name } of inputs) this.#unwatched.set(name, this.#sources.unwatchedSince(name));
+      for (const { name } of inputs) this.#followed.set(name, this.#sources.followedSince(name));
     await this.#sources.takeOver();
     if (this.#options.follow) {
       this.#session.startClock();
@@ -186,16 +183,13 @@ class Run {
       });
     const reading = new Set<Promise<void>>();
     // What was written between the last run and a rotation lies in a file of another name.
-    let since = this.#unwatched.get(name);
-    await this.#readSiblings(path, name, since);
+    await this.#readSiblings(path, name);
     while (!this.#stopped) {
-      const lookedAt = Date.now() - CLOCK_SLACK_MS;
       const tail = await Tail.open(path, { signal: this.#signal, onIdle: () => this.#session.check() });
       if (!tail) break;
       this.#open.add(tail.file);
       // Whatever was rotated away until this file was open, nobody else will look at.
-      await this.#readSiblings(path, name, since);
-      since = lookedAt;
+      await this.#readSiblings(path, name);
       const one = this.#readTail(tail, name).finally(() => {
         this.#open.delete(tail.file);
         reading.delete(one);
@@ -222,12 +216,12 @@ class Run {
     }
   }
 
-  async #readSiblings(path: string, name: string, since: number | undefined): Promise<void> {
+  async #readSiblings(path: string, name: string): Promise<void> {
     const siblings = await unreadSiblings(path, {
       recordKey: this.#key.key,
       rangesOf: this.#sources.ranges(),
       isOpen: file => this.#open.has(file),
-      since,
+      since: this.#followed.get(name) ?? 0,
     });
     for (const sibling of siblings) {
       const file = inspectFile(sibling);

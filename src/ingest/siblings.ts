@@ -10,8 +10,11 @@ export interface SiblingOptions {
   readonly rangesOf: (identity: string) => readonly SourceRange[];
   /** Is this file being read already? `device:inode` */
   readonly isOpen: (file: string) => boolean;
-  /** A file that nobody has read and that was written since then was the followed one in between; milliseconds. */
-  readonly since: number | undefined;
+  /**
+   * Since when the store knows this log, milliseconds: a rotated file that was written since then and that nobody has
+   * read is a part of it that was missed. What was there before, nobody asked for.
+   */
+  readonly since: number;
 }
 
 /** Rotated files that are looked at, the newest first. */
@@ -48,8 +51,7 @@ export async function unreadSiblings(path: string, options: SiblingOptions): Pro
     for (let end = endOf(rangesOf(identities(0))); end > 0; end = endOf(rangesOf(identities(ends.length))))
       ends.push(end);
     const isUnseen = ends.length === 0;
-    if (isUnseen ? since !== undefined && sibling.at >= since : !ends.includes(sizeOf(file)))
-      unread.push(sibling.path);
+    if (isUnseen ? sibling.at >= since : !ends.includes(sizeOf(file))) unread.push(sibling.path);
   }
   return unread.toReversed();
 }

@@ -6,7 +6,7 @@ import { readHistory } from '../store/history.ts';
 import type { RecordKey } from '../store/keys.ts';
 import { namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
-import { walkFrames } from '../store/open.ts';
+import { readHeader, walkFrames } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { findResume, identitiesOf, type InputFile, type Resume } from './file.ts';
 import type { Note } from './summary.ts';
@@ -25,6 +25,9 @@ export interface SourcesOptions {
   /** Seals what has been read. */
   readonly flush: () => Promise<void>;
 }
+
+/** Times of files are those of the file system's clock. */
+const CLOCK_SLACK_MS = 2000;
 
 /** Who reads what: every source of a run has its number here, every file its claim and the place to go on from. */
 export class Sources {
@@ -94,22 +97,20 @@ export class Sources {
   }
 
   /**
-   * Since when a source of this name may have been written without being read, milliseconds since 1970: its last
-   * commit, or else the beginning of what a dead writer has left of it. Asked before that is taken over.
+   * Since when the store knows a source of this name, milliseconds since 1970: the first commit of it, or what a dead writer
+   * began, asked before that is taken over; else now.
    */
-  unwatchedSince(name: string): number | undefined {
+  followedSince(name: string): number {
     const { segments } = readHistory(this.#store.at);
-    const last = segments.findLast(s => s.sources.some(r => r.name === name));
-    if (last) return Date.parse(last.at);
-    const begun: number[] = [];
+    const first = segments.find(s => s.sources.some(r => r.name === name));
+    const since = [Date.now(), ...(first ? [Date.parse(first.at)] : [])];
     for (const file of namesIn(openFolder(this.#store.at))) {
       const parts = parseOpenName(file);
       if (!parts || (parts.form !== 'open' && parts.form !== 'taken')) continue;
-      walkFrames(openFile(this.#store.at, parts.batch, parts.form), frame => {
-        if (frame.kind === 'header') begun.push(Date.parse(frame.header.at));
-      });
+      const header = readHeader(openFile(this.#store.at, parts.batch, parts.form));
+      if (typeof header === 'object') since.push(Date.parse(header.at));
     }
-    return begun.length > 0 ? Math.min(...begun) : undefined;
+    return Math.min(...since) - CLOCK_SLACK_MS;
   }
 
   close(): void {
