@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseMap } from '../src/map/read.ts';
+import { FORMAT_NAMES } from '../src/normalize/names.ts';
 import { Sandbox } from './sandbox.ts';
 
 const README = readFileSync('README.md', 'utf8');
@@ -67,4 +69,15 @@ test('every link of README to a file, and every npm script it names, is there', 
     assert.ok(readFileSync(file!).length > 0, file);
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   for (const [, name] of README.matchAll(/npm run ([a-z:]+)/g)) assert.ok(scripts[name!], name);
+});
+
+test('README names every format there is, and the map it shows is one', () => {
+  const section = README.slice(README.indexOf('## What goes in'), README.indexOf('## Verbs'));
+  const named = new Set([...section.matchAll(/`([a-z0-9-]+)`/g)].map(m => m[1]));
+  assert.deepEqual(
+    FORMAT_NAMES.filter(name => !named.has(name)),
+    [],
+  );
+  const map = parseMap(/```yaml\n([\s\S]*?)```/.exec(section)![1]!, 'README.md');
+  assert.equal(map.name, 'my-gateway');
 });

@@ -13,6 +13,7 @@ export const ingestCommand: CommandSpec = {
   description: [
     'Read NDJSON access logs from files or a pipe, normalize each line to the audit schema, and seal the records into signed segments. Prompts and completions are hashed under a key of the store and dropped; their text never reaches the disk in the clear.',
     'A line is counted as acknowledged once it is on disk for good. Records are sealed at the end of input, at --seal-records, on a pipe at --seal-every, and on SIGINT and SIGTERM.',
+    '--follow goes on with files as they grow, until it is stopped: through rotation by rename and by truncation, and with rotated files (.1, -20260501, .gz) that were written while nobody followed. What they bring is sealed at --seal-every.',
     'The same file can be ingested again at any time, after a crash too: each of its lines is in the store exactly once. A pipe has no such memory: what it sends twice is there twice.',
     'The format is what the first 200 lines agree on (or those that a pipe brings in its first second); `slmaudit formats` lists what is known. A file whose lines agree by less than 95 % is refused; a pipe, which can not be read again, goes on line by line, as with --format auto-line. Docker, CRI, CloudWatch, syslog and journald wrappings are taken off; a JSON list, or objects over several lines, are told from the first bytes.',
     'A line that is no record goes to quarantine, encrypted, with its reason and place; the rest is read on. gzip is recognized by its first bytes.',
@@ -41,7 +42,11 @@ export const ingestCommand: CommandSpec = {
     { flags: '--follow', about: 'go on with files as they grow, through rotation, until stopped' },
     { flags: '--max-line <SIZE>', about: 'longest line that is read', default: '16MiB' },
     { flags: '--seal-records <N>', about: 'seal after so many records', default: '1000000' },
-    { flags: '--seal-every <SPAN>', about: 'seal what a pipe brought at least so often', default: '60s' },
+    {
+      flags: '--seal-every <SPAN>',
+      about: 'seal what a pipe or a followed file brought at least so often',
+      default: '60s',
+    },
     {
       flags: '--heartbeat <SPAN>',
       about: 'seal an empty segment after so long without input; 0 never',
@@ -57,6 +62,11 @@ export const ingestCommand: CommandSpec = {
   examples: [
     { command: 'tail -F gateway.ndjson | slmaudit ingest --source gateway', about: 'a gateway, for years' },
     { command: 'slmaudit ingest access.ndjson access.ndjson.1.gz', about: 'files, as often as you like' },
+    {
+      command: 'slmaudit ingest --follow /var/log/nginx/access.log',
+      about: 'a proxy, through its rotations',
+    },
+    { command: 'journalctl -u ollama -o json -f | slmaudit ingest', about: 'what a service says' },
   ],
   exits: [
     [0, 'all of it is sealed'],

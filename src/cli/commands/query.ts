@@ -6,7 +6,7 @@ export const queryCommand: CommandSpec = {
   name: 'query',
   summary: 'ask the records in SQL',
   description: [
-    'Run one SELECT, in the dialect of DuckDB, over the view `records`: everything that is sealed, and what running ingests have on disk. The digest of every payload is checked before it is read.',
+    'Run one SELECT, in the dialect of DuckDB, over the views `records`: everything that is sealed, and what running ingests have on disk; and `requests`: what a proxy and a model server each know of one request, brought together by id (join_confidence 1), else by time, path and outcome (0.9 or less). The digest of every payload is checked before it is read.',
     'The query runs in a process of its own, without access to other files, the network or the environment.',
     'Beside the columns of the audit schema there are seq (the place of a record in the log; NULL until it is sealed), latency_ms, ttft_ms, queue_ms and total_tokens.',
   ],
