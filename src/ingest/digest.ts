@@ -89,7 +89,7 @@ export function createDigester(options: DigestOptions): Digester {
     times: options.times,
     scattered: options.scattered,
     ...(options.format !== undefined && { format: formatOf(options.format) }),
-    ...(options.live && { arrival: () => instantOf(Date.now()).replace('Z', '.000000Z') }),
+    ...(options.live && { arrival: () => instantOf(Date.now()) }),
   });
   const sealReject = rejectSealer(options.recordKey);
 

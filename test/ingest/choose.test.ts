@@ -147,6 +147,22 @@ test('what carries a line is taken off: docker with a line in pieces, CRI, syslo
     assert.deepEqual(await countsOf(sandbox), { native: 7 });
   }));
 
+test('text that carries no time has that of its arrival on a live pipe, and none in a file', () =>
+  withStore(async sandbox => {
+    const line = 'INFO:     192.0.2.7:50024 - "POST /v1/completions HTTP/1.1" 200 OK\n';
+    const before = new Date().toISOString();
+    const run = await sandbox.run(['ingest'], line);
+    assert.equal(run.code, 0, run.stderr);
+    const sql = 'select ts, ts_quality, endpoint from records';
+    const { stdout } = await sandbox.run(['query', sql, '--format', 'ndjson']);
+    const row = JSON.parse(stdout) as Record<string, string>;
+    assert.deepEqual([row['ts_quality'], row['endpoint']], ['ingest', '/v1/completions']);
+    assert.ok(row['ts']! >= before.slice(0, 19) && row['ts']! <= new Date().toISOString(), row['ts']);
+    writeFileSync(sandbox.path('a.log'), line);
+    const file = await sandbox.run(['ingest', sandbox.path('a.log')]);
+    assert.match(file.stderr, /1 line in quarantine: 1 no_time/);
+  }));
+
 test('--assume-zone is what a time without a zone is taken for, in summer and in winter', () =>
   withStore(async sandbox => {
     const times = [

@@ -158,7 +158,7 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
   const rate =
     seconds >= 1 && s.records > 1000 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
   voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
-  if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: blank, or no request`);
+  if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: blank, no request, or part of one`);
   if (s.rejected > 0) {
     const reasons = Object.entries(s.reasons).sort(([, a], [, b]) => b - a);
     voice.warn(
