@@ -73,14 +73,16 @@ export class Intake {
     const { file } = manner;
     const digestOptions = this.#digestOptions(source, manner);
     const digester = createDigester(digestOptions);
-    if (file && !manner.scattered) await this.#again(source, digester, file, manner);
     const { maxLine } = this.#options;
     const framer = manner.document ? new DocumentFramer(maxLine, source.at) : new Framer(maxLine, source.at);
     const line = new LineCount(manner.lines, manner.unterminated === true);
     const quiet = this.#watchQuiet(source, digester, line, manner);
     try {
+      let before = file && !manner.scattered ? file : undefined;
       for await (const chunk of bytes) {
         quiet.stop();
+        if (before) await this.#again(source, digester, before, manner);
+        before = undefined;
         for (const piece of framer.push(chunk)) {
           if (piece.kind === 'lines') {
             const { start, values } = piece;

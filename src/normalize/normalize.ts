@@ -56,6 +56,8 @@ export const gathers = (format: Adapter | undefined): boolean =>
 export function createNormalizer(options: NormalizerOptions): Normalizer {
   const eventId = eventIds(options);
   const memory = new Memory();
+  /** Cut lines that an earlier run has told of. */
+  let told: ReadonlyMap<string, string> = new Map();
   const cut: Cut | undefined = options.scattered === true ? undefined : new Map<string, string>();
   const read = (raw: Buffer, offset: number): Outcome => {
     const line = new Line(options, memory, { raw, offset, eventId });
@@ -77,14 +79,18 @@ export function createNormalizer(options: NormalizerOptions): Normalizer {
     rest(which) {
       const line = new Line(options, memory, { raw: Buffer.alloc(0), offset: 0, eventId });
       for (const waited of memory.rest(which)) line.gathered(waited);
-      const left = which === 'all' ? [...(cut?.values() ?? [])] : [];
-      if (which === 'all') cut?.clear();
+      if (which === 'enough' || !cut) return { records: line.records, cut: [] };
+      const left = [...cut].filter(([stream, text]) => told.get(stream) !== text).map(([, text]) => text);
+      cut.clear();
       return { records: line.records, cut: left };
     },
     get waiting() {
       return memory.lines + (cut?.size ?? 0);
     },
-    markTold: () => memory.markTold(),
+    markTold() {
+      memory.markTold();
+      told = new Map(cut);
+    },
   };
 }
 

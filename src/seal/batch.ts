@@ -27,7 +27,9 @@ interface Seen {
   digest: string | undefined;
   read: number;
   skipped: number;
-  records: number;
+  /** Lines behind its last mark that left a frame, and the offset of the last of them. */
+  lines: number;
+  offset: number;
 }
 
 /**
@@ -63,7 +65,15 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       }
       if (frame.kind === 'source') {
         const { about } = frame;
-        sources[frame.source] = { about, to: about.from, digest: undefined, read: 0, skipped: 0, records: 0 };
+        sources[frame.source] = {
+          about,
+          to: about.from,
+          digest: undefined,
+          read: 0,
+          skipped: 0,
+          lines: 0,
+          offset: -1,
+        };
         return;
       }
       const source = sources[frame.source];
@@ -73,14 +83,17 @@ export function readBatch(path: string, clean: string): Batch | undefined {
         source.digest = frame.mark.digest;
         source.read = frame.mark.read;
         source.skipped = frame.mark.skipped;
-        source.records = 0;
+        source.lines = 0;
+        source.offset = frame.offset;
         return;
       }
       if (source.about.kind === 'file' && frame.offset > (marks.get(frame.source) ?? 0)) {
         unmarked++;
         return;
       }
-      source.records++;
+      // The records of one line have its offset.
+      if (frame.offset !== source.offset) source.lines++;
+      source.offset = frame.offset;
       const text = frame.line.toString('utf8');
       const form = frame.kind === 'record' ? recordFrame : rejectFrame;
       gathered.push(form(frame.source, frame.offset, text));
@@ -101,8 +114,8 @@ export function readBatch(path: string, clean: string): Batch | undefined {
     const lines = { read: 0, skipped: 0 };
     for (const s of sources) {
       if (!s) continue;
-      // Behind a pipe's last mark each frame is taken for one line: a mark would have said better.
-      lines.read += s.read + s.records;
+      // Behind a pipe's last mark only lines that left something are known: a mark would have said better.
+      lines.read += s.read + s.lines;
       lines.skipped += s.skipped;
     }
     return {

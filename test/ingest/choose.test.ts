@@ -185,3 +185,54 @@ test('--assume-zone is what a time without a zone is taken for, in summer and in
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /no time zone/);
   }));
+
+test('a line that its carrier cut at the end of a file is in quarantine once; when the rest comes, it is read whole', () =>
+  withStore(async sandbox => {
+    const path = sandbox.path('pod.log');
+    const [a, b] = native(2);
+    const at = '2026-05-01T00:00:00.123456789Z';
+    writeFileSync(path, `${at} stdout F ${a}\n${at} stdout P ${b!.slice(0, 20)}\n`);
+    const first = await sandbox.run(['ingest', path, '--json']);
+    assert.equal((JSON.parse(first.stdout) as { rejected: number }).rejected, 1);
+    const again = await sandbox.run(['ingest', path]);
+    assert.deepEqual([again.code, /nothing new/.test(again.stderr)], [0, true]);
+    appendFileSync(path, `${at} stdout F ${b!.slice(20)}\n`);
+    const whole = await sandbox.run(['ingest', path, '--json']);
+    const { records, rejected } = JSON.parse(whole.stdout) as Record<string, number>;
+    assert.deepEqual([records, rejected], [1, 0]);
+    assert.deepEqual(await countsOf(sandbox), { native: 2 });
+  }));
+
+test('a stream whose chunks two runs read is one record, with the hash that it has in one run', () =>
+  withStore(async sandbox => {
+    const chunk = (delta: object, rest: object = {}): string =>
+      `${JSON.stringify({ id: 'c-1', object: 'chat.completion.chunk', created: 1_777_593_607, model: 'm', choices: [{ index: 0, delta, finish_reason: null }], ...rest })}\n`;
+    const lines = [
+      chunk({ role: 'assistant', content: '' }),
+      chunk({ content: 'Hel' }),
+      chunk({ content: 'lo' }),
+      chunk({}, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], usage: { prompt_tokens: 7 } }),
+    ];
+    const path = sandbox.path('whole.log');
+    writeFileSync(path, lines.join(''));
+    await sandbox.run(['ingest', path]);
+    const parted = sandbox.path('parted.log');
+    writeFileSync(parted, ` ${lines[0]}${lines[1]}`);
+    const first = await sandbox.run(['ingest', parted, '--json']);
+    assert.equal((JSON.parse(first.stdout) as { records: number }).records, 1, 'what is known of it so far');
+    appendFileSync(parted, lines[2]! + lines[3]!);
+    await sandbox.run(['ingest', parted]);
+    const sql = 'select source_id s, status, completion_hash h, input_tokens t from records order by seq';
+    const { stdout } = await sandbox.run(['query', sql, '--format', 'json']);
+    const rows = JSON.parse(stdout) as { s: string; status: string; h: string; t: number | null }[];
+    assert.deepEqual(
+      rows.map(r => [r.s, r.status, r.t]),
+      [
+        ['whole.log', 'ok', 7],
+        ['parted.log', 'unknown', null],
+        ['parted.log', 'ok', 7],
+      ],
+    );
+    assert.equal(rows[2]!.h, rows[0]!.h);
+    assert.notEqual(rows[1]!.h, rows[0]!.h);
+  }));
