@@ -7,11 +7,11 @@ import { test } from 'node:test';
 const FLOORS: readonly (readonly string[])[] = [
   ['record', 'note', 'merkle', 'keys', 'log'],
   ['store', 'duck'],
-  ['init', 'ingest', 'normalize', 'seal', 'verify', 'query', 'status', 'map'],
+  ['init', 'ingest', 'normalize', 'seal', 'verify', 'query', 'status', 'map', 'quarantine', 'hash'],
   ['cli'],
 ];
 /** Folders of one floor that may use each other: the pure core, and the verbs whose domain says so. */
-const PAIRS = new Set(['ingest>normalize', 'ingest>seal', 'map>normalize', 'duck>store']);
+const PAIRS = new Set(['ingest>normalize', 'ingest>seal', 'map>normalize', 'hash>normalize', 'duck>store']);
 const PURE = FLOORS[0]!;
 const EFFECTS = /^node:(?!crypto$|buffer$)/;
 const AMBIENT = /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bperformance\./;

@@ -1,9 +1,11 @@
 import type { CommandSpec } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { hashCommand } from './commands/hash.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
+import { quarantineListCommand, quarantineShowCommand } from './commands/quarantine.ts';
 import { queryCommand } from './commands/query.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
@@ -18,6 +20,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   sealCommand,
   verifyCommand,
   queryCommand,
+  hashCommand,
+  quarantineListCommand,
+  quarantineShowCommand,
   statusCommand,
   completionCommand,
 ];

@@ -76,7 +76,10 @@ function groupIn(parent: Command, name: string): Command {
 }
 
 /** Verbs that have verbs of their own. */
-const GROUPS: Readonly<Record<string, string>> = { map: 'try a format of your own' };
+const GROUPS: Readonly<Record<string, string>> = {
+  map: 'try a format of your own',
+  quarantine: 'look at lines that were rejected',
+};
 
 /** The command that a spec has become. */
 export function commandOf(program: Command, { name }: CommandSpec): Command | undefined {

@@ -60,7 +60,12 @@ test('--version, --help, no arguments and wrong ones', async () => {
   const help = await box.run(['--help']);
   assert.equal(help.code, 0);
   for (const { name, summary } of COMMANDS)
-    assert.match(help.stdout, name.includes(' ') ? / map / : new RegExp(`${name}.*${summary.slice(0, 20)}`));
+    assert.match(
+      help.stdout,
+      name.includes(' ')
+        ? new RegExp(` ${name.split(' ')[0]} `)
+        : new RegExp(`${name}.*${summary.slice(0, 20)}`),
+    );
   assert.match((await box.run(['map', '--help'])).stdout, / test .*try a description/);
   assert.equal((await box.run([])).code, 2);
   assert.equal((await box.run(['verify', '--help'])).code, 0);

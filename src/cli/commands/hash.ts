@@ -1,0 +1,54 @@
+import { type CommandSpec, text } from '../command.ts';
+import { printer, ROW_FORMATS, type RowFormat, rowSink } from '../render/rows.ts';
+import { usage } from '../values.ts';
+
+export const hashCommand: CommandSpec = {
+  name: 'hash',
+  summary: 'print the hashes that a prompt has in the records',
+  description: [
+    'Records hold prompts as hashes under a key of the store. This prints those to look for: of a text, that of a prompt of it alone and that of a last user message, whatever came before; of messages as JSON, that of the whole prompt and that of its last user message. The prompt itself is neither kept nor printed.',
+  ],
+  arguments: [],
+  options: [
+    { flags: '--text <TEXT>', about: 'the prompt; other users of this host may see it while this runs' },
+    {
+      flags: '--prompt-file <FILE>',
+      about: 'a file with a text, or with messages as JSON; - is standard input',
+    },
+    {
+      flags: '--format <FORMAT>',
+      about: 'how rows come out',
+      choices: ROW_FORMATS,
+      default: 'table on a terminal, ndjson in a pipe',
+    },
+  ],
+  examples: [
+    { command: 'slmaudit hash --prompt-file prompt.txt', about: 'what to look for' },
+    {
+      command: `slmaudit query "select ts, user_id from records where last_user_hash = '$(slmaudit hash --prompt-file prompt.txt | jq -r 'select(.column == "last_user_hash").hash' | head -1)'"`,
+      about: 'who sent it, and when',
+    },
+  ],
+  exits: [
+    [0, 'printed'],
+    [2, 'nothing to hash, or no record key on this host'],
+  ],
+  async run(given, { openStore, stdout, terminal }) {
+    const { promptHashes, readPrompt } = await import('../../hash/hash.ts');
+    const [typed, file] = [text(given, 'text'), text(given, 'promptFile')];
+    if ((typed === undefined) === (file === undefined))
+      throw usage('give --text or --prompt-file, one of them');
+    const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
+    const hashes = promptHashes(openStore(), typed ?? readPrompt(file!));
+    const sink = rowSink(format, printer(stdout));
+    await sink.columns([
+      { name: 'column', numeric: false },
+      { name: 'hash', numeric: false },
+      { name: 'chars', numeric: true },
+      { name: 'key', numeric: false },
+    ]);
+    await sink.rows(hashes.map(h => [h.column, h.hash, h.chars, h.key]));
+    await sink.end();
+    return 0;
+  },
+};

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { AuditError } from '../errors.ts';
+import { createMac } from '../keys/hash.ts';
+import { hashContent, lastUser, type Message, promptMessages } from '../normalize/content.ts';
+import { JsonError, type JsonValue, parseJson } from '../record/json.ts';
+import { readRecordKey } from '../store/keys.ts';
+import type { Store } from '../store/store.ts';
+
+/** A hash to look for, and the column that would hold it. */
+export interface PromptHash {
+  readonly column: 'prompt_hash' | 'last_user_hash';
+  readonly hash: string;
+  readonly chars: number;
+  /** Id of the record key. */
+  readonly key: string;
+}
+
+const MOST_BYTES = 64 << 20;
+
+/** A prompt from a file: messages, or a request with messages, if it is JSON; else text. Throws INPUT_UNREADABLE. */
+export function readPrompt(path: string): JsonValue {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path === '-' ? 0 : path);
+  } catch (cause) {
+    throw unreadable(path, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (bytes.length > MOST_BYTES) throw unreadable(path, 'it is over 64 MiB');
+  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
+  try {
+    const value = parseJson(text);
+    if (Array.isArray(value)) return value;
+    const messages =
+      value instanceof Map ? (value.get('messages') ?? value.get('prompt') ?? value.get('input')) : undefined;
+    if (messages !== undefined) return messages;
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+  }
+  return text;
+}
+
+const unreadable = (path: string, why: string, cause?: unknown): AuditError =>
+  new AuditError('INPUT_UNREADABLE', `can't read ${path}: ${why}`, {
+    hint: 'name a file that holds a text, or messages as JSON',
+    ...(cause !== undefined && { cause }),
+  });
+
+/**
+ * The hashes under which a prompt stands in the records (SPEC 7): of messages, the whole prompt and its last user message; of a text,
+ * itself alone and as the last user message of any history. A text file's last line feed is no part of what was typed:
+ * both readings are given. Throws EMPTY_PROMPT, KEY_MISSING.
+ */
+export function promptHashes(store: Store, prompt: JsonValue): PromptHash[] {
+  const { id, key } = readRecordKey(store.keys);
+  const mac = createMac(key);
+  const found: PromptHash[] = [];
+  const add = (column: PromptHash['column'], messages: readonly Message[]): void => {
+    const made = hashContent(mac, column === 'prompt_hash' ? 'prompt' : 'last_user', messages);
+    if (made && !found.some(f => f.hash === made.hash)) found.push({ column, ...made, key: id });
+  };
+  for (const reading of readingsOf(prompt)) {
+    const messages = promptMessages(reading);
+    if (!messages) continue;
+    add('prompt_hash', messages);
+    const last = lastUser(messages);
+    if (last) add('last_user_hash', [last]);
+  }
+  if (found.length > 0) return found;
+  throw new AuditError('EMPTY_PROMPT', 'there is nothing in it to be hashed', {
+    hint: 'give a text, or messages as JSON: [{"role":"user","content":"..."}]',
+  });
+}
+
+function readingsOf(prompt: JsonValue): JsonValue[] {
+  if (typeof prompt !== 'string') return [prompt];
+  const cut = prompt.replace(/\r?\n$/, '');
+  return cut === prompt ? [prompt] : [cut, prompt];
+}
