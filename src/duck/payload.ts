@@ -20,7 +20,7 @@ export interface PayloadContent {
  * Bound of DuckDB's buffers. With 1 GB it writes Parquet on two threads, a million records in 3.5 s instead of
  * 5.7 s, and the whole ingest takes 200 MB more: an unattended host needs the memory more.
  */
-const MEMORY = '400MB';
+const MEMORY = '280MB';
 
 /** Writes the records of an open segment as one Parquet file (SPEC 5), in their order. Throws DISK_FULL, PAYLOAD_FAILED. */
 export async function writePayload(frames: string, payload: string): Promise<void> {

@@ -151,14 +151,19 @@ export async function findResume(
   }
 }
 
-/** The first bytes of a file, decompressed; `ended`: there are no more. */
-export async function firstBytes(file: InputFile, most: number): Promise<{ head: Buffer; ended: boolean }> {
+/** The first bytes of a file, decompressed, `most` of them or until they are enough; `ended`: there are no more. */
+export async function firstBytes(
+  file: InputFile,
+  most: number,
+  isEnough: (part: Buffer) => boolean,
+): Promise<{ head: Buffer; ended: boolean }> {
   const parts: Buffer[] = [];
   let size = 0;
   try {
     for await (const part of bytesBetween(file, 0, most)) {
       parts.push(part);
       size += part.length;
+      if (isEnough(part)) return { head: Buffer.concat(parts), ended: false };
     }
   } catch (error) {
     // A cut gzip file is read as far as it goes, and said there.

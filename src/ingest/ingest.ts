@@ -7,7 +7,7 @@ import { type Choosing, mannerOf } from './choose.ts';
 import { bytesBetween, firstBytes, type InputFile, inspectFile } from './file.ts';
 import { Intake } from './intake.ts';
 import { unzipped } from './pipe.ts';
-import { hasEnoughLines, headOf, SAMPLE_BYTES, sampleOf } from './sample.ts';
+import { hasEnoughLines, headOf, type Sample, SAMPLE_BYTES, sampleOf } from './sample.ts';
 import { Session } from './session.ts';
 import { unreadSiblings } from './siblings.ts';
 import { type Claimed, Sources } from './sources.ts';
@@ -165,12 +165,19 @@ class Run {
     bytes: AsyncIterable<Buffer>,
     growing: boolean,
   ): Promise<void> {
-    const { head, ended } = await firstBytes(file, SAMPLE_BYTES);
-    const sample = sampleOf(head, ended, this.#options.maxLine);
-    const { manner, told } = mannerOf(sample, this.#options, growing ? { ...source, kind: 'pipe' } : source);
+    const { manner, told } = mannerOf(
+      await this.#sample(file),
+      this.#options,
+      growing ? { ...source, kind: 'pipe' } : source,
+    );
     const { lines, unterminated } = resume;
     const how = { ...manner, lines, unterminated, file, growing };
     await this.#intake.read(source, this.#announced(bytes, told), how);
+  }
+
+  async #sample(file: InputFile): Promise<Sample> {
+    const { head, ended } = await firstBytes(file, SAMPLE_BYTES, hasEnoughLines);
+    return sampleOf(head, ended, this.#options.maxLine);
   }
 
   /** Reads a file as it grows; where its path leads to another file, that one too. Ends when the run is stopped. */
