@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
@@ -21,11 +22,16 @@ export interface PayloadContent {
  * 5.7 s, and the whole ingest takes 200 MB more: an unattended host needs the memory more.
  */
 const MEMORY = '280MB';
+/** What is tried where that was not enough: a segment must not stay unsealed for want of memory that the host has. */
+const MORE_MEMORY = ['1GB', '4GB'] as const;
+/** Bytes of lines that a row group holds at most: it is held whole before it is written. */
+const ROW_GROUP_BYTES = 64 << 20;
+const ROW_GROUP = { least: 2048, most: 61_440 } as const;
 
 /** Writes the records of an open segment as one Parquet file (SPEC 5), in their order. Throws DISK_FULL, PAYLOAD_FAILED. */
-export async function writePayload(frames: string, payload: string): Promise<void> {
+export async function writePayload(frames: string, records: number, payload: string): Promise<void> {
   try {
-    await copyRecords(frames, payload);
+    await copyRecords(frames, records, payload);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.split('\n', 1)[0]! : String(cause);
     const full = /No space left|disk quota/i.test(message);
@@ -36,14 +42,35 @@ export async function writePayload(frames: string, payload: string): Promise<voi
   }
 }
 
-async function copyRecords(frames: string, payload: string): Promise<void> {
-  await withEngine({ memory: MEMORY, temporary: `${dirname(payload)}/.duckdb` }, db =>
-    withFile(frames, name =>
-      db.run(`
+async function copyRecords(frames: string, records: number, payload: string): Promise<void> {
+  const rows = rowGroupSize(statSync(frames).size / Math.max(1, records));
+  await withMemory(memory =>
+    withEngine({ memory, temporary: `${dirname(payload)}/.duckdb` }, db =>
+      withFile(frames, name =>
+        db.run(`
         COPY (SELECT ${FROM_STRUCT} FROM ${recordsIn(name)} WHERE r IS NOT NULL)
-        TO ${quote(payload)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE 61440)`),
+        TO ${quote(payload)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE ${rows})`),
+      ),
     ),
   );
+}
+
+/** Rows of a row group, in whole vectors of the engine, for lines of so many bytes. */
+function rowGroupSize(lineBytes: number): number {
+  const rows = Math.floor(ROW_GROUP_BYTES / lineBytes / ROW_GROUP.least) * ROW_GROUP.least;
+  return Math.min(ROW_GROUP.most, Math.max(ROW_GROUP.least, rows));
+}
+
+async function withMemory<T>(work: (memory: string) => Promise<T>): Promise<T> {
+  for (const [i, memory] of [MEMORY, ...MORE_MEMORY].entries()) {
+    try {
+      return await work(memory);
+    } catch (error) {
+      const isShort = error instanceof Error && /Out of Memory/i.test(error.message);
+      if (!isShort || i === MORE_MEMORY.length) throw error;
+    }
+  }
+  throw new Error('unreachable');
 }
 
 /** The structs `r` of an open segment's records; other frames have a NULL there. */
@@ -54,25 +81,25 @@ export function recordsIn(name: string): string {
 
 /** Reads every row of a payload again: leaf hashes, root and the row checks. Throws what DuckDB throws. */
 export function readPayload(path: string): Promise<PayloadContent> {
-  return withEngine({ memory: MEMORY }, db =>
-    withFile(path, async name => {
-      const from = `read_parquet(${quote(name)}, hive_partitioning = false)`;
-      const problems = await columnProblems(db, from);
-      if (problems.length > 0) return { rows: 0, root: new CompactTree().root(), problems };
-      const checks = await rowChecks(db, from);
-      const tree = new CompactTree();
-      // run() hashes on all cores, stream() on one: 3.3 s against 6.6 s a million rows.
-      const result = await db.run(`SELECT ${LEAF_HEX} FROM (${selectLines(`"${REDACTED_LEAF}"`, from)})`);
-      for (
-        let chunk = await result.fetchChunk();
-        chunk && chunk.rowCount > 0;
-        chunk = await result.fetchChunk()
-      ) {
-        for (const leaf of chunk.getColumnValues(0)) tree.add(Buffer.from(String(leaf), 'hex'));
-      }
-      return { rows: tree.size, root: tree.root(), ...checks };
-    }),
-  );
+  return withMemory(memory => withEngine({ memory }, db => withFile(path, name => contentOf(db, name))));
+}
+
+async function contentOf(db: DuckDBConnection, name: string): Promise<PayloadContent> {
+  const from = `read_parquet(${quote(name)}, hive_partitioning = false)`;
+  const problems = await columnProblems(db, from);
+  if (problems.length > 0) return { rows: 0, root: new CompactTree().root(), problems };
+  const checks = await rowChecks(db, from);
+  const tree = new CompactTree();
+  // run() hashes on all cores, stream() on one: 3.3 s against 6.6 s a million rows.
+  const result = await db.run(`SELECT ${LEAF_HEX} FROM (${selectLines(`"${REDACTED_LEAF}"`, from)})`);
+  for (
+    let chunk = await result.fetchChunk();
+    chunk && chunk.rowCount > 0;
+    chunk = await result.fetchChunk()
+  ) {
+    for (const leaf of chunk.getColumnValues(0)) tree.add(Buffer.from(String(leaf), 'hex'));
+  }
+  return { rows: tree.size, root: tree.root(), ...checks };
 }
 
 async function columnProblems(db: DuckDBConnection, from: string): Promise<string[]> {

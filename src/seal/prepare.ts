@@ -24,7 +24,7 @@ export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
   if (records > 0) {
     const path = openFile(at, header.batch, 'parquet');
     removeFile(path);
-    await writePayload(batch.path, path);
+    await writePayload(batch.path, batch.records, path);
     syncFile(path);
     const back = await readPayload(path);
     const same =

@@ -80,7 +80,7 @@ async function throughParquet<T>(
   try {
     const frames = records.map((r, i) => recordFrame(0, i, canonicalLine(r)));
     writeFileSync(join(folder, 'open'), frames.join(''));
-    await writePayload(join(folder, 'open'), join(folder, 'payload'));
+    await writePayload(join(folder, 'open'), records.length, join(folder, 'payload'));
     return await work(join(folder, 'payload'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
