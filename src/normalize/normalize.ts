@@ -219,6 +219,8 @@ function copyOfValue(value: JsonValue): JsonValue {
   return Array.isArray(value) ? value.map(copyOfValue) : value;
 }
 
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
 /** Undefined where no time can be established. */
 function normalized(
   adapter: Adapter,
@@ -237,6 +239,8 @@ function normalized(
   }
   draft.finish();
   if (record.ts === undefined) return undefined;
+  // A record with another time could be written and never be sealed (an arrival once had nine digits).
+  if (!INSTANT.test(record.ts)) throw new Error(`no instant: ${record.ts}`);
   if (record.input_tokens !== undefined || record.output_tokens !== undefined)
     record.usage_source ??= 'reported';
   return Object.assign(record, {

@@ -185,3 +185,15 @@ test('SGLang: what was received and what was finished are one record that began 
     ],
   );
 });
+
+test('a time that could not be sealed makes no record, whoever said it', () => {
+  const reading = createNormalizer({
+    mac: createMac(Buffer.alloc(32, 9)),
+    hashAlg: 'hmac-sha256:0a1b2c3d:c1',
+    sourceId: 'gw',
+    stream: 's',
+    arrival: () => '2026-05-01T00:00:07.000000000Z',
+  });
+  const line = Buffer.from('INFO:     192.0.2.7:50024 - "POST /v1/completions HTTP/1.1" 200 OK');
+  assert.deepEqual(reading.line(line, 0), { reject: 'unreadable' });
+});
