@@ -106,6 +106,8 @@ class Line {
   skip: 'blank' | 'not_a_request' | 'part' | undefined;
   #fault: RejectReason | undefined;
   #own = 0;
+  /** Of this line's event ids. */
+  #k = 0;
   readonly #options: NormalizerOptions;
   readonly #memory: Memory;
   readonly #place: Place;
@@ -166,7 +168,6 @@ class Line {
     { key: name, state }: { readonly key: string; readonly state: 'open' | 'enough' | 'last' },
     wrapping: Wrapping | undefined,
   ): void {
-    const { raw, offset, eventId } = this.#place;
     const key = `${adapter.name} ${name}`;
     let before = this.#memory.get(key);
     let object = parts.fold(before?.object, source);
@@ -187,10 +188,11 @@ class Line {
       adapter,
       object,
       wrapping: before?.wrapping ?? wrapping,
-      eventId: before?.eventId ?? eventId(offset, 0, raw),
+      // What was told of has its record; what comes of it now is another.
+      eventId: before?.told === false ? before.eventId : this.#eventId(),
       arrived,
-      at: offset,
-      lines: (before?.lines ?? 0) + 1,
+      at: this.#place.offset,
+      lines: (before?.told === false ? before.lines : 0) + 1,
       state,
       told: false,
     });
@@ -198,11 +200,18 @@ class Line {
   }
 
   #whole(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined, arrived?: string): void {
-    const { raw, offset, eventId } = this.#place;
     const record = normalized(adapter, source, this.#options, wrapping, arrived);
     if (record === 'not_a_request') this.skip ??= record;
     else if (!record) this.#reject('no_time');
-    else this.records.push({ ...record, event_id: eventId(offset, this.#own++, raw) });
+    else {
+      this.#own++;
+      this.records.push({ ...record, event_id: this.#eventId() });
+    }
+  }
+
+  #eventId(): string {
+    const { raw, offset, eventId } = this.#place;
+    return eventId(offset, this.#k++, raw);
   }
 
   #reject(reason: RejectReason): void {

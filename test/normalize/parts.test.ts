@@ -197,3 +197,24 @@ test('a time that could not be sealed makes no record, whoever said it', () => {
   const line = Buffer.from('INFO:     192.0.2.7:50024 - "POST /v1/completions HTTP/1.1" 200 OK');
   assert.deepEqual(reading.line(line, 0), { reject: 'unreadable' });
 });
+
+test('event ids stay apart: of a part and a whole in one line, and of what was told of and goes on', () => {
+  const [first, second] = streamOf('c-1', ['a'], false);
+  const both = Buffer.from(JSON.stringify([first, bodyOf('x')]), 'utf8');
+  const reading = normalizer();
+  const outcome = reading.line(both, 0);
+  assert.ok('records' in outcome);
+  const [rest] = reading.rest('all').records;
+  assert.notEqual(outcome.records[0]!.event_id, rest!.event_id);
+
+  const once = normalizer();
+  once.line(bytes(first!), 0);
+  const [told] = once.rest('all').records;
+  const next = normalizer();
+  next.line(bytes(first!), 0);
+  next.markTold();
+  next.line(bytes(second!), 300);
+  const [more] = next.rest('all').records;
+  assert.equal(more!.request_id, told!.request_id);
+  assert.notEqual(more!.event_id, told!.event_id);
+});
