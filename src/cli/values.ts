@@ -37,6 +37,15 @@ export function readZone(zone: string | undefined): string | undefined {
   return zone;
 }
 
+/** `a,b`: each one of `known`. */
+export function readList(text: string, option: string, known: readonly string[]): string[] {
+  const items = text.split(',').filter(item => item !== '');
+  const strange = items.find(item => !known.includes(item));
+  if (strange !== undefined)
+    throw usage(`${option} takes a list of ${known.join(', ')}; "${strange}" is none of them`);
+  return items;
+}
+
 export function usage(message: string): AuditError {
   return new AuditError('USAGE', message, { hint: 'run `slmaudit help` or add --help' });
 }

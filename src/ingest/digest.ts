@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { createMac } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
+import { addRemoved, type Removed, scannerOf } from '../normalize/secrets.ts';
 import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf, type TimeReading } from '../record/time.ts';
@@ -38,6 +39,9 @@ export interface DigestOptions {
   /** Blocks go to several digesters: none of them sees all lines. */
   readonly scattered: boolean;
   readonly maxLine: number;
+  readonly hashIdentities: boolean;
+  /** Optional rules of secrets.ts. */
+  readonly remove: readonly string[];
 }
 
 /** What became of a line; `more` is no line: what had been gathered from the lines before. */
@@ -61,6 +65,8 @@ export interface Digested {
   /** `ts` of each record in microseconds since 1970. */
   readonly times: Float64Array;
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
+  /** Secrets that were taken out, by rule. */
+  readonly removed: Readonly<Removed>;
   /** Lines so far that are parts of a request still to come: they lie in memory only. */
   readonly waiting: number;
 }
@@ -81,7 +87,9 @@ const CR = 13;
 /** The part of ingest that costs: bytes of whole lines in, frames and leaf hashes out. It touches nothing else. */
 export function createDigester(options: DigestOptions): Digester {
   const { name, ordinal, maxLine } = options;
+  const scanner = scannerOf(options.remove);
   const normalizer = createNormalizer({
+    privacy: { scanner, hashIdentities: options.hashIdentities },
     mac: createMac(options.recordKey),
     hashAlg: `hmac-sha256:${options.recordKeyId}:c1`,
     sourceId: name,
@@ -91,13 +99,14 @@ export function createDigester(options: DigestOptions): Digester {
     ...(options.format !== undefined && { format: formatOf(options.format) }),
     ...(options.live && { arrival: () => instantOf(Date.now()) }),
   });
-  const sealReject = rejectSealer(options.recordKey);
+  const sealReject = rejectSealer(options.recordKey, scanner);
 
   function add(out: Gathered, raw: Buffer, at: Place, fault?: RejectReason): void {
     const outcome = outcomeOf(raw, at.start, fault);
     if ('skip' in outcome) return out.line(at.end, LINE.skip, 0);
     const records = 'records' in outcome ? outcome.records : [];
     for (const record of records) put(out, record, at.end);
+    if ('removed' in outcome) addRemoved(out.removed, outcome.removed);
     if (outcome.reject !== undefined) reject(out, raw, at, outcome.reject);
     return out.line(at.end, outcome.reject === undefined ? LINE.record : LINE.reject, records.length);
   }
@@ -118,8 +127,9 @@ export function createDigester(options: DigestOptions): Digester {
     { start, end, length, line }: Place,
     reason: RejectReason,
   ): void {
-    const sealed = sealReject({ reason, source: name, line, offset: start, length }, raw);
-    out.reject(rejectHead(ordinal, end), sealed, reason);
+    const { text, removed } = sealReject({ reason, source: name, line, offset: start, length }, raw);
+    addRemoved(out.removed, removed);
+    out.reject(rejectHead(ordinal, end), text, reason);
   }
 
   return {
@@ -136,7 +146,8 @@ export function createDigester(options: DigestOptions): Digester {
     },
     rest(at, line, which) {
       const out = new Gathered(0);
-      const { records, cut } = normalizer.rest(which);
+      const { records, cut, removed } = normalizer.rest(which);
+      addRemoved(out.removed, removed);
       for (const record of records) put(out, record, at);
       if (records.length > 0) out.line(at, LINE.more, records.length);
       for (const text of cut) {
@@ -197,6 +208,7 @@ class Gathered {
   readonly #leaves: Buffer[] = [];
   readonly #times: number[] = [];
   readonly #reasons: Partial<Record<RejectReason, number>> = {};
+  readonly removed: Removed = {};
 
   constructor(bytes: number) {
     this.#frames = Buffer.allocUnsafe(Math.max(4096, bytes + (bytes >> 1)));
@@ -238,6 +250,7 @@ class Gathered {
       leaves: Buffer.concat(this.#leaves),
       times: Float64Array.from(this.#times),
       reasons: this.#reasons,
+      removed: this.removed,
       waiting,
     };
   }

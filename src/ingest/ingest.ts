@@ -20,6 +20,10 @@ export type Input =
 
 export interface IngestOptions extends Choosing {
   readonly maxLine: number;
+  /** Users and addresses as keyed hashes. */
+  readonly hashIdentities: boolean;
+  /** What else is taken for a secret: names of OPTIONAL_RULES. */
+  readonly remove: readonly string[];
   readonly sealRecords: number;
   readonly sealEveryMs: number;
   readonly heartbeatMs: number;
@@ -69,7 +73,7 @@ class Run {
   constructor(store: Store, key: RecordKey, options: IngestOptions) {
     this.#key = key;
     this.#options = options;
-    const { maxLine, zone, lockWaitMs } = options;
+    const { maxLine, zone, lockWaitMs, hashIdentities, remove } = options;
     this.#signal = AbortSignal.any([options.signal, this.#failing.signal]);
     this.#session = new Session(store, key.key, options, () => options.onProgress?.(this.#progress()));
     const note = (n: Note): void => void this.#notes.push(n);
@@ -77,6 +81,8 @@ class Run {
     this.#intake = new Intake(this.#session, {
       key,
       maxLine,
+      hashIdentities,
+      remove,
       signal: this.#signal,
       times: { now: Date.now() * 1000, ...(zone !== undefined && { zone }) },
       leave: (source, bytes, code) => note({ code, source: source.name, bytes }),
@@ -263,6 +269,7 @@ class Run {
     return {
       ...this.#progress(),
       reasons: this.#intake.reasons,
+      removed: this.#intake.removed,
       sources: this.#told,
       recovered: this.#sources.recovered,
       notes: this.#notes,

@@ -1,6 +1,7 @@
 import { type RecordKey } from '../store/keys.ts';
 import { OPEN_SPAN } from '../normalize/memory.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
+import { addRemoved, type Removed } from '../normalize/secrets.ts';
 import { JsonError, parseJson } from '../record/json.ts';
 import type { FormatChoice } from '../normalize/formats.ts';
 import type { TimeReading } from '../record/time.ts';
@@ -16,6 +17,8 @@ export interface IntakeOptions {
   readonly key: RecordKey;
   readonly times: TimeReading;
   readonly maxLine: number;
+  readonly hashIdentities: boolean;
+  readonly remove: readonly string[];
   readonly signal?: AbortSignal;
   /** Told of a file's last line that is not finished. */
   readonly leave: (source: Writing, bytes: number, code: 'interrupted' | 'left_unterminated') => void;
@@ -44,6 +47,8 @@ const QUIET_MS = 2000;
 /** Takes the bytes of one source after the other to the writer, and counts what became of their lines. */
 export class Intake {
   readonly reasons: Partial<Record<RejectReason, number>> = {};
+  /** Secrets that were taken out, by rule. */
+  readonly removed: Removed = {};
   lines = 0;
   records = 0;
   rejected = 0;
@@ -155,7 +160,7 @@ export class Intake {
   }
 
   #digestOptions(source: Writing, { format, scattered }: Manner): DigestOptions {
-    const { key, maxLine, times } = this.#options;
+    const { key, maxLine, times, hashIdentities, remove } = this.#options;
     return {
       recordKey: key.key,
       recordKeyId: key.id,
@@ -164,6 +169,8 @@ export class Intake {
       ordinal: source.ordinal,
       maxLine,
       times,
+      hashIdentities,
+      remove,
       live: source.kind === 'pipe',
       scattered,
       ...(format !== undefined && { format }),
@@ -188,7 +195,8 @@ export class Intake {
   }
 
   async #apply(source: Writing, digested: Digested, bytes = true): Promise<void> {
-    const { kinds, counts, reasons } = digested;
+    const { kinds, counts, reasons, removed } = digested;
+    addRemoved(this.removed, removed);
     for (let line = 0; line < kinds.length;) {
       line = this.#session.writer.append(source, digested, line, this.#session.room, bytes);
       if (this.#session.isBehind) await this.#session.keepUp();

@@ -1,6 +1,7 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { deriveKey } from '../keys/derive.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
+import type { Removed, Scanner } from '../normalize/secrets.ts';
 
 /** Where a rejected line stood, in the clear; what it held is sealed. */
 export interface Reject {
@@ -13,25 +14,37 @@ export interface Reject {
 }
 
 const KEPT = 64 << 10;
+/** A secret that begins before the end of what is kept is seen whole. */
+const BEHIND = 4 << 10;
 
-export type SealReject = (reject: Reject, raw: Buffer) => string;
+/** A line of quarantine, and which secrets were taken out of it. */
+export interface SealedReject {
+  readonly text: string;
+  readonly removed: Readonly<Removed>;
+}
+
+export type SealReject = (reject: Reject, raw: Buffer) => SealedReject;
 
 /**
- * A line of quarantine (SPEC 7): the members of Reject, and `sealed`: base64 of nonce ‖ AES-256-GCM of at most
- * 64 KiB of the line ‖ tag, under a key derived from the record key, with the clear members as associated data.
+ * A line of quarantine (SPEC 7): the members of Reject, `removed` if secrets were taken out, and `sealed`: base64 of
+ * nonce ‖ AES-256-GCM of at most 64 KiB of the line ‖ tag, under a key derived from the record key, with the clear
+ * members as associated data.
  */
-export function rejectSealer(recordKey: Uint8Array): SealReject {
+export function rejectSealer(recordKey: Uint8Array, scanner: Scanner): SealReject {
   const key = deriveKey(recordKey, 'slmaudit/quarantine/v1');
   return ({ reason, source, line, offset, length }, raw) => {
-    const clear = JSON.stringify({ reason, source, line, offset, length });
+    // One character a byte: what is no UTF-8 stays as it is.
+    const { text, removed } = scanner.scrub(raw.toString('latin1', 0, KEPT + BEHIND));
+    const any = Object.keys(removed).length > 0;
+    const clear = JSON.stringify({ reason, source, line, offset, length, ...(any && { removed }) });
     const nonce = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(clear, 'utf8'));
     const sealed = Buffer.concat([
       nonce,
-      cipher.update(raw.subarray(0, KEPT)),
+      cipher.update(Buffer.from(text.slice(0, KEPT), 'latin1')),
       cipher.final(),
       cipher.getAuthTag(),
     ]);
-    return `${clear.slice(0, -1)},"sealed":"${sealed.toString('base64')}"}`;
+    return { text: `${clear.slice(0, -1)},"sealed":"${sealed.toString('base64')}"}`, removed };
   };
 }

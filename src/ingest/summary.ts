@@ -1,5 +1,6 @@
 import type { AuditError } from '../errors.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
+import type { Removed } from '../normalize/secrets.ts';
 
 /** Counts of lines: read = those that became records + rejected + skipped. */
 export interface Progress {
@@ -26,6 +27,8 @@ export interface Told {
 export interface Summary extends Progress {
   readonly sources: readonly Told[];
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
+  /** Secrets that were taken out, by rule. */
+  readonly removed: Readonly<Removed>;
   /** Sealed now, left by writers that had died. */
   readonly recovered: number;
   readonly notes: readonly Note[];

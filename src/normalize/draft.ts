@@ -5,7 +5,9 @@ import { type AuditRecord, type ColumnName, columnOf } from '../record/schema.ts
 import { readDuration } from '../record/duration.ts';
 import { microsOf, type ReadTime, readTime, type TimeReading, tsOfMicros } from '../record/time.ts';
 import { type ContentHash, completionMessages, hashContent, lastUser, promptMessages } from './content.ts';
-import { extraOf, isKeepable, MAX_EXTRA_BYTES, SECRET_VALUE } from './extra.ts';
+import { extraOf, MAX_EXTRA_BYTES, ordinaryPrivacy, type Privacy, Sieve } from './extra.ts';
+import { hashedIdentity, isHashed } from './identity.ts';
+import type { Removed } from './secrets.ts';
 import type { Wrapping } from './wrapper.ts';
 
 /** UTF-16 units of a text column; longer text goes to `extra`. */
@@ -19,6 +21,8 @@ export interface RecordKeyed {
   readonly hashAlg: string;
   /** What a time without a zone or a year is taken for. */
   readonly times?: TimeReading;
+  /** Without it, secrets go and identities stay. */
+  readonly privacy?: Privacy;
 }
 
 /**
@@ -31,10 +35,11 @@ export class Draft {
   /** What carried the line, if something did. */
   readonly wrapping: Wrapping | undefined;
   readonly #keyed: RecordKeyed;
-  #dropped = 0;
+  readonly #sieve: Sieve;
 
   constructor(source: JsonObject, keyed: RecordKeyed, wrapping?: Wrapping) {
     this.source = source;
+    this.#sieve = new Sieve(keyed.privacy ?? ordinaryPrivacy);
     this.#keyed = keyed;
     this.wrapping = wrapping;
   }
@@ -74,7 +79,7 @@ export class Draft {
   drop(...paths: readonly string[]): void {
     for (const path of paths) {
       const value = this.take(path);
-      if (value !== undefined && value !== null && value !== '') this.#dropped++;
+      if (value !== undefined && value !== null && value !== '') this.#sieve.drop();
     }
   }
 
@@ -205,8 +210,7 @@ export class Draft {
   apiKey(path: string): void {
     const key = this.take(path);
     if (typeof key !== 'string' || key === '' || this.record.api_key_id !== undefined) return;
-    const hash = this.#keyed.mac(Buffer.from('slmaudit/api_key/v1\0'), Buffer.from(key, 'utf8'));
-    this.record.api_key_id = `hmac:${hash.slice(0, 32)}`;
+    this.record.api_key_id = hashedIdentity(this.#keyed.mac, 'api_key', key);
   }
 
   /** Hashes a prompt whose system text stands beside its messages, as if it were the first of them; drops both. */
@@ -262,21 +266,43 @@ export class Draft {
     else if (code >= 100) this.record.status = code >= 400 ? 'error' : 'ok';
   }
 
-  /** Puts what is left into `extra`. */
-  finish(): void {
-    const extra = extraOf(this.source, this.#dropped);
+  /** Puts what is left into `extra`, and says which secrets the whole line held. */
+  finish(): Removed {
+    const extra = extraOf(this.source, this.#sieve);
     if (extra !== undefined) this.record.extra = extra;
+    return this.#sieve.removed;
   }
 
   #put(column: ColumnName, value: JsonValue): boolean {
-    const read = readAs(column, value);
+    let read = column === 'labels' ? this.#labels(value) : readAs(column, value);
     if (read === undefined) return false;
-    if (typeof read === 'string' && SECRET_VALUE.test(read)) {
-      this.#dropped++;
-      return true;
+    if (typeof read === 'string') {
+      if (this.#keyed.privacy?.hashIdentities === true && (column === 'user_id' || column === 'client_ip'))
+        read = hashedIdentity(this.#keyed.mac, column, read);
+      else if (!this.#isSafe(column, read)) return true;
     }
     (this.record as Record<string, string | number | boolean>)[column] = read;
     return true;
+  }
+
+  #isSafe(column: ColumnName, text: string): boolean {
+    if (columnOf(column)!.oneOf || column === 'client_ip' || column === 'labels') return true;
+    // An e-mail address may be who it was: --hash-identities is for that.
+    return this.#sieve.keepsText(text, column === 'user_id' ? 'email' : undefined);
+  }
+
+  /** An object of strings, or JSON text that holds one, as JSON text. */
+  #labels(value: JsonValue): string | undefined {
+    const object = unfolded(value);
+    if (!(object instanceof Map) || object.size === 0) return undefined;
+    const text = typeof value === 'string' ? value : formatJson(object);
+    // What is wrong with one of them is counted where they go instead: in `extra`.
+    const trial = new Sieve(this.#keyed.privacy ?? ordinaryPrivacy);
+    const pairs = [...object].every(
+      ([name, v]) =>
+        typeof v === 'string' && v.length <= 256 && trial.keepsMember(name, v) && trial.keepsString(v),
+    );
+    return pairs && Buffer.byteLength(text) <= MAX_EXTRA_BYTES ? text : undefined;
   }
 
   #holder(path: string): JsonObject | undefined {
@@ -300,7 +326,7 @@ function readAs(name: ColumnName, value: JsonValue): string | number | boolean |
       const text =
         typeof value === 'number' ? String(value) : value instanceof JsonNumber ? value.text : value;
       if (typeof text !== 'string' || text.length > MAX_TEXT) return undefined;
-      if (name === 'client_ip') return canonicalAddress(text);
+      if (name === 'client_ip') return isHashed(text) ? text : canonicalAddress(text);
       if (name === 'error_type' || name === 'finish_reason') return LABEL.test(text) ? text : undefined;
       if (name === 'endpoint') return text.replace(/[?#].*$/s, '') || undefined;
       return column.oneOf && !column.oneOf.includes(text) ? undefined : text;
@@ -323,8 +349,6 @@ function readAs(name: ColumnName, value: JsonValue): string | number | boolean |
             : undefined;
     case 'hash':
       return typeof value === 'string' && /^[0-9a-fA-F]{64}$/.test(value) ? value.toLowerCase() : undefined;
-    case 'json':
-      return stringPairs(value);
     default:
       return undefined;
   }
@@ -336,16 +360,6 @@ function wholeOf(value: JsonValue): number | undefined {
   if (!(value instanceof JsonNumber) || !/^-?\d{1,16}(?:\.0+)?$/.test(value.text)) return undefined;
   const n = Number(value.text);
   return Object.is(n, -0) ? 0 : n;
-}
-
-/** An object of strings, or JSON text that holds one, as JSON text. */
-function stringPairs(value: JsonValue): string | undefined {
-  const object = unfolded(value);
-  if (!(object instanceof Map) || object.size === 0) return undefined;
-  const text = typeof value === 'string' ? value : formatJson(object);
-  const pairs = [...object].every(([n, v]) => typeof v === 'string' && v.length <= 256 && isKeepable(n, v));
-  const fits = pairs && Buffer.byteLength(text) <= MAX_EXTRA_BYTES;
-  return fits ? text : undefined;
 }
 
 /** JSON in a string, as LiteLLM's spend logs and our own exports have it. */

@@ -1,8 +1,10 @@
 import { formatJson, JsonNumber, type JsonObject, type JsonValue } from '../record/json.ts';
+import { addRemoved, type Removed, RULE_NAMES, type Scanner, scannerOf } from './secrets.ts';
 
 /**
  * What no column took, made fit to be kept (SPEC 7): members named like content or secrets go, at any depth; so
- * do strings that look like a credential. What went is counted in `_dropped`, never shown.
+ * do strings that look like a credential. What went is counted in `_dropped`, secrets also by rule in `_removed`;
+ * it is never shown.
  */
 export const MAX_EXTRA_BYTES = 4096;
 
@@ -16,30 +18,67 @@ const MAX_STRING = 512;
 /** Longer lists of numbers are tokens, bytes or embeddings. */
 const MAX_NUMBERS = 16;
 
-/**
- * What credentials begin with. No quantifier is open where the match could begin again inside what it has read: a
- * hostile line costs time in proportion to its length.
- */
-export const SECRET_VALUE: RegExp =
-  /\bsk-[A-Za-z0-9_-]{16}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{16}|-----BEGIN |\bBearer\s|\bBasic\s[A-Za-z0-9+/=]{8}|:\/\/[^\s/:@]{1,256}:[^\s/@]{1,256}@|[?&](?:api[_-]?key|key|token|access_token|sig|signature)=|\bgh[pousr]_[A-Za-z0-9]{20}|\bhf_[A-Za-z0-9]{16}|\bAIza[A-Za-z0-9_-]{16}|\bxox[abpr]-/i;
+/** Where identities are hashed, what is left must not say them: by these names, and as an address or e-mail. */
+const IDENTITY_NAME =
+  /user|login|e?mail|subject|principal|actor|caller|customer|consumer|employee|person|account|owner|phone|forwarded|remote|client|peer|host(?:name)?$|addr|(?:^|[^a-z])ip(?:$|[^a-z])|^(?:first|last|full|display|nick|given|family)?name$/;
+const IDENTITY_TEXT =
+  /[^\s@"]@[^\s@"]{1,253}\.[a-z]|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:^|[^\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}|::[0-9a-f]{1,4}/i;
+
+/** What this run's person has asked for, beside what always holds. */
+export interface Privacy {
+  readonly scanner: Scanner;
+  /** Users and addresses stand as keyed hashes. */
+  readonly hashIdentities: boolean;
+}
+
+export const ordinaryPrivacy: Privacy = { scanner: scannerOf([]), hashIdentities: false };
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
-/** May this member stand in the clear? */
-export function isKeepable(name: string, value: JsonValue): boolean {
-  return isKeepableName(name, value) && (typeof value !== 'string' || isKeepableText(value));
-}
+/** What may stand in the clear of one record, and the count of what mayn't. */
+export class Sieve {
+  /** Members that went, for whatever reason. */
+  dropped = 0;
+  /** Those of them in which a rule found a secret. */
+  readonly removed: Removed = {};
+  readonly #privacy: Privacy;
 
-function isKeepableName(name: string, value: JsonValue): boolean {
-  if (name.length > 128 || SECRET_VALUE.test(name)) return false;
-  // A count of tokens is no token.
-  const isNumber = typeof value === 'number' || value instanceof JsonNumber;
-  return (isNumber || !SECRET_NAME.test(plain(name))) && !holdsContent(name, value);
-}
+  constructor(privacy: Privacy) {
+    this.#privacy = privacy;
+  }
 
-/** Neither long, nor like a credential, nor JSON that hides members from this search. */
-function isKeepableText(text: string): boolean {
-  return text.length <= MAX_STRING && !/^\s*[[{]/.test(text) && !SECRET_VALUE.test(text);
+  drop(rule?: string): void {
+    this.dropped++;
+    if (rule) addRemoved(this.removed, { [rule]: 1 });
+  }
+
+  /** Short text of a column or of `extra`; counted if it goes. `but`: a rule that has no say. */
+  keepsText(text: string, but?: string): boolean {
+    const rule = this.#privacy.scanner.find(text);
+    if (rule === undefined || rule === but) return true;
+    this.drop(rule);
+    return false;
+  }
+
+  /** Strings of `extra` or `labels`: neither long, nor a secret, nor JSON that hides members from this search. */
+  keepsString(text: string): boolean {
+    if (text.length > MAX_STRING || /^\s*[[{]/.test(text)) this.drop();
+    else if (this.#privacy.hashIdentities && IDENTITY_TEXT.test(text)) this.drop('identity');
+    else return this.keepsText(text);
+    return false;
+  }
+
+  keepsMember(name: string, value: JsonValue): boolean {
+    const bare = plain(name);
+    // A count of tokens is no token.
+    const isNumber = typeof value === 'number' || value instanceof JsonNumber;
+    if (name.length > 128 || holdsContent(bare, value)) this.drop();
+    else if (!isNumber && SECRET_NAME.test(bare)) this.drop('secret_name');
+    else if (this.#privacy.hashIdentities && !isMeasure(value) && IDENTITY_NAME.test(name.toLowerCase()))
+      this.drop('identity');
+    else return this.keepsText(name);
+    return false;
+  }
 }
 
 /** `prompt_tokens`, `response_id`, `content_type`: what they hold is about content, if it is one word. */
@@ -48,9 +87,9 @@ const ABOUT_CONTENT =
 const WORD = /^[\w.:/+-]{1,64}$/;
 
 /** Numbers and booleans are never content; an object of nothing else isn't either (token details). */
-function holdsContent(name: string, value: JsonValue): boolean {
-  if (isMeasure(value) || !CONTENT_NAME.test(plain(name))) return false;
-  return !(typeof value === 'string' && WORD.test(value) && ABOUT_CONTENT.test(plain(name)));
+function holdsContent(bare: string, value: JsonValue): boolean {
+  if (isMeasure(value) || !CONTENT_NAME.test(bare)) return false;
+  return !(typeof value === 'string' && WORD.test(value) && ABOUT_CONTENT.test(bare));
 }
 
 function isMeasure(value: JsonValue): boolean {
@@ -59,18 +98,13 @@ function isMeasure(value: JsonValue): boolean {
 }
 
 /** JSON text for the `extra` column; undefined if nothing is left to say. */
-export function extraOf(left: JsonObject, alreadyDropped: number): string | undefined {
-  let dropped = alreadyDropped;
+export function extraOf(left: JsonObject, sieve: Sieve): string | undefined {
   const clean = (value: JsonValue): JsonValue | undefined => {
     if (value === null || value === '') return undefined;
-    if (typeof value === 'string') {
-      if (isKeepableText(value)) return value;
-      dropped++;
-      return undefined;
-    }
+    if (typeof value === 'string') return sieve.keepsString(value) ? value : undefined;
     if (Array.isArray(value)) {
       if (value.length > MAX_NUMBERS && value.every(v => typeof v === 'number')) {
-        dropped++;
+        sieve.drop();
         return undefined;
       }
       const items = value.map(clean).filter(v => v !== undefined);
@@ -79,34 +113,51 @@ export function extraOf(left: JsonObject, alreadyDropped: number): string | unde
     if (!(value instanceof Map)) return value;
     const kept: JsonObject = new Map();
     for (const [name, member] of value) {
-      if (member === null || member === '') continue;
-      if (!isKeepableName(name, member)) {
-        dropped++;
-        continue;
-      }
+      if (member === null || member === '' || !sieve.keepsMember(name, member)) continue;
       const v = clean(member);
       if (v !== undefined) kept.set(name, v);
     }
     return kept.size > 0 ? kept : undefined;
   };
 
-  const before = left.get('_dropped');
-  if (typeof before === 'number' && before > 0) dropped += before;
-  left.delete('_dropped');
+  takeCounts(left, sieve);
   const kept = clean(left);
   const members =
     kept instanceof Map ? [...kept].map(([name, v]) => `${JSON.stringify(name)}:${formatJson(v)}`) : [];
   const fitting = withinLimit(members);
-  dropped += members.length - fitting.length;
-  if (dropped > 0) fitting.push(`"_dropped":${dropped}`);
+  sieve.dropped += members.length - fitting.length;
+  if (sieve.dropped > 0) fitting.push(`"_dropped":${sieve.dropped}`);
+  // Members called `key` or `env` are many and seldom a secret: `_dropped` counts them.
+  const { secret_name: _named, ...removed } = sieve.removed;
+  if (Object.keys(removed).length > 0) fitting.push(`"_removed":${JSON.stringify(removed)}`);
   return fitting.length > 0 ? `{${fitting.join(',')}}` : undefined;
 }
+
+/** An exported line brings what was counted when it was first read. */
+function takeCounts(left: JsonObject, sieve: Sieve): void {
+  const dropped = left.get('_dropped');
+  if (isCount(dropped)) sieve.dropped += dropped;
+  const removed = left.get('_removed');
+  if (removed instanceof Map)
+    for (const rule of RULE_NAMES) {
+      const count = removed.get(rule);
+      if (isCount(count)) addRemoved(sieve.removed, { [rule]: count });
+    }
+  left.delete('_dropped');
+  left.delete('_removed');
+}
+
+const isCount = (n: JsonValue | undefined): n is number =>
+  typeof n === 'number' && n > 0 && Number.isSafeInteger(n);
+
+/** `{}`, `_dropped`, and `_removed` with a few rules. */
+const COUNTS_BYTES = 512;
 
 /** The members that fit, in their order, the largest left out first. */
 function withinLimit(members: readonly string[]): string[] {
   const sizes = members.map(m => Buffer.byteLength(m) + 1);
   const largestFirst = sizes.map((_, i) => i).sort((a, b) => sizes[b]! - sizes[a]!);
-  let size = 2 + ',"_dropped":9007199254740991'.length + sizes.reduce((sum, n) => sum + n, 0);
+  let size = COUNTS_BYTES + sizes.reduce((sum, n) => sum + n, 0);
   const out = new Set<number>();
   for (const i of largestFirst) {
     if (size <= MAX_EXTRA_BYTES) break;

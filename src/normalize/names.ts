@@ -34,3 +34,6 @@ export const FORMAT_NAMES: readonly string[] = [
   'combined',
   'native',
 ];
+
+/** Rules of secrets.ts that are applied only where they are asked for. */
+export const OPTIONAL_RULES: readonly string[] = ['email', 'card', 'iban'];

@@ -6,6 +6,7 @@ import { eventIds } from './event.ts';
 import { type Gathering, Memory } from './memory.ts';
 import { type Cut, type Piece, type PieceFault, piecesOf } from './piece.ts';
 import { recognize } from './recognize.ts';
+import { addRemoved, type Removed } from './secrets.ts';
 import type { Wrapping } from './wrapper.ts';
 
 /** Why a line could not become a record; these words stand in quarantine and in messages. */
@@ -19,7 +20,7 @@ export type RejectReason =
   | 'partly';
 
 export type Outcome =
-  | { readonly records: readonly AuditRecord[]; readonly reject?: RejectReason }
+  | { readonly records: readonly AuditRecord[]; readonly reject?: RejectReason; readonly removed?: Removed }
   | { readonly reject: RejectReason }
   | { readonly skip: 'blank' | 'not_a_request' | 'part' };
 
@@ -42,6 +43,7 @@ export interface Normalizer {
   rest(which: 'all' | 'enough'): {
     readonly records: readonly AuditRecord[];
     readonly cut: readonly string[];
+    readonly removed: Removed;
   };
   /** Lines that have been read and wait for others. */
   readonly waiting: number;
@@ -79,10 +81,11 @@ export function createNormalizer(options: NormalizerOptions): Normalizer {
     rest(which) {
       const line = new Line(options, memory, { raw: Buffer.alloc(0), offset: 0, eventId });
       for (const waited of memory.rest(which)) line.gathered(waited);
-      if (which === 'enough' || !cut) return { records: line.records, cut: [] };
+      const { records, removed } = line;
+      if (which === 'enough' || !cut) return { records, cut: [], removed };
       const left = [...cut].filter(([stream, text]) => told.get(stream) !== text).map(([, text]) => text);
       cut.clear();
-      return { records: line.records, cut: left };
+      return { records, cut: left, removed };
     },
     get waiting() {
       return memory.lines + (cut?.size ?? 0);
@@ -103,6 +106,7 @@ interface Place {
 /** One line on its way. */
 class Line {
   readonly records: AuditRecord[] = [];
+  readonly removed: Removed = {};
   skip: 'blank' | 'not_a_request' | 'part' | undefined;
   #fault: RejectReason | undefined;
   #own = 0;
@@ -120,10 +124,11 @@ class Line {
 
   outcome(): Outcome {
     const { records } = this;
+    const removed = Object.keys(this.removed).length > 0 ? { removed: this.removed } : {};
     if (this.#fault === undefined)
-      return records.length > 0 ? { records } : { skip: this.skip ?? 'not_a_request' };
+      return records.length > 0 ? { records, ...removed } : { skip: this.skip ?? 'not_a_request' };
     if (records.length === 0) return { reject: this.#fault };
-    return { records, reject: this.#own > 0 ? 'partly' : this.#fault };
+    return { records, reject: this.#own > 0 ? 'partly' : this.#fault, ...removed };
   }
 
   piece(piece: Piece): void {
@@ -145,8 +150,8 @@ class Line {
 
   /** A request of which nothing more is waited for. */
   gathered({ adapter, object, wrapping, eventId, arrived }: Gathering): void {
-    const record = normalized(adapter, object, this.#options, wrapping, arrived);
-    if (typeof record === 'object') this.records.push({ ...record, event_id: eventId });
+    const made = normalized(adapter, object, this.#options, wrapping, arrived);
+    if (typeof made === 'object') this.#push(made, eventId);
   }
 
   #request(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined): void {
@@ -200,13 +205,18 @@ class Line {
   }
 
   #whole(adapter: Adapter, source: JsonObject, wrapping: Wrapping | undefined, arrived?: string): void {
-    const record = normalized(adapter, source, this.#options, wrapping, arrived);
-    if (record === 'not_a_request') this.skip ??= record;
-    else if (!record) this.#reject('no_time');
+    const made = normalized(adapter, source, this.#options, wrapping, arrived);
+    if (made === 'not_a_request') this.skip ??= made;
+    else if (!made) this.#reject('no_time');
     else {
       this.#own++;
-      this.records.push({ ...record, event_id: this.#eventId() });
+      this.#push(made, this.#eventId());
     }
+  }
+
+  #push({ record, removed }: Made, eventId: string): void {
+    this.records.push({ ...record, event_id: eventId });
+    addRemoved(this.removed, removed);
   }
 
   #eventId(): string {
@@ -230,6 +240,11 @@ function copyOfValue(value: JsonValue): JsonValue {
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
+interface Made {
+  readonly record: AuditRecord;
+  readonly removed: Removed;
+}
+
 /** Undefined where no time can be established. */
 function normalized(
   adapter: Adapter,
@@ -237,7 +252,7 @@ function normalized(
   options: NormalizerOptions,
   wrapping: Wrapping | undefined,
   arrived: string | undefined,
-): AuditRecord | 'not_a_request' | undefined {
+): Made | 'not_a_request' | undefined {
   const draft = new Draft(source, options, wrapping);
   if (adapter.read(draft) === 'not_a_request') return 'not_a_request';
   draft.fromCarrier();
@@ -246,13 +261,13 @@ function normalized(
     record.ts = arrived ?? options.arrival();
     record.ts_quality = 'ingest';
   }
-  draft.finish();
+  const removed = draft.finish();
   if (record.ts === undefined) return undefined;
   // A record with another time could be written and never be sealed (an arrival once had nine digits).
   if (!INSTANT.test(record.ts)) throw new Error(`no instant: ${record.ts}`);
   if (record.input_tokens !== undefined || record.output_tokens !== undefined)
     record.usage_source ??= 'reported';
-  return Object.assign(record, {
+  const whole = Object.assign(record, {
     v: SCHEMA_VERSION,
     event_id: '',
     event_type: record.event_type ?? 'inference',
@@ -262,4 +277,5 @@ function normalized(
     source_format: adapter.name,
     status: record.status ?? 'unknown',
   });
+  return { record: whole, removed };
 }

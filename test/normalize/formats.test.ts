@@ -94,6 +94,7 @@ test('content never stays: prompts, messages, choices, headers and secrets, at a
     prompt_tokens_details: { cached: 3 },
     kept: 'yes',
     _dropped: 8,
+    _removed: { authorization: 1, url_userinfo: 1, aws_key_id: 1 },
   });
   assert.match(outcome.prompt_hash!, /^[0-9a-f]{64}$/);
   assert.equal(outcome.prompt_hash === outcome.completion_hash, false, 'labels keep the two apart');

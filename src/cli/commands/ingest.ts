@@ -1,9 +1,19 @@
 import { basename } from 'node:path';
 import type { Input } from '../../ingest/ingest.ts';
 import type { Note, Progress, Summary, Told } from '../../ingest/summary.ts';
-import { FORMAT_NAMES } from '../../normalize/names.ts';
+import { FORMAT_NAMES, OPTIONAL_RULES } from '../../normalize/names.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
-import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
+import {
+  counted,
+  grouped,
+  humanBytes,
+  readCount,
+  readList,
+  readSize,
+  readSpan,
+  readZone,
+  usage,
+} from '../values.ts';
 
 const MAX_SOURCE = 200;
 
@@ -38,6 +48,14 @@ export const ingestCommand: CommandSpec = {
       flags: '--source <NAME>',
       about: 'name of the source in every record',
       default: "the file's name, or pipe",
+    },
+    {
+      flags: '--hash-identities',
+      about: 'keep users and addresses as keyed hashes, and nothing in extra that could say them',
+    },
+    {
+      flags: '--remove <LIST>',
+      about: `take these out like secrets, but of user_id: ${OPTIONAL_RULES.join(', ')}`,
     },
     { flags: '--follow', about: 'go on with files as they grow, through rotation, until stopped' },
     { flags: '--max-line <SIZE>', about: 'longest line that is read', default: '16MiB' },
@@ -94,6 +112,8 @@ export const ingestCommand: CommandSpec = {
       sealRecords: readCount(text(given, 'sealRecords') ?? '1000000', '--seal-records'),
       sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
       heartbeatMs: readSpan(text(given, 'heartbeat') ?? '1h', '--heartbeat'),
+      hashIdentities: flag(given, 'hashIdentities'),
+      remove: readList(text(given, 'remove') ?? '', '--remove', OPTIONAL_RULES),
       lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
       follow: flag(given, 'follow'),
       signal: context.signal,
@@ -165,6 +185,9 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
       `${counted(s.rejected, 'line')} in quarantine: ${reasons.map(([reason, n]) => `${grouped(n)} ${reason}`).join(', ')}`,
     );
   }
+  const secrets = Object.entries(s.removed).filter(([rule]) => rule !== 'secret_name');
+  if (secrets.length > 0)
+    voice.say(`removed: ${secrets.map(([rule, n]) => `${grouped(n)} ${rule}`).join(', ')}`);
   for (const note of s.notes) {
     if (note.code === 'nothing_new') voice.say(sentence(note));
     else voice.warn(sentence(note));
