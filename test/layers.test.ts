@@ -11,7 +11,15 @@ const FLOORS: readonly (readonly string[])[] = [
   ['cli'],
 ];
 /** Folders of one floor that may use each other: the pure core, and the verbs whose domain says so. */
-const PAIRS = new Set(['ingest>normalize', 'ingest>seal', 'map>normalize', 'hash>normalize', 'duck>store']);
+const PAIRS = new Set([
+  'ingest>normalize',
+  'ingest>seal',
+  'map>normalize',
+  'hash>normalize',
+  'quarantine>normalize',
+  'quarantine>seal',
+  'duck>store',
+]);
 const PURE = FLOORS[0]!;
 const EFFECTS = /^node:(?!crypto$|buffer$)/;
 const AMBIENT = /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bperformance\./;

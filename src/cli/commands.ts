@@ -5,7 +5,11 @@ import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
-import { quarantineListCommand, quarantineShowCommand } from './commands/quarantine.ts';
+import {
+  quarantineListCommand,
+  quarantineRetryCommand,
+  quarantineShowCommand,
+} from './commands/quarantine.ts';
 import { queryCommand } from './commands/query.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
@@ -23,6 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   hashCommand,
   quarantineListCommand,
   quarantineShowCommand,
+  quarantineRetryCommand,
   statusCommand,
   completionCommand,
 ];

@@ -78,7 +78,7 @@ function groupIn(parent: Command, name: string): Command {
 /** Verbs that have verbs of their own. */
 const GROUPS: Readonly<Record<string, string>> = {
   map: 'try a format of your own',
-  quarantine: 'look at lines that were rejected',
+  quarantine: 'look at lines that were rejected, and read them again',
 };
 
 /** The command that a spec has become. */

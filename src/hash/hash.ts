@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
+import { canonicalAddress } from '../record/address.ts';
+import { hashedIdentity } from '../normalize/identity.ts';
 import { hashContent, lastUser, type Message, promptMessages } from '../normalize/content.ts';
 import { JsonError, type JsonValue, parseJson } from '../record/json.ts';
 import { readRecordKey } from '../store/keys.ts';
@@ -8,11 +10,22 @@ import type { Store } from '../store/store.ts';
 
 /** A hash to look for, and the column that would hold it. */
 export interface PromptHash {
-  readonly column: 'prompt_hash' | 'last_user_hash';
+  readonly column: 'prompt_hash' | 'last_user_hash' | 'user_id' | 'client_ip';
   readonly hash: string;
   readonly chars: number;
   /** Id of the record key. */
   readonly key: string;
+}
+
+/** An identity as --hash-identities keeps it. Throws NO_ADDRESS, KEY_MISSING. */
+export function identityHash(store: Store, column: 'user_id' | 'client_ip', value: string): PromptHash {
+  const { id, key } = readRecordKey(store.keys);
+  const address = column === 'client_ip' ? canonicalAddress(value) : value;
+  if (address === undefined)
+    throw new AuditError('NO_ADDRESS', `"${value.slice(0, 60)}" is no IP address`, {
+      hint: 'give one address, such as 192.0.2.7; a hash says nothing of its neighbours',
+    });
+  return { column, hash: hashedIdentity(createMac(key), column, address), chars: address.length, key: id };
 }
 
 const MOST_BYTES = 64 << 20;

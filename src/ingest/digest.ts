@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { createMac } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
+import type { Tally } from '../log/tally.ts';
 import { addRemoved, type Removed, scannerOf } from '../normalize/secrets.ts';
 import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
@@ -45,7 +46,16 @@ export interface DigestOptions {
 }
 
 /** What became of a line; `more` is no line: what had been gathered from the lines before. */
-export const LINE = { record: 0, reject: 1, skip: 2, more: 3 } as const;
+export const LINE = { record: 0, reject: 1, more: 2, blank: 3, not_a_request: 4, part: 5 } as const;
+/** Where a line of each kind is counted, beside `read`. */
+export const FATES: readonly (keyof Tally | undefined)[] = [
+  undefined,
+  'rejected',
+  undefined,
+  'blank',
+  'not_a_request',
+  'part',
+];
 
 /** Frames of lines, and what their writer has to know: arrays of as many members as there are lines, or records. */
 export interface Digested {
@@ -103,7 +113,7 @@ export function createDigester(options: DigestOptions): Digester {
 
   function add(out: Gathered, raw: Buffer, at: Place, fault?: RejectReason): void {
     const outcome = outcomeOf(raw, at.start, fault);
-    if ('skip' in outcome) return out.line(at.end, LINE.skip, 0);
+    if ('skip' in outcome) return out.line(at.end, LINE[outcome.skip], 0);
     const records = 'records' in outcome ? outcome.records : [];
     for (const record of records) put(out, record, at.end);
     if ('removed' in outcome) addRemoved(out.removed, outcome.removed);

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
+import { skippedOf } from '../log/tally.ts';
 import { type RecordKey, readLogKey, readRecordKey } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import { type Choosing, mannerOf } from './choose.ts';
@@ -9,7 +10,7 @@ import { Intake } from './intake.ts';
 import { unzipped } from './pipe.ts';
 import { hasEnoughLines, headOf, type Sample, SAMPLE_BYTES, sampleOf } from './sample.ts';
 import { Session } from './session.ts';
-import { unreadSiblings } from './siblings.ts';
+import { predecessorOf, unreadSiblings } from './siblings.ts';
 import { type Claimed, Sources } from './sources.ts';
 import type { Note, Progress, Summary, Told } from './summary.ts';
 import { Tail } from './tail.ts';
@@ -66,6 +67,8 @@ class Run {
   readonly #followed = new Map<string, number>();
   /** Files that are being followed, as `device:inode`. */
   readonly #open = new Set<string>();
+  /** Files that have the name of another one that was read before. */
+  readonly #successors: { readonly path: string; readonly name: string; readonly identity: string }[] = [];
   /** One that fails for good stops the others. */
   readonly #failing = new AbortController();
   readonly #signal: AbortSignal;
@@ -110,6 +113,22 @@ class Run {
     // Reading is over: what its threads took is free for sealing.
     await this.#intake.close();
     await this.#session.end();
+    for (const { path, name, identity } of this.#successors)
+      await this.#notePredecessor(path, name, identity);
+  }
+
+  /** Was all of the file read that had this name before? */
+  async #notePredecessor(path: string, name: string, identity: string): Promise<void> {
+    const before = await predecessorOf(path, identity, this.#key.key);
+    const read = this.#sources.ranges()(identity).at(-1)!.to;
+    if (before.state === 'gone') this.#notes.push({ code: 'replaced', source: name, bytes: read });
+    else if (before.size > read)
+      this.#notes.push({
+        code: 'rotated_unread',
+        source: name,
+        bytes: before.size - read,
+        path: before.path,
+      });
   }
 
   async close(): Promise<void> {
@@ -156,10 +175,12 @@ class Run {
     if (!file) return this.#readPipe(createReadStream(path), name);
     const claimed = await this.#sources.file(file, name);
     if (!claimed) return undefined;
-    const { from } = claimed.resume;
-    const before = this.#intake.lines;
+    const { from, identity } = claimed.resume;
+    const last = from === 0 ? this.#sources.lastOf(name) : undefined;
+    if (last !== undefined && last !== identity) this.#successors.push({ path, name, identity: last });
+    const before = this.#intake.total.read;
     await this.#readClaimed(file, claimed, bytesBetween(file, from, Infinity), false);
-    if (this.#intake.lines === before && from > 0)
+    if (this.#intake.total.read === before && from > 0)
       this.#notes.push({ code: 'nothing_new', source: name, bytes: from });
     return undefined;
   }
@@ -260,8 +281,10 @@ class Run {
   }
 
   #progress(): Progress {
-    const { lines: read, records, rejected, skipped } = this.#intake;
+    const { total } = this.#intake;
     const { writer, segments } = this.#session;
+    const { read, records, rejected } = total;
+    const skipped = skippedOf(total);
     return { read, records, rejected, skipped, acknowledged: writer.acknowledged, segments };
   }
 
@@ -270,6 +293,7 @@ class Run {
       ...this.#progress(),
       reasons: this.#intake.reasons,
       removed: this.#intake.removed,
+      lines: [...this.#intake.tallies].map(([source, tally]) => ({ source, ...tally })),
       sources: this.#told,
       recovered: this.#sources.recovered,
       notes: this.#notes,

@@ -1,11 +1,12 @@
 import { type RecordKey } from '../store/keys.ts';
 import { OPEN_SPAN } from '../normalize/memory.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
+import { addTally, emptyTally, type Tally } from '../log/tally.ts';
 import { addRemoved, type Removed } from '../normalize/secrets.ts';
 import { JsonError, parseJson } from '../record/json.ts';
 import type { FormatChoice } from '../normalize/formats.ts';
 import type { TimeReading } from '../record/time.ts';
-import { createDigester, type Digested, type Digester, type DigestOptions, LINE } from './digest.ts';
+import { createDigester, type Digested, type Digester, type DigestOptions, FATES, LINE } from './digest.ts';
 import { DocumentFramer } from './document.ts';
 import { bytesBetween, type InputFile } from './file.ts';
 import { Framer, type OddLine } from './framer.ts';
@@ -49,10 +50,9 @@ export class Intake {
   readonly reasons: Partial<Record<RejectReason, number>> = {};
   /** Secrets that were taken out, by rule. */
   readonly removed: Removed = {};
-  lines = 0;
-  records = 0;
-  rejected = 0;
-  skipped = 0;
+  /** What became of each source's lines, and of all. */
+  readonly tallies: Map<string, Record<keyof Tally, number>> = new Map();
+  readonly total: Record<keyof Tally, number> = emptyTally();
   readonly #session: Session;
   readonly #options: IntakeOptions;
   readonly #pool = new Pool();
@@ -201,12 +201,17 @@ export class Intake {
       line = this.#session.writer.append(source, digested, line, this.#session.room, bytes);
       if (this.#session.isBehind) await this.#session.keepUp();
     }
+    const tally = emptyTally();
     for (const kind of kinds) {
-      if (kind !== LINE.more) this.lines++;
-      if (kind === LINE.reject) this.rejected++;
-      if (kind === LINE.skip) this.skipped++;
+      const fate = FATES[kind];
+      if (kind !== LINE.more) tally.read++;
+      if (fate) tally[fate]++;
     }
-    for (const count of counts) this.records += count;
+    for (const count of counts) tally.records += count;
+    const known = this.tallies.get(source.name) ?? emptyTally();
+    this.tallies.set(source.name, known);
+    addTally(known, tally);
+    addTally(this.total, tally);
     for (const [reason, count] of Object.entries(reasons) as [RejectReason, number][]) {
       this.reasons[reason] = (this.reasons[reason] ?? 0) + count;
     }

@@ -4,7 +4,8 @@ import type { Batch } from '../seal/batch.ts';
 import { sealBatch } from '../seal/seal.ts';
 import { isCode } from '../store/durable.ts';
 import type { Store } from '../store/store.ts';
-import { newHeader, Writer } from './writer.ts';
+import { newHeader } from '../store/open.ts';
+import { Writer } from './writer.ts';
 
 export interface SessionOptions {
   readonly sealRecords: number;
@@ -157,9 +158,10 @@ async function heartbeat(store: Store): Promise<Batch> {
     records: 0,
     root: EMPTY_ROOT,
     rejected: 0,
-    lines: { read: 0, skipped: 0 },
+    lines: [],
     damaged: 0,
     sources: [],
+    retried: [],
     unmarked: 0,
   };
 }

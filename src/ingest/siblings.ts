@@ -33,16 +33,10 @@ export const fileKey = ({ dev, ino }: { readonly dev: number; readonly ino: numb
  */
 export async function unreadSiblings(path: string, options: SiblingOptions): Promise<string[]> {
   const { recordKey, rangesOf, isOpen, since } = options;
-  const own = basename(path);
-  const found: { readonly path: string; readonly at: number }[] = [];
-  for (const name of namesIn(dirname(path))) {
-    if (!name.startsWith(own) || !ROTATED.test(name.slice(own.length))) continue;
-    const sibling = join(dirname(path), name);
-    const stat = statSync(sibling, { throwIfNoEntry: false });
-    if (stat?.isFile() && !isOpen(fileKey(stat))) found.push({ path: sibling, at: stat.mtimeMs });
-  }
   const unread: string[] = [];
-  for (const sibling of found.toSorted((a, b) => b.at - a.at).slice(0, MOST)) {
+  for (const sibling of rotatedFiles(path)
+    .filter(({ file }) => !isOpen(file))
+    .slice(0, MOST)) {
     const file = readableFile(sibling.path);
     const identities = file && (await identitiesOf(file, recordKey));
     if (!identities) continue;
@@ -54,6 +48,50 @@ export async function unreadSiblings(path: string, options: SiblingOptions): Pro
     if (isUnseen ? sibling.at >= since : !ends.includes(sizeOf(file))) unread.push(sibling.path);
   }
   return unread.toReversed();
+}
+
+/** What became of a file that was read under a name which another file has now. */
+export type Predecessor =
+  | { readonly state: 'rotated'; readonly path: string; readonly size: number }
+  /** No rotated file begins as it did: it was replaced, or its copy is elsewhere. */
+  | { readonly state: 'gone' };
+
+/** Rename and copytruncate both leave its lines in a file beside it; its identity tells which. */
+export async function predecessorOf(
+  path: string,
+  identity: string,
+  recordKey: Uint8Array,
+): Promise<Predecessor> {
+  for (const sibling of rotatedFiles(path).slice(0, MOST)) {
+    const file = readableFile(sibling.path);
+    const identities = file && (await identitiesOf(file, recordKey));
+    if (identities && VARIANTS.some(variant => identities(variant) === identity))
+      return { state: 'rotated', path: sibling.path, size: sizeOf(file) };
+  }
+  return { state: 'gone' };
+}
+
+/** Files that begin with the same line have one identity each. */
+const VARIANTS = [0, 1, 2, 3, 4, 5, 6, 7];
+
+interface Rotated {
+  readonly path: string;
+  readonly file: string;
+  /** When it was written last, milliseconds. */
+  readonly at: number;
+}
+
+/** The newest first. */
+function rotatedFiles(path: string): Rotated[] {
+  const own = basename(path);
+  const found: Rotated[] = [];
+  for (const name of namesIn(dirname(path))) {
+    if (!name.startsWith(own) || !ROTATED.test(name.slice(own.length))) continue;
+    const sibling = join(dirname(path), name);
+    const stat = statSync(sibling, { throwIfNoEntry: false });
+    if (stat?.isFile()) found.push({ path: sibling, file: fileKey(stat), at: stat.mtimeMs });
+  }
+  return found.toSorted((a, b) => b.at - a.at);
 }
 
 /** A folder that may not be listed has no siblings for us: the file itself can still be followed. */

@@ -83,6 +83,12 @@ export class Sources {
     }
   }
 
+  /** The file that came last under a name, whichever was read on since; undefined if there is none. */
+  lastOf(name: string): string | undefined {
+    const ranges = readHistory(this.#store.at).segments.flatMap(s => s.sources);
+    return ranges.findLast(range => range.name === name && range.from === 0)?.identity;
+  }
+
   /** Ranges of every file in the log, by identity, in their order. */
   ranges(): (identity: string) => readonly SourceRange[] {
     const ranges = new Map<string, SourceRange[]>();

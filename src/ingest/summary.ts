@@ -1,8 +1,9 @@
 import type { AuditError } from '../errors.ts';
+import type { SourceTally } from '../log/tally.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
 import type { Removed } from '../normalize/secrets.ts';
 
-/** Counts of lines: read = those that became records + rejected + skipped. */
+/** Counts of lines: read = those that gave records + rejected + skipped. */
 export interface Progress {
   readonly read: number;
   readonly records: number;
@@ -25,6 +26,8 @@ export interface Told {
 }
 
 export interface Summary extends Progress {
+  /** What became of the lines of each source. */
+  readonly lines: readonly SourceTally[];
   readonly sources: readonly Told[];
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
   /** Secrets that were taken out, by rule. */
@@ -43,9 +46,13 @@ export interface Note {
     | 'left_unterminated'
     | 'nothing_new'
     | 'same_first_line'
+    | 'rotated_unread'
+    | 'replaced'
     | 'other_host'
     | 'unreadable_open';
   readonly source: string;
   /** Bytes left for the next run, or bytes that were in the log already. */
   readonly bytes?: number;
+  /** Another file that it is about. */
+  readonly path?: string;
 }

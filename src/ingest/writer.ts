@@ -1,18 +1,16 @@
-import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { hmacSha256 } from '../keys/hash.ts';
 import { formatLine } from '../log/line.ts';
 import type { SourceRange } from '../log/segment.ts';
+import { bySource, emptyTally, type Tally } from '../log/tally.ts';
 import { CompactTree } from '../merkle/tree.ts';
 import { tsOfMicros } from '../record/time.ts';
 import type { Batch } from '../seal/batch.ts';
-import { instantOf } from '../store/clock.ts';
-import { markFrame, type OpenHeader, type OpenSource, sourceFrame } from '../store/frame.ts';
+import { markFrame, type OpenSource, sourceFrame } from '../store/frame.ts';
 import { openFile } from '../store/layout.ts';
-import { readCheckpoint } from '../store/log.ts';
-import { createOpenSegment, type OpenSegment } from '../store/open.ts';
-import { thisProcess } from '../store/owner.ts';
+import { createOpenSegment, newHeader, type OpenSegment } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { type Digested, LINE } from './digest.ts';
+import { type Digested, FATES, LINE } from './digest.ts';
 
 /** A source that is being written; `at` is how far its lines are in the open segment. */
 export interface Writing {
@@ -30,8 +28,7 @@ interface Part {
   /** SHA-256 of the bytes from..to, running. */
   readonly hash: Hash;
   to: number;
-  read: number;
-  skipped: number;
+  readonly tally: Record<keyof Tally, number>;
   marked: number;
 }
 
@@ -80,11 +77,13 @@ export class Writer {
     let read = 0;
     for (let before = 0; before < first; before++) record += counts[before]!;
     for (let left = room; line < kinds.length && left > 0; line++) {
-      const kind = kinds[line];
+      const kind = kinds[line]!;
       if (kind !== LINE.more) read++;
-      if (kind === LINE.skip) part.skipped++;
       if (kind === LINE.reject) this.#rejected++;
+      const fate = FATES[kind];
+      if (fate) part.tally[fate]++;
       const records = counts[line]!;
+      part.tally.records += records;
       left -= records + (kind === LINE.reject ? 1 : 0);
       for (const last = record + records; record < last; record++) {
         const micros = times[record]!;
@@ -101,7 +100,7 @@ export class Writer {
     }
     source.at = end;
     part.to = end;
-    part.read += read;
+    part.tally.read += read;
     this.#given += read;
     if (line === kinds.length) this.#waiting.set(source.stream, digested.waiting);
     return line;
@@ -176,7 +175,6 @@ export class Writer {
 
   #batch(open: OpenSegment): Batch {
     const parts = [...this.#parts.values()];
-    const sum = (count: (p: Part) => number): number => parts.reduce((total, p) => total + count(p), 0);
     return {
       path: open.path,
       header: open.header,
@@ -186,9 +184,10 @@ export class Writer {
         span: { from: tsOfMicros(this.#earliest)!, to: tsOfMicros(this.#latest)! },
       }),
       rejected: this.#rejected,
-      lines: { read: sum(p => p.read), skipped: sum(p => p.skipped) },
+      lines: bySource(parts.map(p => ({ source: p.about.name, ...p.tally }))),
       damaged: 0,
       sources: parts.filter(p => p.about.kind === 'file').map(p => this.#range(p)),
+      retried: [],
       unmarked: 0,
     };
   }
@@ -206,10 +205,11 @@ export class Writer {
   /** A mark behind each source's last line: recovery keeps a file's lines up to there. */
   #mark(): void {
     for (const part of this.#parts.values()) {
-      if (part.marked === part.read) continue;
-      part.marked = part.read;
+      const { read, blank, not_a_request, part: parts } = part.tally;
+      if (part.marked === read) continue;
+      part.marked = read;
       const digest = part.about.kind === 'file' ? { digest: rangeDigest(this.#recordKey, part.hash) } : {};
-      this.#open!.add(markFrame(part.index, part.to, { read: part.read, skipped: part.skipped, ...digest }));
+      this.#open!.add(markFrame(part.index, part.to, { read, blank, not_a_request, part: parts, ...digest }));
     }
   }
 
@@ -228,12 +228,12 @@ export class Writer {
       index: source.ordinal,
       hash: createHash('sha256'),
       to: source.at,
-      read: 0,
-      skipped: 0,
+      tally: emptyTally(),
       marked: 0,
     };
     this.#parts.set(source.stream, part);
     this.#open.add(sourceFrame(part.index, about));
+    this.#sourceBytes += formatLine({ key: 'lines', values: [about.name] }).length + 60;
     if (about.kind === 'file')
       this.#sourceBytes += formatLine({ key: 'source', values: [about.name, about.stream] }).length + 110;
     return part;
@@ -244,18 +244,6 @@ export class Writer {
     const header = newHeader(this.#store);
     return createOpenSegment(openFile(this.#store.at, header.batch, 'open'), header);
   }
-}
-
-export function newHeader(store: Store): OpenHeader {
-  return {
-    form: 'slmaudit-open/1',
-    origin: store.origin,
-    batch: randomBytes(16).toString('hex'),
-    class: 'default',
-    since: readCheckpoint(store.at).size,
-    at: instantOf(Date.now()),
-    owner: thisProcess(),
-  };
 }
 
 /** Of the bytes a running hash has seen: keyed, since a plain one of a short range would tell its content. */

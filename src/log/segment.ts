@@ -1,6 +1,8 @@
 import { AuditError } from '../errors.ts';
 import type { Entry } from './entry.ts';
 import { type EntryLine, malformed, parseCount, parseInstant } from './line.ts';
+import { formatRanges, parseRanges, type Range } from './ranges.ts';
+import { addsUp, emptyTally, type SourceTally, type Tally, TALLY } from './tally.ts';
 
 /**
  * The manifest of a segment (`slmaudit/segment/v1`). Its own lines, in this order:
@@ -12,9 +14,10 @@ import { type EntryLine, malformed, parseCount, parseInstant } from './line.ts';
  *     span <earliest ts> <latest ts>               if there are records
  *     payload <sha256 hex> <bytes> parquet         if there are records
  *     rejected <count> <sha256 hex> <bytes>        if input was rejected: the quarantine file
- *     lines <read> <skipped>                       lines of input behind it; skipped ones were blank or not requests
+ *     lines <source> <read> <records> <rejected> <blank> <not_a_request> <part>   one a source: what became of its lines
  *     damaged <count>                              if frames of the open segment could not be read
  *     source <name> <identity> <from> <to> <digest>   files only: bytes from..to, HMAC under the record key
+ *     retried <segment> <ranges>                   lines of that segment's quarantine that its records were read from
  *     policy <entry index>
  */
 export interface Segment {
@@ -25,9 +28,10 @@ export interface Segment {
   readonly span?: { readonly from: string; readonly to: string };
   readonly payload?: { readonly sha256: string; readonly bytes: number };
   readonly rejected?: { readonly count: number; readonly sha256: string; readonly bytes: number };
-  readonly lines: { readonly read: number; readonly skipped: number };
+  readonly lines: readonly SourceTally[];
   readonly damaged: number;
   readonly sources: readonly SourceRange[];
+  readonly retried: readonly Retried[];
   readonly policy: number;
 }
 
@@ -38,6 +42,12 @@ export interface SourceRange {
   readonly from: number;
   readonly to: number;
   readonly digest: string;
+}
+
+/** Lines of a segment's quarantine, counted from 1. */
+export interface Retried {
+  readonly segment: number;
+  readonly ranges: readonly Range[];
 }
 
 export function segmentLines(s: Segment): EntryLine[] {
@@ -56,13 +66,23 @@ export function segmentLines(s: Segment): EntryLine[] {
       values: [String(s.rejected.count), s.rejected.sha256, String(s.rejected.bytes)],
     });
   }
-  lines.push({ key: 'lines', values: [String(s.lines.read), String(s.lines.skipped)] });
+  for (const { source, ...tally } of s.lines)
+    lines.push({ key: 'lines', values: [source, ...TALLY.map(name => String(tally[name]))] });
   if (s.damaged > 0) lines.push({ key: 'damaged', values: [String(s.damaged)] });
   for (const r of s.sources) {
     lines.push({ key: 'source', values: [r.name, r.identity, String(r.from), String(r.to), r.digest] });
   }
+  for (const { segment, ranges } of s.retried)
+    lines.push({ key: 'retried', values: [String(segment), formatRanges(ranges)] });
   lines.push({ key: 'policy', values: [String(s.policy)] });
   return lines;
+}
+
+function parseTally([source, ...counts]: readonly string[]): SourceTally {
+  const tally = emptyTally();
+  for (const [i, name] of TALLY.entries()) tally[name] = parseCount(counts[i]!, 'lines');
+  if (!addsUp(tally)) throw malformed('the lines of a source do not add up');
+  return { source: source!, ...tally };
 }
 
 const HEX64 = /^[0-9a-f]{64}$/;
@@ -93,7 +113,9 @@ export function parseSegment(entry: Entry): Segment {
   const span = optional('span', 2);
   const payload = optional('payload', 3);
   const rejected = optional('rejected', 3);
-  const lines = need('lines', 2);
+  const lines: SourceTally[] = [];
+  for (let l = optional('lines', 1 + TALLY.length); l; l = optional('lines', 1 + TALLY.length))
+    lines.push(parseTally(l));
   const damaged = optional('damaged', 1);
   const sources: SourceRange[] = [];
   for (let s = optional('source', 5); s; s = optional('source', 5)) {
@@ -105,11 +127,17 @@ export function parseSegment(entry: Entry): Segment {
       digest: matched(s[4]!, HEX64, 'the digest of a source'),
     });
   }
+  const retried: Retried[] = [];
+  for (let r = optional('retried', 2); r; r = optional('retried', 2))
+    retried.push({ segment: parseCount(r[0]!, 'retried'), ranges: parseRanges(r[1]!) });
   const policy = parseCount(need('policy', 1)[0]!, 'policy');
   if (left[0]) throw newer(`line "${left[0].key}"`);
   const filled = entry.records.count > 0;
   if (filled !== Boolean(span) || filled !== Boolean(payload))
     throw malformed('span and payload stand exactly where records do');
+  const total = (name: keyof Tally): number => lines.reduce((sum, tally) => sum + tally[name], 0);
+  if (total('records') !== entry.records.count || total('rejected') !== Number(rejected?.[0] ?? 0))
+    throw malformed('the lines of its sources do not add up');
   if (payload && payload[2] !== 'parquet') throw newer(`payload form "${payload[2]}"`);
   return {
     segment,
@@ -130,9 +158,10 @@ export function parseSegment(entry: Entry): Segment {
         bytes: parseCount(rejected[2]!, 'bytes'),
       },
     }),
-    lines: { read: parseCount(lines[0]!, 'lines'), skipped: parseCount(lines[1]!, 'skipped') },
+    lines,
     damaged: damaged ? parseCount(damaged[0]!, 'damaged') : 0,
     sources,
+    retried,
     policy,
   };
 }
@@ -148,6 +177,7 @@ const KNOWN = new Set([
   'lines',
   'damaged',
   'source',
+  'retried',
   'policy',
 ]);
 

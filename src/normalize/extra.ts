@@ -54,8 +54,8 @@ export class Sieve {
 
   /** Short text of a column or of `extra`; counted if it goes. `but`: a rule that has no say. */
   keepsText(text: string, but?: string): boolean {
-    const rule = this.#privacy.scanner.find(text);
-    if (rule === undefined || rule === but) return true;
+    const rule = this.#privacy.scanner.find(text, but);
+    if (rule === undefined) return true;
     this.drop(rule);
     return false;
   }
@@ -68,7 +68,8 @@ export class Sieve {
     return false;
   }
 
-  keepsMember(name: string, value: JsonValue): boolean {
+  /** `above`: the names that lead to it, dotted. An adapter may have parted a dotted name at its dots. */
+  keepsMember(name: string, value: JsonValue, above = ''): boolean {
     const bare = plain(name);
     // A count of tokens is no token.
     const isNumber = typeof value === 'number' || value instanceof JsonNumber;
@@ -76,7 +77,7 @@ export class Sieve {
     else if (!isNumber && SECRET_NAME.test(bare)) this.drop('secret_name');
     else if (this.#privacy.hashIdentities && !isMeasure(value) && IDENTITY_NAME.test(name.toLowerCase()))
       this.drop('identity');
-    else return this.keepsText(name);
+    else return this.keepsText(above === '' ? name : `${above.slice(-256)}.${name}`);
     return false;
   }
 }
@@ -99,7 +100,7 @@ function isMeasure(value: JsonValue): boolean {
 
 /** JSON text for the `extra` column; undefined if nothing is left to say. */
 export function extraOf(left: JsonObject, sieve: Sieve): string | undefined {
-  const clean = (value: JsonValue): JsonValue | undefined => {
+  const clean = (value: JsonValue, path = ''): JsonValue | undefined => {
     if (value === null || value === '') return undefined;
     if (typeof value === 'string') return sieve.keepsString(value) ? value : undefined;
     if (Array.isArray(value)) {
@@ -107,14 +108,14 @@ export function extraOf(left: JsonObject, sieve: Sieve): string | undefined {
         sieve.drop();
         return undefined;
       }
-      const items = value.map(clean).filter(v => v !== undefined);
+      const items = value.map(item => clean(item, path)).filter(v => v !== undefined);
       return items.length > 0 ? items : undefined;
     }
     if (!(value instanceof Map)) return value;
     const kept: JsonObject = new Map();
     for (const [name, member] of value) {
-      if (member === null || member === '' || !sieve.keepsMember(name, member)) continue;
-      const v = clean(member);
+      if (member === null || member === '' || !sieve.keepsMember(name, member, path)) continue;
+      const v = clean(member, path === '' ? name : `${path}.${name}`);
       if (v !== undefined) kept.set(name, v);
     }
     return kept.size > 0 ? kept : undefined;
@@ -133,6 +134,14 @@ export function extraOf(left: JsonObject, sieve: Sieve): string | undefined {
   return fitting.length > 0 ? `{${fitting.join(',')}}` : undefined;
 }
 
+const RETRIED = '_retried';
+
+/** The `extra` of a record that was read from a rejected line. */
+export function withRetried(extra: string | undefined, id: string): string {
+  const member = `"${RETRIED}":${JSON.stringify(id)}}`;
+  return extra === undefined ? `{${member}` : `${extra.slice(0, -1)},${member}`;
+}
+
 /** An exported line brings what was counted when it was first read. */
 function takeCounts(left: JsonObject, sieve: Sieve): void {
   const dropped = left.get('_dropped');
@@ -145,6 +154,8 @@ function takeCounts(left: JsonObject, sieve: Sieve): void {
     }
   left.delete('_dropped');
   left.delete('_removed');
+  // Names a line of the store that it was exported from.
+  left.delete(RETRIED);
 }
 
 const isCount = (n: JsonValue | undefined): n is number =>

@@ -1,3 +1,4 @@
+import type { Skip } from '../log/tally.ts';
 import type { JsonObject, JsonValue } from '../record/json.ts';
 import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
 import type { Adapter, Choice, Parts } from './adapter.ts';
@@ -22,7 +23,7 @@ export type RejectReason =
 export type Outcome =
   | { readonly records: readonly AuditRecord[]; readonly reject?: RejectReason; readonly removed?: Removed }
   | { readonly reject: RejectReason }
-  | { readonly skip: 'blank' | 'not_a_request' | 'part' };
+  | { readonly skip: Skip };
 
 export interface NormalizerOptions extends RecordKeyed {
   readonly sourceId: string;
@@ -107,7 +108,7 @@ interface Place {
 class Line {
   readonly records: AuditRecord[] = [];
   readonly removed: Removed = {};
-  skip: 'blank' | 'not_a_request' | 'part' | undefined;
+  skip: Skip | undefined;
   #fault: RejectReason | undefined;
   #own = 0;
   /** Of this line's event ids. */

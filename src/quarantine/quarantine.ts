@@ -1,6 +1,7 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { deriveKey } from '../keys/derive.ts';
+import { numbersOf } from '../log/ranges.ts';
 import { readWhole } from '../store/durable.ts';
 import { readHistory, type SealedSegment } from '../store/history.ts';
 import { type RecordKey, readRecordKey } from '../store/keys.ts';
@@ -19,6 +20,10 @@ export interface Rejected {
   readonly offset: number;
   /** Bytes; of a longer line only 64 KiB are kept. */
   readonly length: number;
+  /** Secrets that were taken out before it was encrypted, by rule. */
+  readonly removed?: Readonly<Record<string, number>>;
+  /** The segment that holds what it was read as by `quarantine retry`. */
+  readonly retried?: number;
 }
 
 /** A quarantine file is read whole: a segment has a million rejects at most. */
@@ -26,43 +31,71 @@ const MOST_BYTES = 1 << 30;
 
 /** Every rejected line of the log, in the order of sealing. Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1). */
 export function* rejectedLines(store: Store): Generator<Rejected> {
-  for (const segment of readHistory(store.at, localPin(store)).segments) {
-    let n = 0;
-    for (const line of linesOf(store, segment)) {
-      const {
-        reason,
-        source,
-        line: number,
-        offset,
-        length,
-      } = JSON.parse(line) as Omit<Rejected, 'id' | 'sealedAt'>;
-      yield {
-        id: `${segment.segment}.${++n}`,
-        sealedAt: segment.at,
-        reason,
-        source,
-        line: number,
-        offset,
-        length,
-      };
-    }
-  }
+  const { segments } = readHistory(store.at, localPin(store));
+  const retried = retriedLines(segments);
+  for (const segment of segments) for (const { about } of sealedLines(store, segment, retried)) yield about;
 }
 
 /** What the line held, or its first 64 KiB. Throws NO_SUCH_LINE, KEY_MISSING and what rejectedLines throws. */
 export function openRejected(store: Store, id: string): { readonly about: Rejected; readonly raw: Buffer } {
-  const [segmentNumber, n] = /^(\d{1,15})\.(\d{1,15})$/.exec(id)?.slice(1).map(Number) ?? [];
-  const segment = readHistory(store.at, localPin(store)).segments.find(s => s.segment === segmentNumber);
-  const line = segment && n !== undefined ? linesOf(store, segment)[n - 1] : undefined;
-  if (!segment || line === undefined)
-    throw new AuditError('NO_SUCH_LINE', `no rejected line is called ${id.slice(0, 40)}`, {
-      hint: '`slmaudit quarantine list` lists them all',
-    });
-  const { sealed, ...about } = JSON.parse(line) as Omit<Rejected, 'id' | 'sealedAt'> & { sealed: string };
-  return {
-    about: { id, sealedAt: segment.at, ...about },
-    raw: opened(sealed, about, readRecordKey(store.keys)),
-  };
+  const { segments } = readHistory(store.at, localPin(store));
+  const number = parseRejectedId(id)?.segment;
+  const segment = segments.find(s => s.segment === number);
+  const retried = retriedLines(segments);
+  const line = segment && [...sealedLines(store, segment, retried)].find(l => l.about.id === id);
+  if (line) return { about: line.about, raw: line.open(readRecordKey(store.keys)) };
+  throw noSuchLine(id);
+}
+
+export function parseRejectedId(id: string): { readonly segment: number; readonly n: number } | undefined {
+  const [segment, n] = /^(0|[1-9]\d{0,14})\.([1-9]\d{0,14})$/.exec(id)?.slice(1).map(Number) ?? [];
+  return segment === undefined || n === undefined ? undefined : { segment, n };
+}
+
+export const noSuchLine = (id: string): AuditError =>
+  new AuditError('NO_SUCH_LINE', `no rejected line is called ${id.slice(0, 40)}`, {
+    hint: '`slmaudit quarantine list --all` lists them all',
+  });
+
+/** Where each line that was retried has gone: by `<segment>.<n>`, the segment that says so. */
+export function retriedLines(segments: readonly SealedSegment[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const by of segments)
+    for (const { segment, ranges } of by.retried) {
+      // A forged range may be of any length; verify names it.
+      const most = segments[segment]?.rejected?.count ?? 0;
+      for (const n of numbersOf(ranges)) {
+        if (n > most) break;
+        found.set(`${segment}.${n}`, by.segment);
+      }
+    }
+  return found;
+}
+
+/** A line of quarantine. */
+export interface SealedLine {
+  readonly about: Rejected;
+  /** What it held. Throws KEY_MISMATCH. */
+  readonly open: (key: RecordKey) => Buffer;
+}
+
+type Clear = Omit<Rejected, 'id' | 'sealedAt' | 'retried'>;
+
+/** The rejected lines of one segment. Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1). */
+export function* sealedLines(
+  store: Store,
+  segment: SealedSegment,
+  retried: ReadonlyMap<string, number>,
+): Generator<SealedLine> {
+  for (const [i, line] of linesOf(store, segment).entries()) {
+    const { sealed, ...clear } = JSON.parse(line) as Clear & { readonly sealed: string };
+    const id = `${segment.segment}.${i + 1}`;
+    const by = retried.get(id);
+    yield {
+      about: { id, sealedAt: segment.at, ...clear, ...(by !== undefined && { retried: by }) },
+      open: key => opened(sealed, clear, key),
+    };
+  }
 }
 
 function linesOf(store: Store, { segment, rejected }: SealedSegment): readonly string[] {

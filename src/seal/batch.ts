@@ -1,9 +1,11 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
-import type { SourceRange } from '../log/segment.ts';
+import { parseRanges } from '../log/ranges.ts';
+import type { Retried, SourceRange } from '../log/segment.ts';
+import { bySource, type SourceTally } from '../log/tally.ts';
 import { CompactTree } from '../merkle/tree.ts';
 import { leafHash } from '../record/canonical.ts';
 import { writeAll } from '../store/durable.ts';
-import { type OpenHeader, type OpenSource, recordFrame, rejectFrame } from '../store/frame.ts';
+import { type Mark, type OpenHeader, type OpenSource, recordFrame, rejectFrame } from '../store/frame.ts';
 import { walkFrames } from '../store/open.ts';
 
 /** What an open segment amounts to: all that its manifest will say, but its place in the log. */
@@ -14,9 +16,10 @@ export interface Batch {
   readonly root: Buffer;
   readonly span?: { readonly from: string; readonly to: string };
   readonly rejected: number;
-  readonly lines: { readonly read: number; readonly skipped: number };
+  readonly lines: readonly SourceTally[];
   readonly damaged: number;
   readonly sources: readonly SourceRange[];
+  readonly retried: readonly Retried[];
   /** Frames of files behind their last mark: never acknowledged, left for the next run over that file. */
   readonly unmarked: number;
 }
@@ -24,9 +27,9 @@ export interface Batch {
 interface Seen {
   readonly about: OpenSource;
   to: number;
-  digest: string | undefined;
-  read: number;
-  skipped: number;
+  mark: Mark | undefined;
+  records: number;
+  rejected: number;
   /** Lines behind its last mark that left a frame, and the offset of the last of them. */
   lines: number;
   offset: number;
@@ -68,9 +71,9 @@ export function readBatch(path: string, clean: string): Batch | undefined {
         sources[frame.source] = {
           about,
           to: about.from,
-          digest: undefined,
-          read: 0,
-          skipped: 0,
+          mark: undefined,
+          records: 0,
+          rejected: 0,
           lines: 0,
           offset: -1,
         };
@@ -80,14 +83,12 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       if (!source) return;
       if (frame.kind === 'mark') {
         source.to = frame.offset;
-        source.digest = frame.mark.digest;
-        source.read = frame.mark.read;
-        source.skipped = frame.mark.skipped;
+        source.mark = frame.mark;
         source.lines = 0;
         source.offset = frame.offset;
         return;
       }
-      if (source.about.kind === 'file' && frame.offset > (marks.get(frame.source) ?? 0)) {
+      if (source.about.kind !== 'pipe' && frame.offset > (marks.get(frame.source) ?? 0)) {
         unmarked++;
         return;
       }
@@ -101,9 +102,11 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       if (size > 1 << 20) flush();
       if (frame.kind === 'reject') {
         rejected++;
+        source.rejected++;
         return;
       }
       records++;
+      source.records++;
       tree.add(leafHash(frame.line));
       const { ts } = JSON.parse(text) as { ts: string };
       span = { from: span && span.from < ts ? span.from : ts, to: span && span.to > ts ? span.to : ts };
@@ -111,13 +114,7 @@ export function readBatch(path: string, clean: string): Batch | undefined {
     flush();
     fsyncSync(fd);
     if (!header || !end) return undefined;
-    const lines = { read: 0, skipped: 0 };
-    for (const s of sources) {
-      if (!s) continue;
-      // Behind a pipe's last mark only lines that left something are known: a mark would have said better.
-      lines.read += s.read + s.lines;
-      lines.skipped += s.skipped;
-    }
+    const seen = sources.filter(s => s !== undefined);
     return {
       path: clean,
       header,
@@ -125,9 +122,10 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       root: tree.root(),
       ...(span && { span }),
       rejected,
-      lines,
+      lines: bySource(seen.map(tallyOf)),
       damaged: end.damaged,
-      sources: sources.filter(s => s?.about.kind === 'file' && s.digest !== undefined).map(range),
+      sources: seen.flatMap(rangeOf),
+      retried: seen.flatMap(retriedOf),
       unmarked,
     };
   } finally {
@@ -135,8 +133,35 @@ export function readBatch(path: string, clean: string): Batch | undefined {
   }
 }
 
-function range(s: Seen): SourceRange {
-  return { name: s.about.name, identity: s.about.stream, from: s.about.from, to: s.to, digest: s.digest! };
+/** Behind a pipe's last mark only lines that left something are known: a mark would have said better. */
+function tallyOf({ about, mark, records, rejected, lines }: Seen): SourceTally {
+  const { read = 0, blank = 0, not_a_request = 0, part = 0 } = mark ?? {};
+  return {
+    source: about.name,
+    // What a forged mark says must not keep the rest from being sealed.
+    read: Math.max(read + lines, rejected + blank + not_a_request + part),
+    records,
+    rejected,
+    blank,
+    not_a_request,
+    part,
+  };
+}
+
+function rangeOf({ about, to, mark }: Seen): SourceRange[] {
+  if (about.kind !== 'file' || mark?.digest === undefined) return [];
+  return [{ name: about.name, identity: about.stream, from: about.from, to, digest: mark.digest }];
+}
+
+function retriedOf({ about, mark }: Seen): Retried[] {
+  if (about.segment === undefined || mark?.retried === undefined) return [];
+  const { segment } = about;
+  const ranges = parseRanges(mark.retried);
+  // A line of an entry has 8,192 bytes.
+  const chunks = Array.from({ length: Math.ceil(ranges.length / 250) }, (_, i) =>
+    ranges.slice(i * 250, i * 250 + 250),
+  );
+  return chunks.map(chunk => ({ segment, ranges: chunk }));
 }
 
 /** The offset of each source's last mark. */

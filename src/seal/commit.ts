@@ -113,6 +113,7 @@ function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepar
     lines: batch.lines,
     damaged: batch.damaged,
     sources: batch.sources,
+    retried: batch.retried,
     policy: 0,
   };
   const wentBack = now < tip.at;

@@ -89,6 +89,21 @@ const UNSEALABLE: ReadonlySet<string> = new Set([
   'OPEN_MALFORMED',
 ]);
 
+/** Seals an open segment that this process has written to its end and closed. */
+export async function sealOpen(
+  store: Store,
+  batch: string,
+  options: SealOptions,
+): Promise<Committed | undefined> {
+  const lock = await takeLock(lockPath(store.at), options.lockWaitMs);
+  try {
+    await recover(store);
+    return await sealTaken(store, batch);
+  } finally {
+    lock.release();
+  }
+}
+
 async function sealTaken(store: Store, id: string): Promise<Committed | undefined> {
   const { at } = store;
   try {
@@ -108,7 +123,7 @@ async function sealTaken(store: Store, id: string): Promise<Committed | undefine
 
 /** Nothing was acknowledged: no line was read to its end. */
 function isEmpty({ records, rejected, damaged, lines }: Batch): boolean {
-  return records === 0 && rejected === 0 && damaged === 0 && lines.read === 0;
+  return records === 0 && rejected === 0 && damaged === 0 && lines.every(l => l.read === 0);
 }
 
 function leftovers(store: Store, take: boolean): { batches: string[]; kept: Kept[] } {

@@ -1,3 +1,5 @@
+import { countOf } from '../log/ranges.ts';
+import { bySource, type SourceTally } from '../log/tally.ts';
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +18,11 @@ export interface Status {
   readonly entries: number;
   readonly segments: number;
   readonly records: number;
+  /** Lines in quarantine, and those of them that are records by now. */
   readonly rejected: number;
+  readonly retried: number;
+  /** What became of the lines of each source. */
+  readonly lines: readonly SourceTally[];
   /** Earliest and latest `ts` of sealed records. */
   readonly span?: { readonly from: string; readonly to: string };
   /** Time of the newest entry. */
@@ -45,6 +51,8 @@ export function status(store: Store): Status {
     segments: history.segments.length,
     records: sum(history.segments.map(s => s.records)),
     rejected: sum(history.segments.map(s => s.rejected?.count ?? 0)),
+    retried: sum(history.segments.flatMap(s => s.retried.map(r => countOf(r.ranges)))),
+    lines: bySource(history.segments.flatMap(s => s.lines)),
     ...(spans.length > 0 && {
       span: {
         from: spans.reduce((a, s) => (s.from < a ? s.from : a), spans[0]!.from),

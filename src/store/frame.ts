@@ -1,4 +1,6 @@
 import { crc32 } from 'node:zlib';
+import { isRanges } from '../log/ranges.ts';
+import { addsUp, type Skip, type Tally } from '../log/tally.ts';
 import { type Owner, parseOwner } from './owner.ts';
 
 /**
@@ -9,7 +11,7 @@ import { type Owner, parseOwner } from './owner.ts';
  *     {"c":"...","s":0,"f":{"name":...,"stream":...,"kind":"file","from":0}}     source 0 begins
  *     {"c":"...","s":0,"o":5120,"r":{canonical record}}       a record; o: offset of its source just behind its line
  *     {"c":"...","s":0,"o":6144,"q":{sealed reject}}          a rejected line
- *     {"c":"...","s":0,"o":6144,"m":{"read":12,"skipped":1,"digest":"..."}}      mark: all before it is durable
+ *     {"c":"...","s":0,"o":6144,"m":{"read":12,"blank":1,"not_a_request":0,"part":0,"digest":"..."}}    mark: all before it is durable
  *
  * (FORMAT's draft had binary frames and CRC-32C. JSON needs no translation, a line feed resynchronizes behind
  * damage, and node:zlib has a native crc32.)
@@ -29,15 +31,20 @@ export interface OpenSource {
   readonly name: string;
   /** File identity, or the id of this run for a pipe: what event ids were made with. */
   readonly stream: string;
-  readonly kind: 'file' | 'pipe';
+  /** `quarantine`: lines that were rejected before; an offset is the number of a line in that segment's quarantine. */
+  readonly kind: 'file' | 'pipe' | 'quarantine';
   readonly from: number;
+  /** Of a quarantine. */
+  readonly segment?: number;
 }
 
-/** Counts since the segment began, for one source; `digest` is that of the bytes from..o of a file. */
-export interface Mark {
-  readonly read: number;
-  readonly skipped: number;
+/**
+ * Counts since the segment began, for one source; `digest` is that of the bytes from..o of a file, `retried` are the
+ * lines of a quarantine that became records.
+ */
+export interface Mark extends Pick<Tally, 'read' | Skip> {
   readonly digest?: string;
+  readonly retried?: string;
 }
 
 export type Frame =
@@ -143,16 +150,25 @@ function parseHeader(value: unknown): OpenHeader | undefined {
 }
 
 function parseSource(value: unknown): OpenSource | undefined {
-  const { name, stream, kind, from } = value as Partial<Record<keyof OpenSource, unknown>>;
+  const { name, stream, kind, from, segment } = value as Partial<Record<keyof OpenSource, unknown>>;
   const named = typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 200;
-  const known = (kind === 'file' || kind === 'pipe') && typeof stream === 'string' && HEX32.test(stream);
+  const placed = kind === 'quarantine' ? isCount(segment) : kind === 'file' || kind === 'pipe';
+  const known = placed && typeof stream === 'string' && HEX32.test(stream);
   return named && known && isCount(from) ? (value as OpenSource) : undefined;
 }
 
 function parseMark(value: unknown): Mark | undefined {
-  const { read, skipped, digest } = value as Partial<Record<keyof Mark, unknown>>;
+  const {
+    read,
+    blank,
+    not_a_request: noise,
+    part,
+    digest,
+    retried,
+  } = value as Partial<Record<keyof Mark, unknown>>;
   const digested = digest === undefined || (typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest));
-  return isCount(read) && isCount(skipped) && (skipped as number) <= (read as number) && digested
-    ? (value as Mark)
-    : undefined;
+  const counted =
+    [read, blank, noise, part].every(isCount) && addsUp({ ...(value as Mark), records: 0, rejected: 0 });
+  const ranged = retried === undefined || (typeof retried === 'string' && isRanges(retried));
+  return counted && digested && ranged ? (value as Mark) : undefined;
 }

@@ -1,11 +1,29 @@
 import { closeSync, constants, fdatasync, fstatSync, lstatSync, openSync, readSync, write } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AuditError } from '../errors.ts';
+import { instantOf } from './clock.ts';
 import { createFile, isCode } from './durable.ts';
+import { readCheckpoint } from './log.ts';
+import { thisProcess } from './owner.ts';
+import type { Store } from './store.ts';
 import { type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
 
 const writeTo = promisify(write);
 const datasync = promisify(fdatasync);
+
+/** The header of a new open segment of this process. */
+export function newHeader(store: Store): OpenHeader {
+  return {
+    form: 'slmaudit-open/1',
+    origin: store.origin,
+    batch: randomBytes(16).toString('hex'),
+    class: 'default',
+    since: readCheckpoint(store.at).size,
+    at: instantOf(Date.now()),
+    owner: thisProcess(),
+  };
+}
 
 /** An open segment being written: frames gather in memory, sync() makes them durable. */
 export interface OpenSegment {

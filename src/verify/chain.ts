@@ -2,6 +2,7 @@ import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
 import { type Genesis, parseGenesis } from '../log/genesis.ts';
 import type { Pin } from '../log/pin.ts';
+import { countOf, formatRanges, numbersOf, rangesOf } from '../log/ranges.ts';
 import { parseSegment, type Segment } from '../log/segment.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
@@ -35,6 +36,9 @@ export class Chain {
   #records = 0;
   readonly #batches = new Set<string>();
   readonly #sources = new Map<string, number>();
+  /** Rejected lines of each segment, and those of them that were read again. */
+  readonly #rejected: number[] = [];
+  readonly #retried = new Map<number, Set<number>>();
 
   constructor(origin: string, pin: Pin | undefined) {
     this.#origin = origin;
@@ -119,12 +123,14 @@ export class Chain {
     for (const { name, identity, from, to } of segment.sources) {
       const expected = this.#sources.get(identity) ?? 0;
       if (from !== expected || to < from)
-        this.#add('SOURCE_GAP', of, {
+        this.#add(from > expected ? 'SOURCE_GAP' : 'SOURCE_OVERLAP', of, {
           expected: `${name} from byte ${expected}`,
           actual: `${from} to ${to}`,
         });
-      this.#sources.set(identity, to);
+      this.#sources.set(identity, Math.max(expected, to));
     }
+    this.#retry(segment, of);
+    this.#rejected.push(segment.rejected?.count ?? 0);
     this.#records = segment.first + entry.records.count;
     this.segments.push({
       ...segment,
@@ -133,6 +139,27 @@ export class Chain {
       records: entry.records.count,
       root: entry.records.root,
     });
+  }
+
+  /** Lines of an earlier segment's quarantine, each once. */
+  #retry({ retried }: Segment, of: Pick<Finding, 'entry' | 'segment'>): void {
+    for (const { segment, ranges } of retried) {
+      const lines = this.#retried.get(segment) ?? new Set<number>();
+      this.#retried.set(segment, lines);
+      const count = this.#rejected[segment] ?? 0;
+      if (ranges.at(-1)![1] > count)
+        this.#add('RETRY_UNKNOWN', of, {
+          expected: `at most ${count} lines of segment ${segment}`,
+          actual: formatRanges(ranges),
+        });
+      // A forged range could be of any length.
+      if (countOf(ranges) > count) continue;
+      const again = [...numbersOf(ranges)].filter(n => lines.has(n) || !lines.add(n));
+      if (again.length > 0)
+        this.#add('RETRY_TWICE', of, {
+          actual: `line ${formatRanges(rangesOf(again))} of segment ${segment}`,
+        });
+    }
   }
 
   #find(code: FindingCode, entry: number, more: Partial<Finding> = {}): void {

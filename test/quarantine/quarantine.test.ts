@@ -3,6 +3,7 @@ import { appendFileSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { withStore } from '../sandbox.ts';
 
+const NEVER = { removed: 0, retried: null };
 const good = '{"ts":"2026-05-01T00:00:07Z"}';
 
 test('rejected lines are listed with reason and place, and opened as they came', () =>
@@ -22,9 +23,9 @@ test('rejected lines are listed with reason and place, and opened as they came',
     assert.deepEqual(
       rows.map(({ sealed_at: _at, ...rest }) => rest),
       [
-        { id: '0.1', reason: 'not_json', source: 'gw', line: 2, offset: 30, length: 6 },
-        { id: '0.2', reason: 'no_time', source: 'gw', line: 3, offset: 37, length: 16 },
-        { id: '1.1', reason: 'too_long', source: 'big', line: 2, offset: 30, length: 100_008 },
+        { id: '0.1', reason: 'not_json', source: 'gw', line: 2, offset: 30, length: 6, ...NEVER },
+        { id: '0.2', reason: 'no_time', source: 'gw', line: 3, offset: 37, length: 16, ...NEVER },
+        { id: '1.1', reason: 'too_long', source: 'big', line: 2, offset: 30, length: 100_008, ...NEVER },
       ],
     );
     const some = await box.run([
@@ -37,7 +38,10 @@ test('rejected lines are listed with reason and place, and opened as they came',
       '--format',
       'csv',
     ]);
-    assert.match(some.stdout, /^id,sealed_at,reason,source,line,offset,length\n0\.2,[^\n]+\n$/);
+    assert.match(
+      some.stdout,
+      /^id,sealed_at,reason,source,line,offset,length,removed,retried\n0\.2,[^\n]+\n$/,
+    );
 
     const shown = await box.run(['quarantine', 'show', '0.2']);
     assert.deepEqual([shown.code, shown.stdout], [0, `${lines[2]}\n`]);

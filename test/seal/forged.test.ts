@@ -7,6 +7,8 @@ import { formatFrame, markFrame, recordFrame, sourceFrame } from '../../src/stor
 import { thisProcess } from '../../src/store/owner.ts';
 import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
+const NONE = { blank: 0, not_a_request: 0, part: 0 };
+
 /** Open segments as someone makes them who can write the store and nothing else; all of them seem left behind. */
 const ID = 'ab'.repeat(16);
 const HEADER = {
@@ -34,7 +36,7 @@ const header = (change: object): string => formatFrame(`"h":${JSON.stringify({ .
 const body =
   sourceFrame(0, ABOUT) +
   recordFrame(0, 10, LINE) +
-  markFrame(0, 10, { read: 1, skipped: 0, digest: '0'.repeat(64) });
+  markFrame(0, 10, { ...NONE, read: 1, digest: '0'.repeat(64) });
 
 async function works(box: Sandbox): Promise<void> {
   assert.equal((await box.run(['ingest'], nativeLines(2))).code, 0);
@@ -64,8 +66,8 @@ for (const [what, frames] of [
 }
 
 for (const [what, frame] of [
-  ['a digest that is none', markFrame(0, 10, { read: 1, skipped: 0, digest: 'zz' })],
-  ['a count that is none', markFrame(0, 10, { read: 1.5, skipped: 0 })],
+  ['a digest that is none', markFrame(0, 10, { ...NONE, read: 1, digest: 'zz' })],
+  ['a count that is none', markFrame(0, 10, { ...NONE, read: 1.5 })],
   ['a source without a name', sourceFrame(0, { ...ABOUT, name: '' })],
   ['a source from nowhere', sourceFrame(0, { ...ABOUT, from: -1 })],
 ] as const) {
@@ -87,7 +89,7 @@ test('a manifest that would be longer than an entry is never decided; the segmen
       return (
         sourceFrame(i, about) +
         recordFrame(i, 10, LINE) +
-        markFrame(i, 10, { read: 1, skipped: 0, digest: '0'.repeat(64) })
+        markFrame(i, 10, { ...NONE, read: 1, digest: '0'.repeat(64) })
       );
     });
     writeFileSync(`${box.store}/open/${ID}.open`, header({}) + many.join(''));

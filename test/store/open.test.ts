@@ -18,6 +18,8 @@ import {
 import { createOpenSegment, readHeader, walkFrames } from '../../src/store/open.ts';
 import { thisProcess } from '../../src/store/owner.ts';
 
+const NONE = { blank: 0, not_a_request: 0, part: 0 };
+
 const folder = mkdtempSync(join(tmpdir(), 'slmaudit-open-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -36,7 +38,7 @@ const FRAMES = [
   sourceFrame(0, about),
   ...Array.from({ length: 20 }, (_, i) => recordFrame(0, i * 10, `{"ts":"é${'x'.repeat(i * 7)}"}`)),
   rejectFrame(0, 300, '{"reason":"not_json"}'),
-  markFrame(0, 300, { read: 21, skipped: 0, digest: 'cd'.repeat(32) }),
+  markFrame(0, 300, { ...NONE, read: 21, digest: 'cd'.repeat(32) }),
 ];
 const BYTES = Buffer.from(FRAMES.join(''));
 

@@ -155,7 +155,7 @@ test('a thief of the keys can not alter what was sealed before: the entry is not
       const entry = parseEntry(parseNote(notes[2]!).text);
       const text = formatEntry({
         ...entry,
-        lines: entry.lines.map(l => (l.key === 'lines' ? { ...l, values: ['99', '0'] } : l)),
+        lines: entry.lines.map(l => (l.key === 'lines' ? { ...l, values: l.values.with(1, '99') } : l)),
       });
       return notes.map((n, i) => (i === 2 ? Buffer.from(formatNote(signNote(text, thief(2)))) : n));
     }),

@@ -4,9 +4,10 @@ import { usage } from '../values.ts';
 
 export const hashCommand: CommandSpec = {
   name: 'hash',
-  summary: 'print the hashes that a prompt has in the records',
+  summary: 'print the hashes that a prompt, a user or an address has in the records',
   description: [
     'Records hold prompts as hashes under a key of the store. This prints those to look for: of a text, that of a prompt of it alone and that of a last user message, whatever came before; of messages as JSON, that of the whole prompt and that of its last user message. The prompt itself is neither kept nor printed.',
+    'Where records are made with --hash-identities, --user and --ip give what they hold instead.',
   ],
   arguments: [],
   options: [
@@ -15,6 +16,8 @@ export const hashCommand: CommandSpec = {
       flags: '--prompt-file <FILE>',
       about: 'a file with a text, or with messages as JSON; - is standard input',
     },
+    { flags: '--user <NAME>', about: 'a user' },
+    { flags: '--ip <ADDRESS>', about: 'an address' },
     {
       flags: '--format <FORMAT>',
       about: 'how rows come out',
@@ -34,12 +37,19 @@ export const hashCommand: CommandSpec = {
     [2, 'nothing to hash, or no record key on this host'],
   ],
   async run(given, { openStore, stdout, terminal }) {
-    const { promptHashes, readPrompt } = await import('../../hash/hash.ts');
+    const { identityHash, promptHashes, readPrompt } = await import('../../hash/hash.ts');
     const [typed, file] = [text(given, 'text'), text(given, 'promptFile')];
-    if ((typed === undefined) === (file === undefined))
-      throw usage('give --text or --prompt-file, one of them');
+    const [user, ip] = [text(given, 'user'), text(given, 'ip')];
+    if ([typed, file, user, ip].filter(v => v !== undefined).length !== 1)
+      throw usage('give one of --text, --prompt-file, --user and --ip');
     const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
-    const hashes = promptHashes(openStore(), typed ?? readPrompt(file!));
+    const store = openStore();
+    const hashes =
+      user !== undefined
+        ? [identityHash(store, 'user_id', user)]
+        : ip !== undefined
+          ? [identityHash(store, 'client_ip', ip)]
+          : promptHashes(store, typed ?? readPrompt(file!));
     const sink = rowSink(format, printer(stdout));
     await sink.columns([
       { name: 'column', numeric: false },

@@ -1,19 +1,11 @@
 import { basename } from 'node:path';
 import type { Input } from '../../ingest/ingest.ts';
+import type { Skip, SourceTally } from '../../log/tally.ts';
 import type { Note, Progress, Summary, Told } from '../../ingest/summary.ts';
-import { FORMAT_NAMES, OPTIONAL_RULES } from '../../normalize/names.ts';
+import { FORMAT_NAMES } from '../../normalize/names.ts';
+import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
-import {
-  counted,
-  grouped,
-  humanBytes,
-  readCount,
-  readList,
-  readSize,
-  readSpan,
-  readZone,
-  usage,
-} from '../values.ts';
+import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
 
 const MAX_SOURCE = 200;
 
@@ -49,14 +41,7 @@ export const ingestCommand: CommandSpec = {
       about: 'name of the source in every record',
       default: "the file's name, or pipe",
     },
-    {
-      flags: '--hash-identities',
-      about: 'keep users and addresses as keyed hashes, and nothing in extra that could say them',
-    },
-    {
-      flags: '--remove <LIST>',
-      about: `take these out like secrets, but of user_id: ${OPTIONAL_RULES.join(', ')}`,
-    },
+    ...PRIVACY_OPTIONS,
     { flags: '--follow', about: 'go on with files as they grow, through rotation, until stopped' },
     { flags: '--max-line <SIZE>', about: 'longest line that is read', default: '16MiB' },
     { flags: '--seal-records <N>', about: 'seal after so many records', default: '1000000' },
@@ -112,8 +97,7 @@ export const ingestCommand: CommandSpec = {
       sealRecords: readCount(text(given, 'sealRecords') ?? '1000000', '--seal-records'),
       sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
       heartbeatMs: readSpan(text(given, 'heartbeat') ?? '1h', '--heartbeat'),
-      hashIdentities: flag(given, 'hashIdentities'),
-      remove: readList(text(given, 'remove') ?? '', '--remove', OPTIONAL_RULES),
+      ...readPrivacy(given),
       lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
       follow: flag(given, 'follow'),
       signal: context.signal,
@@ -178,7 +162,7 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
   const rate =
     seconds >= 1 && s.records > 1000 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
   voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
-  if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: blank, no request, or part of one`);
+  if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: ${skips(s.lines)}`);
   if (s.rejected > 0) {
     const reasons = Object.entries(s.reasons).sort(([, a], [, b]) => b - a);
     voice.warn(
@@ -198,7 +182,17 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
   }
 }
 
-function sentence({ code, source, bytes = 0 }: Note): string {
+/** `12 not_a_request, 3 blank` */
+export function skips(lines: readonly SourceTally[]): string {
+  const sum = (rule: Skip): number => lines.reduce((total, tally) => total + tally[rule], 0);
+  const counts = (['not_a_request', 'part', 'blank'] as const).map(rule => [rule, sum(rule)] as const);
+  return counts
+    .filter(([, n]) => n > 0)
+    .map(([rule, n]) => `${grouped(n)} ${rule}`)
+    .join(', ');
+}
+
+function sentence({ code, source, bytes = 0, path = '' }: Note): string {
   switch (code) {
     case 'left_unterminated':
       return `${source}: its last line is not finished; ${humanBytes(bytes)} left for the next run`;
@@ -208,6 +202,10 @@ function sentence({ code, source, bytes = 0 }: Note): string {
       return `${source}: nothing new, all ${humanBytes(bytes)} are in the store already`;
     case 'same_first_line':
       return `${source}: begins like a file that was read before and goes on otherwise; read as a file of its own`;
+    case 'rotated_unread':
+      return `${source}: ${humanBytes(bytes)} at the end of the file before it were not read: \`slmaudit ingest --source ${source} ${path}\``;
+    case 'replaced':
+      return `${source}: another file than the one read before (${humanBytes(bytes)}), and no rotated file holds that one: what was written behind is not in the store`;
     case 'other_host':
       return `${source} belongs to a writer on another host or in another container; \`slmaudit seal --take\` seals it if that one is gone`;
     case 'unreadable_open':

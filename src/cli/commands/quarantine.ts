@@ -1,23 +1,38 @@
 import { once } from 'node:events';
-import { type CommandSpec, text } from '../command.ts';
+import { FORMAT_NAMES } from '../../normalize/names.ts';
+import type { Retry } from '../../quarantine/retry.ts';
+import { type CommandSpec, type Context, flag, text } from '../command.ts';
 import { printer, ROW_FORMATS, type RowFormat, rowSink } from '../render/rows.ts';
-import { counted, usage } from '../values.ts';
+import { counted, grouped, readSpan, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
+import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 
-const COLUMNS = ['id', 'sealed_at', 'reason', 'source', 'line', 'offset', 'length'] as const;
-const NUMERIC: ReadonlySet<string> = new Set(['line', 'offset', 'length']);
+const COLUMNS = [
+  'id',
+  'sealed_at',
+  'reason',
+  'source',
+  'line',
+  'offset',
+  'length',
+  'removed',
+  'retried',
+] as const;
+const NUMERIC: ReadonlySet<string> = new Set(['line', 'offset', 'length', 'removed', 'retried']);
 
 export const quarantineListCommand: CommandSpec = {
   name: 'quarantine list',
   summary: 'list the lines that were rejected',
   description: [
-    'List every line that could not be read, with its reason and its place: source, number of the line (in this source; of a pipe, in that run), offset and length in bytes. What a line held is encrypted; `slmaudit quarantine show` opens one.',
+    'List every line that could not be read, with its reason and its place: source, number of the line (in this source; of a pipe, in that run), offset and length in bytes. What a line held is encrypted; `slmaudit quarantine show` opens one. `removed` counts the secrets that were taken out of it before that.',
+    'Lines that `slmaudit quarantine retry` has made records of are left out; with --all they are listed too, with the segment that holds the records.',
     'Lines of running ingests are listed once they are sealed. The digest of every quarantine file is checked before it is read.',
   ],
   arguments: [],
   options: [
     { flags: '--reason <REASON>', about: 'those of this reason only, such as not_json or no_time' },
     { flags: '--source <NAME>', about: 'those of this source only' },
+    { flags: '--all', about: 'also those that are records by now' },
     {
       flags: '--format <FORMAT>',
       about: 'how rows come out',
@@ -36,13 +51,16 @@ export const quarantineListCommand: CommandSpec = {
   async run(given, { openStore, stdout, terminal }) {
     const { rejectedLines } = await import('../../quarantine/quarantine.ts');
     const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
-    const [reason, source] = [text(given, 'reason'), text(given, 'source')];
+    const [reason, source, all] = [text(given, 'reason'), text(given, 'source'), flag(given, 'all')];
     const sink = rowSink(format, printer(stdout));
     await sink.columns(COLUMNS.map(name => ({ name, numeric: NUMERIC.has(name) })));
     for (const r of rejectedLines(openStore())) {
+      if (r.retried !== undefined && !all) continue;
       if ((reason !== undefined && r.reason !== reason) || (source !== undefined && r.source !== source))
         continue;
-      const more = await sink.rows([[r.id, r.sealedAt, r.reason, r.source, r.line, r.offset, r.length]]);
+      const removed = Object.values(r.removed ?? {}).reduce((sum, n) => sum + n, 0);
+      const place = [r.id, r.sealedAt, r.reason, r.source, r.line, r.offset, r.length];
+      const more = await sink.rows([[...place, removed, r.retried ?? null]]);
       if (!more) break;
     }
     await sink.end();
@@ -55,7 +73,7 @@ export const quarantineShowCommand: CommandSpec = {
   summary: 'show what a rejected line held',
   description: [
     'Decrypt a rejected line with the record key and print it: the bytes as they came in a pipe or a file, with control characters made visible on a terminal. Of a line over 64 KiB only the beginning was kept.',
-    'A line may hold prompts and keys in the clear: this is the one verb that shows them.',
+    'A line may hold prompts in the clear: this is the one verb that shows them. Secrets of known forms were taken out of it; what that left in their place begins with `[removed:`.',
   ],
   arguments: [{ name: 'ID', about: 'as `quarantine list` prints it' }],
   options: [],
@@ -72,11 +90,101 @@ export const quarantineShowCommand: CommandSpec = {
     const [id] = given.args;
     if (id === undefined) throw usage('name a line, as `slmaudit quarantine list` prints it');
     const { about, raw } = openRejected(openStore(), id);
-    const { reason, source, line, length } = about;
+    const { reason, source, line, length, removed, retried } = about;
     voice.say(`${reason}: line ${line} of ${source}, ${counted(length, 'byte')}`);
-    if (raw.length < length) voice.warn(`${counted(raw.length, 'byte')} of it were kept`);
+    const gone = Object.entries(removed ?? {});
+    if (gone.length > 0) voice.say(`removed: ${gone.map(([rule, n]) => `${grouped(n)} ${rule}`).join(', ')}`);
+    if (length > raw.length && gone.length === 0)
+      voice.warn(`${counted(raw.length, 'byte')} of it were kept`);
+    if (retried !== undefined) voice.say(`a record by now, in segment ${retried}`);
     const shown = terminal ? `${printable(raw.toString('utf8'))}\n` : Buffer.concat([raw, Buffer.from('\n')]);
     if (!stdout.write(shown)) await once(stdout, 'drain');
     return 0;
   },
 };
+
+export const quarantineRetryCommand: CommandSpec = {
+  name: 'quarantine retry',
+  summary: 'read rejected lines again',
+  description: [
+    'Read rejected lines again, all of them or those that are named, and seal what can be read now: with a --format or --map that fits, with a newer slmaudit, with a --assume-zone. What still can not be read stays in quarantine.',
+    'Each record says in `extra` which line it came from (`_retried`), and the manifest of its segment lists the lines, so that none is ever read twice. The line in quarantine stays as it is.',
+    'Lines over 64 KiB were not kept whole and stay. Secrets were taken out of a line before it was encrypted: its event id is that of what was kept.',
+  ],
+  arguments: [
+    { name: 'ID', about: 'as `quarantine list` prints it; without one, all', many: true, optional: true },
+  ],
+  options: [
+    { flags: '--reason <REASON>', about: 'those of this reason only, such as unknown_format' },
+    { flags: '--source <NAME>', about: 'those of this source only' },
+    {
+      flags: '--format <NAME>',
+      about: 'format of the lines',
+      choices: FORMAT_NAMES,
+      default: 'told from each line',
+    },
+    { flags: '--map <FILE>', about: 'read a format that this YAML file describes; see slmaudit-map-test(1)' },
+    { flags: '--assume-zone <ZONE>', about: 'zone of times that state none', default: 'UTC' },
+    ...PRIVACY_OPTIONS,
+    { flags: '-n, --dry-run', about: 'say what would be read, and write nothing' },
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    { flags: '--json', about: 'print the result as one JSON object' },
+  ],
+  examples: [
+    {
+      command: 'slmaudit quarantine retry --reason unknown_format --map gateway.yaml --dry-run',
+      about: 'what a map would make of them',
+    },
+    { command: 'slmaudit quarantine retry 3.1 3.2 --format nginx', about: 'two lines, as another format' },
+  ],
+  exits: [
+    [0, 'all that were meant are records now'],
+    [1, 'a quarantine file was altered or is missing'],
+    [2, 'could not be read or written'],
+    [3, 'some of them stay in quarantine'],
+    [75, 'another writer holds the lock, or another retry runs'],
+  ],
+  async run(given, context) {
+    const { retry } = await import('../../quarantine/retry.ts');
+    const { scannerOf } = await import('../../normalize/secrets.ts');
+    const [named, file, zone] = [
+      text(given, 'format'),
+      text(given, 'map'),
+      readZone(text(given, 'assumeZone')),
+    ];
+    if (file !== undefined && named !== undefined) throw usage('--map names the format; leave --format out');
+    const map = file === undefined ? undefined : (await import('../../map/read.ts')).readMap(file);
+    const format = map
+      ? { name: `map:${map.name}`, forced: true, map }
+      : named !== undefined && { name: named, forced: true };
+    const [reason, source, dryRun] = [text(given, 'reason'), text(given, 'source'), flag(given, 'dryRun')];
+    const { hashIdentities, remove } = readPrivacy(given);
+    const done = await retry(context.openStore(), {
+      ids: given.args,
+      dryRun,
+      privacy: { hashIdentities, scanner: scannerOf(remove) },
+      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      ...(reason !== undefined && { reason }),
+      ...(source !== undefined && { source }),
+      ...(zone !== undefined && { zone }),
+      ...(format && { format }),
+    });
+    if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(done)}\n`);
+    else tellRetry(done, dryRun, context);
+    return Object.keys(done.left).length > 0 ? 3 : 0;
+  },
+};
+
+function tellRetry({ lines, retried, records, left }: Retry, dryRun: boolean, { voice }: Context): void {
+  if (lines === 0) voice.say('no rejected line is meant');
+  else {
+    const are = dryRun ? 'would be' : retried === 1 ? 'is' : 'are';
+    voice.say(`${grouped(retried)} of ${counted(lines, 'line')} ${are} ${counted(records, 'record')} now`);
+  }
+  const reasons = Object.entries(left).sort(([, a], [, b]) => b - a);
+  const stay = reasons.reduce((sum, [, n]) => sum + n, 0);
+  if (stay > 0)
+    voice.warn(
+      `${counted(stay, 'line')} ${dryRun ? 'would stay' : stay === 1 ? 'stays' : 'stay'} in quarantine: ${reasons.map(([reason, n]) => `${grouped(n)} ${reason}`).join(', ')}`,
+    );
+}

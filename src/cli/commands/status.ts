@@ -1,7 +1,19 @@
+import type { SourceTally } from '../../log/tally.ts';
 import { status } from '../../status/status.ts';
 import { type CommandSpec, text } from '../command.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
 import { printable } from '../voice.ts';
+
+/** `gateway: 12 read, 9 records, 1 rejected, 2 blank` */
+function fates({ source, read, records, ...fate }: SourceTally): string {
+  const rest = Object.entries(fate).filter(([, n]) => n > 0);
+  const counts = [
+    `${grouped(read)} read`,
+    counted(records, 'record'),
+    ...rest.map(([f, n]) => `${grouped(n)} ${f}`),
+  ];
+  return `${source}: ${counts.join(', ')}`;
+}
 
 export const statusCommand: CommandSpec = {
   name: 'status',
@@ -42,7 +54,11 @@ export const statusCommand: CommandSpec = {
           ? 'nothing'
           : `${counted(s.open.records, 'record')} in ${counted(s.open.segments, 'open segment')}`,
       ],
-      ['rejected', `${counted(s.rejected, 'line')} in quarantine`],
+      [
+        'rejected',
+        `${counted(s.rejected, 'line')} in quarantine${s.retried > 0 ? `, ${grouped(s.retried)} of them records by now` : ''}`,
+      ],
+      ...s.lines.map((tally): [string, string] => ['lines', fates(tally)]),
     ];
     for (const [name, value] of lines) stdout.write(`${name.padEnd(9)}${printable(value)}\n`);
     return Promise.resolve(0);

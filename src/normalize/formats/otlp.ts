@@ -122,7 +122,9 @@ function attributes(list: JsonValue | undefined): JsonObject {
 function plain(value: JsonValue): JsonValue {
   if (!(value instanceof Map)) return value;
   const integer = value.get('intValue');
-  if (typeof integer === 'string') return new JsonNumber(integer);
+  // Protobuf's JSON writes 64-bit integers as strings; any other string is none.
+  if (typeof integer === 'string')
+    return /^-?(?:0|[1-9]\d{0,18})$/.test(integer) ? new JsonNumber(integer) : integer;
   const list = value.get('arrayValue');
   if (list instanceof Map) return items(list).map(plain);
   const pairs = value.get('kvlistValue');

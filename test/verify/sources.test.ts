@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { canonicalLine } from '../../src/record/canonical.ts';
+import { formatFrame, markFrame, type OpenSource, recordFrame, sourceFrame } from '../../src/store/frame.ts';
+import { thisProcess } from '../../src/store/owner.ts';
+import { type Sandbox, withStore } from '../sandbox.ts';
+
+const record = (i: number): string =>
+  canonicalLine({
+    v: 1,
+    event_id: `00000000-0000-8000-8000-${String(i).padStart(12, '0')}`,
+    event_type: 'access',
+    ts: '2026-05-01T00:00:00.000000Z',
+    ts_quality: 'exact',
+    source_id: 's',
+    source_format: 'native',
+    status: 'ok',
+  });
+
+let batches = 0;
+
+/** What a writer of whoever holds the store could leave: the next one seals it. */
+async function sealForged(
+  box: Sandbox,
+  about: Partial<OpenSource>,
+  to: number,
+  retried?: string,
+): Promise<void> {
+  const batch = String(++batches).padStart(32, '0');
+  const header = {
+    form: 'slmaudit-open/1',
+    origin: 'test.example/log',
+    batch,
+    class: 'default',
+    since: 1,
+    at: '2026-05-01T00:00:00.000000Z',
+    owner: { ...thisProcess(), boot: 'before' },
+  };
+  const source: OpenSource = { name: 's', stream: 'cd'.repeat(16), kind: 'file', from: 0, ...about };
+  const counts = { read: retried === undefined ? 1 : 0, blank: 0, not_a_request: 0, part: 0 };
+  const rest = retried === undefined ? { digest: '0'.repeat(64) } : { retried };
+  writeFileSync(
+    `${box.store}/open/${batch}.open`,
+    formatFrame(`"h":${JSON.stringify(header)}}`) +
+      sourceFrame(0, source) +
+      recordFrame(0, to, record(batches)) +
+      markFrame(0, to, { ...counts, ...rest }),
+  );
+  const seal = await box.run(['seal']);
+  assert.deepEqual([seal.code, /1 record/.test(seal.stderr)], [0, true], seal.stderr);
+}
+
+async function codes(box: Sandbox): Promise<string[]> {
+  const run = await box.run(['verify', '--records', '--format', 'json']);
+  return (JSON.parse(run.stdout) as { findings: { code: string }[] }).findings.map(f => f.code);
+}
+
+test('bytes of a file that are missing between two segments are a gap, those in two an overlap', () =>
+  withStore(async box => {
+    await sealForged(box, { from: 0 }, 100);
+    await sealForged(box, { from: 100 }, 200);
+    assert.deepEqual(await codes(box), []);
+    await sealForged(box, { from: 250 }, 300);
+    assert.deepEqual(await codes(box), ['SOURCE_GAP']);
+    await sealForged(box, { from: 280 }, 320);
+    assert.deepEqual(await codes(box), ['SOURCE_GAP', 'SOURCE_OVERLAP']);
+    // What comes behind joins the farthest byte: one mistake is one finding.
+    await sealForged(box, { from: 320 }, 330);
+    assert.deepEqual(await codes(box), ['SOURCE_GAP', 'SOURCE_OVERLAP']);
+  }));
+
+test('a rejected line can be read again once, and only if there is one', () =>
+  withStore(async box => {
+    assert.equal((await box.run(['ingest'], 'a\nb\nc\n')).code, 3);
+    const quarantine = { kind: 'quarantine', segment: 0 } as const;
+    await sealForged(box, quarantine, 2, '1-2');
+    assert.deepEqual(await codes(box), []);
+    await sealForged(box, quarantine, 3, '2-3');
+    assert.deepEqual(await codes(box), ['RETRY_TWICE']);
+    await sealForged(box, quarantine, 9, '9');
+    await sealForged(box, { ...quarantine, segment: 1 }, 1, '1-900000000000000');
+    assert.deepEqual(await codes(box), ['RETRY_TWICE', 'RETRY_UNKNOWN', 'RETRY_UNKNOWN']);
+  }));
