@@ -21,7 +21,7 @@ test('every rule has a secret planted for it, and finds it', () => {
 });
 
 test('a secret is found and taken out wherever it stands in a text', () => {
-  const around = fc.string({ maxLength: 40, unit: fc.constantFrom(...' abc,.;:()[]{}"\'\n/') });
+  const around = fc.string({ maxLength: 40, unit: fc.constantFrom(...' abc,.;:()[]{}"\'\n/'.split('')) });
   fc.assert(
     fc.property(fc.constantFrom(...SECRETS), around, around, ({ text, core }, before, after) => {
       const whole = `${before} ${text} ${after}`;
