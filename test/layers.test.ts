@@ -7,7 +7,7 @@ import { test } from 'node:test';
 const FLOORS: readonly (readonly string[])[] = [
   ['record', 'note', 'merkle', 'keys', 'log'],
   ['store', 'duck'],
-  ['init', 'ingest', 'normalize', 'seal', 'verify', 'query', 'status', 'map', 'quarantine', 'hash'],
+  ['init', 'ingest', 'normalize', 'seal', 'verify', 'query', 'status', 'map', 'quarantine', 'hash', 'prove'],
   ['cli'],
 ];
 /** Folders of one floor that may use each other: the pure core, and the verbs whose domain says so. */

@@ -50,6 +50,8 @@ export interface Context {
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly voice: Voice;
+  /** Of this program, `X.Y.Z`. */
+  readonly version: string;
   /** Is standard output a terminal? */
   readonly terminal: boolean;
   readonly storeFolder: string;

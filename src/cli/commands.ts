@@ -5,6 +5,7 @@ import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
+import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
   quarantineRetryCommand,
@@ -23,6 +24,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   mapTestCommand,
   sealCommand,
   verifyCommand,
+  proveCommand,
   queryCommand,
   hashCommand,
   quarantineListCommand,

@@ -61,6 +61,7 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
       stdin: process.stdin,
       stdout: process.stdout,
       voice,
+      version: version(),
       terminal: process.stdout.isTTY,
       storeFolder: folder,
       keysFolder: keys,

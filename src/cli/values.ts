@@ -1,4 +1,5 @@
 import { AuditError } from '../errors.ts';
+import { readTime } from '../record/time.ts';
 import { isZone } from '../record/zone.ts';
 
 /** What people write for spans and sizes: `60s`, `1h30m`, `250ms`; `16MiB`, `8M`, `4096`. */
@@ -35,6 +36,23 @@ export function readZone(zone: string | undefined): string | undefined {
   if (zone !== undefined && !isZone(zone))
     throw usage(`"${zone}" is no time zone; use a name such as Europe/Berlin, or an offset such as +02:00`);
   return zone;
+}
+
+/** A day or an RFC 3339 time, as records have it; undefined stays undefined. */
+export function readInstant(text: string | undefined, option: string): string | undefined {
+  if (text === undefined) return undefined;
+  const read = readTime(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (!read) throw usage(`${option} takes a day or a time such as 2026-05-01T00:00:07Z, not "${text}"`);
+  return read.ts;
+}
+
+/** `7` or `7-9`. */
+export function readRange(text: string | undefined, option: string): [number, number] | undefined {
+  if (text === undefined) return undefined;
+  const [, from, to = from] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(text) ?? [];
+  if (from === undefined || Number(from) > Number(to))
+    throw usage(`${option} takes a number or a range such as 7-9, not "${text}"`);
+  return [Number(from), Number(to)];
 }
 
 /** `a,b`: each one of `known`. */

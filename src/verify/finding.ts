@@ -46,6 +46,7 @@ export const FINDINGS = {
   STRAY_FILE: 'a file that belongs to nothing the log states',
   ROLLBACK: 'the log is shorter than what this host has committed',
   FORK: 'the log is another one than this host has committed',
+  HEAD_SIGNATURE: 'the head to compare with is not signed by the log key',
   HEAD_UNREADABLE: 'the newest checkpoint known on this host can not be read, so a rollback can not be seen',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',
 } as const;
@@ -74,8 +75,26 @@ export interface Report {
   readonly findings: readonly Finding[];
   readonly pending: readonly Pending[];
   readonly checked: Checked;
+  /** The newest head that was known beside the store and its keys, and that this log extends: entries, and who kept it. */
+  readonly extends?: { readonly size: number; readonly kept: 'by_verifier' | 'given' };
+  readonly fork?: Fork;
+  /** The signed checkpoint. */
+  readonly checkpoint: string;
   /** Entries whose time stands still because the clock had gone back; said, never a finding. */
   readonly clockRegressions: number;
+}
+
+/**
+ * Two heads of one log that no log can have both, for anyone who has its key: the present one extends a log of
+ * `known.size` entries with the root `then`, as `proof` (RFC 6962 consistency) shows, and the known head has another.
+ */
+export interface Fork {
+  readonly form: 'slmaudit-fork/1';
+  readonly known: string;
+  readonly present: string;
+  /** Base64. */
+  readonly then: string;
+  readonly proof: readonly string[];
 }
 
 export interface Checked {
@@ -89,4 +108,6 @@ export interface Checked {
   /** Rows that sealing saw damaged in an open segment and could not keep. */
   readonly damaged: number;
   readonly bytes: number;
+  /** Segments outside the range that was asked for: their payloads were not opened. */
+  readonly passedOver: number;
 }

@@ -1,39 +1,67 @@
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
-import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts';
+import { type Checkpoint, checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
+import { consistencyProof, verifyConsistency } from '../merkle/proof.ts';
 import { rootOf } from '../merkle/tree.ts';
+import type { VerifierKey } from '../note/key.ts';
 import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
 import { readHead } from '../store/keys.ts';
 import { type Head, readCheckpoint } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, Fork, Report } from './finding.ts';
+
+/** Where heads are known from. */
+export interface KnownHeads {
+  /** Folder of what earlier verifications found good. */
+  readonly remember: string | undefined;
+  readonly genesis: Buffer | undefined;
+  /** An auditor's own copy. */
+  readonly since: Buffer | undefined;
+  readonly logKey: VerifierKey | undefined;
+}
+
+export interface CheckedHeads {
+  readonly findings: readonly Finding[];
+  readonly extends?: NonNullable<Report['extends']>;
+  readonly fork?: Fork;
+}
 
 /**
- * Heads that are known from elsewhere: the newest one this host has committed, and the newest one an earlier
- * verification found good. The log must reach and contain each of them (SPEC 9, step 10).
+ * Heads that are known from elsewhere: the newest one this host has committed, the newest one an earlier verification
+ * found good, and an auditor's own copy. The log must reach and contain each of them (SPEC 9, step 10).
  */
 export function checkHeads(
   store: Store,
   head: Head,
   hashes: readonly Buffer[],
-  remembered: string | undefined,
-  genesis: Buffer | undefined,
-): Finding[] {
+  { remember, genesis, since, logKey }: KnownHeads,
+): CheckedHeads {
   const committed = quietly(() => readHead(store.keys));
   const seen =
-    remembered !== undefined && genesis
-      ? quietly(() => readWhole(headPath(remembered, genesis), 65_536))
-      : undefined;
-  for (const note of [committed, seen]) {
+    remembered(remember, genesis) && quietly(() => readWhole(headPath(remember!, genesis!), 65_536));
+  let known: CheckedHeads['extends'];
+  for (const [note, kept] of [
+    [committed, 'by_writer'],
+    [seen, 'by_verifier'],
+    [since, 'given'],
+  ] as const) {
     if (!note) continue;
-    const known = parsed(note);
-    const finding: Finding | undefined = known
-      ? checkHead(store, head, hashes, known)
-      : { code: 'HEAD_UNREADABLE' };
-    if (finding) return [finding];
+    const one = parsed(note);
+    if (!one) return { findings: [{ code: 'HEAD_UNREADABLE', actual: kept }] };
+    // What lies on this host is its owner's; a head that somebody brings must be the log's.
+    if (kept === 'given' && !(logKey && one.origin === head.origin && checkpointSignedBy(note, logKey)))
+      return { findings: [{ code: 'HEAD_SIGNATURE', expected: head.origin, actual: one.origin }] };
+    const finding = checkHead(store, head, hashes, one);
+    if (finding?.code === 'FORK') return { findings: [finding], fork: forkOf(note, one, head, hashes) };
+    if (finding) return { findings: [finding] };
+    if (kept !== 'by_writer' && (!known || one.size >= known.size)) known = { size: one.size, kept };
   }
-  return [];
+  return { findings: [], ...(known && { extends: known }) };
 }
+
+const remembered = (folder: string | undefined, genesis: Buffer | undefined): boolean =>
+  folder !== undefined && genesis !== undefined;
 
 function checkHead(
   store: Store,
@@ -48,6 +76,40 @@ function checkHead(
   }
   if (rootOf(hashes.slice(0, known.size)).equals(known.root)) return undefined;
   return { code: 'FORK', expected: known.root.toString('base64') };
+}
+
+function forkOf(known: Buffer, { size }: Checkpoint, head: Head, hashes: readonly Buffer[]): Fork {
+  return {
+    form: 'slmaudit-fork/1',
+    known: known.toString('utf8'),
+    present: head.note.toString('utf8'),
+    then: rootOf(hashes.slice(0, size)).toString('base64'),
+    proof: consistencyProof(hashes, size).map(hash => hash.toString('base64')),
+  };
+}
+
+/** Does the file show, to whoever has the log key, that its holder signed two histories? */
+export function isFork(fork: Fork, logKey: VerifierKey): boolean {
+  const [known, present] = [parseCheckpoint(fork.known), parseCheckpoint(fork.present)];
+  const then = Buffer.from(fork.then, 'base64');
+  const hashes = fork.proof.map(hash => Buffer.from(hash, 'base64'));
+  return (
+    checkpointSignedBy(fork.known, logKey) &&
+    checkpointSignedBy(fork.present, logKey) &&
+    verifyConsistency(known.size, present.size, hashes, then, present.root) &&
+    !then.equals(known.root)
+  );
+}
+
+/** Keeps what shows a fork beside the heads, where nobody overwrites it; undefined where that can't be written. */
+export function keepFork(folder: string, fork: Fork): string | undefined {
+  return quietly(() => {
+    makeFolder(folder, 0o700);
+    const name = hash('sha256', JSON.stringify(fork)).slice(0, 16);
+    const path = join(folder, `fork-${name}.json`);
+    replaceFile(path, `${JSON.stringify(fork, undefined, 2)}\n`, 0o600);
+    return path;
+  });
 }
 
 /** Never the reason of a failure: a home that can't be written only means that nothing is remembered. */

@@ -19,7 +19,18 @@ export interface VerifyOptions {
   readonly records: boolean;
   /** Folder outside the store in which the newest checkpoint that was found good is remembered, by genesis. */
   readonly remember?: string;
+  /** A checkpoint that an auditor has kept: the log must extend it. */
+  readonly sinceHead?: Buffer;
+  /** Only the payloads of some segments are opened; the whole log is checked all the same. */
+  readonly only?: Only;
   readonly onProgress?: (done: { readonly segments: number; readonly of: number }) => void;
+}
+
+/** Which segments' payloads and quarantine are checked. Times are `ts` of records, both ends count. */
+export interface Only {
+  readonly since?: string;
+  readonly until?: string;
+  readonly segments?: readonly [from: number, to: number];
 }
 
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
@@ -105,7 +116,13 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     });
   } else findings.push(...checkTiles(at, hashes));
   const genesis = pin?.genesis ?? chain.hash;
-  findings.push(...checkHeads(store, head, hashes, options.remember, genesis));
+  const heads = checkHeads(store, head, hashes, {
+    remember: options.remember,
+    genesis,
+    since: options.sinceHead,
+    logKey,
+  });
+  findings.push(...heads.findings);
 
   const checked = {
     entries: hashes.length,
@@ -116,10 +133,14 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     quarantined: 0,
     damaged: 0,
     bytes: 0,
+    passedOver: 0,
   };
-  for (const segment of chain.segments) {
+  const meant = chain.segments.filter(segment => isMeant(segment, options.only));
+  if (options.only && meant.length === 0) throw nothingMeant(chain.segments.length);
+  checked.passedOver = chain.segments.length - meant.length;
+  for (const segment of meant) {
     findings.push(...(await checkSegment(at, segment, options.records, checked)));
-    options.onProgress?.({ segments: checked.segments, of: chain.segments.length });
+    options.onProgress?.({ segments: checked.segments, of: meant.length });
   }
   const strays = checkStrays(
     at,
@@ -139,8 +160,28 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     findings,
     pending,
     checked,
+    ...(heads.extends && { extends: heads.extends }),
+    ...(heads.fork && { fork: heads.fork }),
+    checkpoint: head.note.toString('utf8'),
     clockRegressions: chain.clockRegressions,
   };
+}
+
+function isMeant({ segment, span, at }: ChainedSegment, only: Only | undefined): boolean {
+  const [first, last] = only?.segments ?? [0, Infinity];
+  if (segment < first || segment > last) return false;
+  // Without records, when it was sealed.
+  const { from, to } = span ?? { from: at, to: at };
+  return (only?.until ?? from) >= from && (only?.since ?? to) <= to;
+}
+
+function nothingMeant(segments: number): AuditError {
+  return new AuditError('NOTHING_CHECKED', 'no segment lies in that range', {
+    hint:
+      segments === 0
+        ? 'the log has no segments yet'
+        : `the log has segments 0 to ${segments - 1}; \`slmaudit status\` prints their span`,
+  });
 }
 
 interface ReadChain {

@@ -1,27 +1,47 @@
-import { formatPin } from '../../log/pin.ts';
-import { givenPin, localPin } from '../../store/store.ts';
-import { type Finding, FINDINGS, isAlteration, type Report } from '../../verify/finding.ts';
-import { type CommandSpec, type Context, flag, text } from '../command.ts';
-import { counted, grouped, humanBytes } from '../values.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { AuditError } from '../../errors.ts';
+import { formatPin, type Pin } from '../../log/pin.ts';
+import { givenPin, localPin, openStore, type Store } from '../../store/store.ts';
+import { type Finding, isAlteration, type Report } from '../../verify/finding.ts';
+import type { Only } from '../../verify/verify.ts';
+import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { reportLines, sentence } from '../render/report.ts';
+import { counted, grouped, readInstant, readRange, usage } from '../values.ts';
 
 export const verifyCommand: CommandSpec = {
   name: 'verify',
   summary: 'check that nothing in the store was altered',
   description: [
     'Check the checkpoint, the chain of entries and keys, the tiles, and the digest of every payload and quarantine file, and name every file that belongs to none of them. All that is wrong is listed, not only the first. The store is never written to.',
-    'With --records, every record is hashed again from the Parquet files and the roots are compared with the signed ones.',
+    'With --records, every record is hashed again from the Parquet files and the roots are compared with the signed ones. --since, --until and --segment leave payloads outside a range unopened; the log itself is always checked whole.',
     'The pin is what makes this more than self-consistent: give the one that `slmaudit init` printed and that was kept elsewhere. Without --pin the pin beside the keys of this host is taken; a thief who owns the host could have replaced both.',
-    'The newest checkpoint that was found good under a pin is remembered in the XDG state folder: a log that is later shorter, or another one, is a finding.',
+    'The newest checkpoint that was found good under a pin is remembered in the XDG state folder: a log that is later shorter, or another one, is a finding. --since-head compares with a copy of log/checkpoint that an auditor has kept. Two heads that contradict each other are kept there as evidence that anyone with the log key can check, with --fork.',
+    'With --proof, a record and its proof as `slmaudit prove` wrote them are checked with the pin alone: no store is needed.',
   ],
   arguments: [],
   options: [
     { flags: '--records', about: 'also hash every record again' },
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
+    { flags: '--since <TIME>', about: 'open only payloads with records from then on' },
+    { flags: '--until <TIME>', about: 'open only payloads with records up to then' },
+    { flags: '--segment <N-M>', about: 'open only the payloads of these segments' },
+    { flags: '--since-head <FILE>', about: 'a checkpoint kept from before: the log must extend it' },
+    {
+      flags: '--proof <FILE>',
+      about: 'check a .tlog-proof file and the record beside it instead of a store',
+    },
+    { flags: '--record <FILE>', about: "the record's line", default: 'the .ndjson file beside --proof' },
+    { flags: '--fork <FILE>', about: 'check evidence of a fork instead of a store' },
+    { flags: '--report <FILE>', about: 'also write the report, as JSON, to be kept as evidence' },
     { flags: '--format <FORMAT>', about: 'json: the report as one object', choices: ['json'] },
   ],
   examples: [
     { command: 'slmaudit verify --records --pin pin.txt', about: 'what an auditor runs' },
     { command: 'slmaudit verify --format json | jq .findings', about: 'findings as data' },
+    {
+      command: 'slmaudit verify --pin pin.txt --proof ID.tlog-proof',
+      about: 'one record, without the store',
+    },
   ],
   exits: [
     [0, 'intact'],
@@ -29,35 +49,94 @@ export const verifyCommand: CommandSpec = {
     [2, 'could not be checked'],
     [4, 'consistent in itself, but checked against no pin'],
   ],
-  async run(given, context) {
-    const { openToVerify, verify } = await import('../../verify/verify.ts');
-    const json = text(given, 'format') === 'json';
-    const store = openToVerify(context.storeFolder, context.keysFolder);
-    if ('code' in store) return refuse(store, json, context);
-    const stated = text(given, 'pin');
-    const pin = stated === undefined ? undefined : givenPin(stated);
-    const report = await verify(store, {
-      ...(pin && { pin }),
-      records: flag(given, 'records'),
-      remember: context.headsFolder,
-      onProgress: ({ segments, of }) =>
-        context.voice.progress(`${grouped(segments)} of ${counted(of, 'segment')} checked`),
-    });
-    const exit = exitOf(report);
-    if (json) {
-      context.stdout.write(`${JSON.stringify({ exit, ...report })}\n`);
-      return exit;
-    }
-    const used = pin ?? localPin(store);
-    for (const line of lines(report, used && formatPin(used))) context.stdout.write(`${line}\n`);
-    tellPending(report, context);
-    return exit;
+  run(given, context) {
+    if (text(given, 'proof') !== undefined) return runProof(given, context);
+    if (text(given, 'fork') !== undefined) return runFork(given, context);
+    return runStore(given, context);
   },
 };
 
-function refuse(finding: Finding, json: boolean, { stdout }: Context): number {
-  if (json) stdout.write(`${JSON.stringify({ exit: 1, assurance: 'none', findings: [finding] })}\n`);
-  else stdout.write(`ALTERED  ${sentence(finding)}\n`);
+async function runStore(given: Given, context: Context): Promise<number> {
+  const { openToVerify, verify } = await import('../../verify/verify.ts');
+  const { keepFork } = await import('../../verify/heads.ts');
+  const store = openToVerify(context.storeFolder, context.keysFolder);
+  if ('code' in store) return refuse(store, given, context);
+  const [stated, sinceHead] = [text(given, 'pin'), text(given, 'sinceHead')];
+  const pin = stated === undefined ? undefined : givenPin(stated);
+  const only = readOnly(given);
+  const report = await verify(store, {
+    ...(pin && { pin }),
+    ...(only && { only }),
+    ...(sinceHead !== undefined && { sinceHead: readInput(sinceHead) }),
+    records: flag(given, 'records'),
+    remember: context.headsFolder,
+    onProgress: ({ segments, of }) =>
+      context.voice.progress(`${grouped(segments)} of ${counted(of, 'segment')} checked`),
+  });
+  const used = pin ?? localPin(store);
+  const shown = { pin: used && formatPin(used), records: flag(given, 'records') };
+  const exit = exitOf(report);
+  const json = {
+    form: 'slmaudit-report/1',
+    exit,
+    version: context.version,
+    ...(used && { pin: shown.pin }),
+    ...report,
+  };
+  writeReport(given, json);
+  if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
+  else {
+    for (const line of reportLines(report, shown)) context.stdout.write(`${line}\n`);
+    tellPending(report, context);
+  }
+  const kept = report.fork && keepFork(context.headsFolder, report.fork);
+  if (kept !== undefined)
+    context.voice.warn(`both heads are kept as evidence: slmaudit verify --fork ${kept}`);
+  return exit;
+}
+
+function readOnly(given: Given): Only | undefined {
+  const [since, until] = [
+    readInstant(text(given, 'since'), '--since'),
+    readInstant(text(given, 'until'), '--until'),
+  ];
+  const segments = readRange(text(given, 'segment'), '--segment');
+  if (since === undefined && until === undefined && !segments) return undefined;
+  return {
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(segments && { segments }),
+  };
+}
+
+function writeReport(given: Given, report: object): void {
+  const path = text(given, 'report');
+  if (path === undefined) return;
+  try {
+    writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`, { mode: 0o600 });
+  } catch (cause) {
+    throw new AuditError(
+      'REPORT_UNWRITABLE',
+      `can't write ${path}: ${cause instanceof Error ? cause.message : ''}`,
+      {
+        hint: 'name a file that this user may write',
+        cause,
+      },
+    );
+  }
+}
+
+function refuse(finding: Finding, given: Given, context: Context): number {
+  const json = {
+    form: 'slmaudit-report/1',
+    exit: 1,
+    version: context.version,
+    assurance: 'none',
+    findings: [finding],
+  };
+  writeReport(given, json);
+  if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
+  else context.stdout.write(`ALTERED  ${sentence(finding)}\n`);
   return 1;
 }
 
@@ -67,58 +146,81 @@ function exitOf({ findings, assurance }: Report): number {
   return assurance === 'self_consistent' ? 4 : 0;
 }
 
-const MOST = 200;
-
-function lines(report: Report, pin: string | undefined): string[] {
-  const { checked, findings } = report;
-  const out: string[] = [];
-  if (findings.length === 0)
-    out.push(
-      `intact   ${counted(checked.entries, 'entry', 'entries')}, ${counted(checked.records, 'record')}`,
-    );
-  for (const finding of findings.slice(0, MOST)) {
-    out.push(`${isAlteration(finding) ? 'ALTERED' : 'UNKNOWN'}  ${sentence(finding)}`);
-  }
-  if (findings.length > MOST)
-    out.push(`         and ${grouped(findings.length - MOST)} more; --format json lists all`);
-  out.push(`log      ${report.origin}`);
-  out.push(
-    `segments ${grouped(checked.segments)}, payloads ${grouped(checked.payloads)} (${humanBytes(checked.bytes)}), by digest`,
-  );
-  if (checked.recomputed > 0) out.push(`records  ${grouped(checked.recomputed)} hashed again`);
-  if (checked.quarantined > 0) out.push(`rejected ${counted(checked.quarantined, 'line')} in quarantine`);
-  if (checked.damaged > 0)
-    out.push(`damaged  ${counted(checked.damaged, 'line')} could not be read when they were sealed`);
-  if (report.clockRegressions > 0)
-    out.push(`clock    had gone back at ${counted(report.clockRegressions, 'entry', 'entries')}`);
-  out.push(
-    `pin      ${pin === undefined ? 'none: consistent in itself, which a forger can make too' : pinLine(report, pin)}`,
-  );
-  return out;
-}
-
-function pinLine({ assurance }: Report, pin: string): string {
-  return assurance === 'pinned_here' ? `${pin} (this host's own copy)` : pin;
-}
-
-function sentence({ code, entry, segment, file, expected, actual }: Finding): string {
-  const where = [
-    segment === undefined ? undefined : `segment ${segment}`,
-    entry === undefined ? undefined : `entry ${entry}`,
-    file,
-  ].filter(part => part !== undefined);
-  const what = [
-    expected === undefined ? undefined : `expected ${expected}`,
-    actual === undefined ? undefined : `found ${actual}`,
-  ].filter(part => part !== undefined);
-  const tail = what.length > 0 ? `: ${what.join(', ')}` : '';
-  return `${code} ${FINDINGS[code]}${where.length > 0 ? ` (${where.join(', ')})` : ''}${tail}`;
-}
-
 function tellPending({ pending }: Report, { voice }: Context): void {
   const open = pending.filter(p => p.kind === 'open').length;
   const rest = pending.length - open;
   if (open > 0) voice.say(`${counted(open, 'open segment')}: not sealed yet, so not checked`);
   if (rest > 0)
     voice.say(`${counted(rest, 'file')} of an unfinished or running seal; the next writer clears up`);
+}
+
+async function runProof(given: Given, context: Context): Promise<number> {
+  const { verifyProof } = await import('../../verify/proof.ts');
+  const path = text(given, 'proof')!;
+  const record = text(given, 'record') ?? path.replace(/\.tlog-proof$/, '.ndjson');
+  if (record === path) throw usage('name the line of the record with --record');
+  const line = readInput(record).toString('utf8').replace(/\n$/, '');
+  const pin = pinGiven(given, context);
+  const result = verifyProof(Buffer.from(line, 'utf8'), readInput(path).toString('utf8'), pin);
+  if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(result)}\n`);
+  else if (result.good) {
+    const { origin, seq, segment, sealedAt, size } = result;
+    context.stdout.write(`proved   record ${grouped(seq)}, in segment ${segment}, sealed at ${sealedAt}\n`);
+    context.stdout.write(`log      ${origin}, a checkpoint of ${counted(size, 'entry', 'entries')}\n`);
+    context.stdout.write(`pin      ${formatPin(pin)}\n`);
+    context.stdout.write(
+      'better   a whole `slmaudit verify` also shows that no later thief of the keys can have made it\n',
+    );
+  } else context.stdout.write(`ALTERED  ${result.code} ${result.why}\n`);
+  return result.good ? 0 : 1;
+}
+
+async function runFork(given: Given, context: Context): Promise<number> {
+  const { isFork } = await import('../../verify/heads.ts');
+  const path = text(given, 'fork')!;
+  const pin = pinGiven(given, context);
+  let good = false;
+  try {
+    good = isFork(JSON.parse(readInput(path).toString('utf8')) as Parameters<typeof isFork>[0], pin.logKey);
+  } catch (error) {
+    if (error instanceof AuditError && error.code === 'INPUT_UNREADABLE') throw error;
+  }
+  context.stdout.write(
+    good
+      ? `FORK     the holder of ${pin.logKey.name}'s log key has signed two histories\n`
+      : 'no fork  this file shows nothing of the pinned log\n',
+  );
+  return good ? 1 : 2;
+}
+
+/** --pin, or that of the store if there is one. */
+function pinGiven(given: Given, { storeFolder, keysFolder }: Context): Pin {
+  const stated = text(given, 'pin');
+  const pin = stated === undefined ? localPin(storeOrUsage(storeFolder, keysFolder)) : givenPin(stated);
+  if (!pin) throw usage('give the pin of the log with --pin');
+  return pin;
+}
+
+function storeOrUsage(folder: string, keys: string): Store {
+  try {
+    return openStore(folder, keys);
+  } catch (error) {
+    if (error instanceof AuditError) throw usage('give the pin of the log with --pin');
+    throw error;
+  }
+}
+
+function readInput(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new AuditError(
+      'INPUT_UNREADABLE',
+      `can't read ${path}: ${cause instanceof Error ? cause.message : ''}`,
+      {
+        hint: 'name a file that this user may read',
+        cause,
+      },
+    );
+  }
 }

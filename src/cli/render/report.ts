@@ -1,0 +1,77 @@
+import { type Finding, FINDINGS, isAlteration, type Report } from '../../verify/finding.ts';
+import { counted, grouped, humanBytes } from '../values.ts';
+
+/** Findings that are printed; --format json has all. */
+const MOST = 200;
+
+export interface Shown {
+  readonly pin: string | undefined;
+  /** Were records hashed again? */
+  readonly records: boolean;
+}
+
+/** A report in five lines, behind its findings: how much, of which log, how, against what, and what would be better. */
+export function reportLines(report: Report, shown: Shown): string[] {
+  const { checked, findings } = report;
+  const lines = findings.slice(0, MOST).map(finding => {
+    const verdict = isAlteration(finding) ? 'ALTERED' : 'UNKNOWN';
+    return `${verdict}  ${sentence(finding)}`;
+  });
+  if (findings.length > MOST)
+    lines.push(`         and ${grouped(findings.length - MOST)} more; --format json lists all`);
+  if (findings.length === 0)
+    lines.push(
+      `intact   ${counted(checked.entries, 'entry', 'entries')}, ${counted(checked.records, 'record')}`,
+    );
+  lines.push(`log      ${report.origin}${extension(report)}`);
+  lines.push(`checked  ${what(report).join(', ')}`);
+  lines.push(
+    `pin      ${shown.pin === undefined ? 'none: consistent in itself, which a forger can make too' : pinned(report, shown.pin)}`,
+  );
+  const better = betterOf(report, shown);
+  if (findings.length === 0 && better.length > 0) lines.push(`better   ${better.join('; ')}`);
+  return lines;
+}
+
+function extension({ extends: known }: Report): string {
+  return known ? `, which extends the ${counted(known.size, 'entry', 'entries')} known before` : '';
+}
+
+function what({ checked, clockRegressions }: Report): string[] {
+  const parts = [
+    `${counted(checked.segments, 'segment')}`,
+    `${counted(checked.payloads, 'payload')} (${humanBytes(checked.bytes)}) by digest`,
+  ];
+  if (checked.passedOver > 0) parts.push(`${grouped(checked.passedOver)} outside the range passed over`);
+  if (checked.recomputed > 0) parts.push(`${counted(checked.recomputed, 'record')} hashed again`);
+  if (checked.quarantined > 0) parts.push(`${counted(checked.quarantined, 'rejected line')}`);
+  if (checked.damaged > 0) parts.push(`${counted(checked.damaged, 'line')} unreadable when they were sealed`);
+  if (clockRegressions > 0) parts.push(`the clock had gone back ${counted(clockRegressions, 'time')}`);
+  return parts;
+}
+
+function pinned({ assurance }: Report, pin: string): string {
+  return assurance === 'pinned_here' ? `${pin} (this host's own copy)` : pin;
+}
+
+/** What would raise the assurance. */
+function betterOf({ assurance, checked }: Report, { records }: Shown): string[] {
+  const better: string[] = [];
+  if (assurance !== 'pinned') better.push('--pin with the copy that was kept elsewhere');
+  if (!records && checked.payloads > 0) better.push('--records hashes every record again');
+  return better;
+}
+
+export function sentence({ code, entry, segment, file, expected, actual }: Finding): string {
+  const where = [
+    segment === undefined ? undefined : `segment ${segment}`,
+    entry === undefined ? undefined : `entry ${entry}`,
+    file,
+  ].filter(part => part !== undefined);
+  const found = [
+    expected === undefined ? undefined : `expected ${expected}`,
+    actual === undefined ? undefined : `found ${actual}`,
+  ].filter(part => part !== undefined);
+  const tail = found.length > 0 ? `: ${found.join(', ')}` : '';
+  return `${code} ${FINDINGS[code]}${where.length > 0 ? ` (${where.join(', ')})` : ''}${tail}`;
+}
