@@ -89,6 +89,8 @@ async function contentOf(db: DuckDBConnection, name: string): Promise<PayloadCon
   const problems = await columnProblems(db, from);
   if (problems.length > 0) return { rows: 0, root: new CompactTree().root(), problems };
   const checks = await rowChecks(db, from);
+  // A leaf of another length is none: there is no root to be made.
+  if (checks.problems.includes(NO_LEAF)) return { rows: 0, root: new CompactTree().root(), ...checks };
   const tree = new CompactTree();
   // run() hashes on all cores, stream() on one: 3.3 s against 6.6 s a million rows.
   const result = await db.run(`SELECT ${LEAF_HEX} FROM (${selectLines(`"${REDACTED_LEAF}"`, from)})`);
@@ -113,6 +115,8 @@ async function columnProblems(db: DuckDBConnection, from: string): Promise<strin
   return is === wanted ? [] : [`its columns are not those of schema version ${SCHEMA_VERSION}`];
 }
 
+const NO_LEAF = 'what stands for a redacted row is no leaf hash';
+
 async function rowChecks(
   db: DuckDBConnection,
   from: string,
@@ -122,9 +126,10 @@ async function rowChecks(
   const rows = await db.runAndReadAll(`
     SELECT ${stamp('min')}, ${stamp('max')},
       count(*) FILTER (${always.map(c => `${c} IS NULL`).join(' OR ')}),
-      count(*) FILTER (v <> ${SCHEMA_VERSION}), count("${REDACTED_LEAF}")
+      count(*) FILTER (v <> ${SCHEMA_VERSION}), count("${REDACTED_LEAF}"),
+      count(*) FILTER (octet_length("${REDACTED_LEAF}") <> 32)
     FROM ${from}`);
-  const [first, last, incomplete, foreign, redacted] = rows.getRows()[0]!;
+  const [first, last, incomplete, foreign, redacted, noLeaf] = rows.getRows()[0]!;
   const problems: string[] = [];
   const count = (n: unknown, what: string): void => {
     if (Number(n) > 0) problems.push(`${Number(n)} rows ${what}`);
@@ -132,5 +137,6 @@ async function rowChecks(
   count(incomplete, 'lack a column that every record has');
   count(foreign, 'are of another schema version');
   count(redacted, 'are redacted, and no entry says so');
+  if (Number(noLeaf) > 0) problems.push(NO_LEAF);
   return { ...(first !== null && { span: { from: String(first), to: String(last) } }), problems };
 }

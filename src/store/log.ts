@@ -23,13 +23,23 @@ export interface Head extends Checkpoint {
 
 /** Throws CHECKPOINT_MISSING or CHECKPOINT_MALFORMED. The signature is checked by verify. */
 export function readCheckpoint(at: Layout): Head {
-  const note = readWhole(checkpointPath(at), 65_536);
+  const note = readSmall(checkpointPath(at));
   if (note === undefined) {
     throw new AuditError('CHECKPOINT_MISSING', `${checkpointPath(at)} is missing`, {
       hint: 'if `slmaudit init` was interrupted, remove the store and its keys and run it again; else restore that file',
     });
   }
   return { ...parseCheckpoint(note), note };
+}
+
+/** What stands in a checkpoint's place and is none: a symbolic link, a folder, a megabyte. */
+function readSmall(path: string): Buffer | undefined {
+  try {
+    return readWhole(path, 65_536);
+  } catch (cause) {
+    if (!(cause instanceof AuditError)) throw cause;
+    throw new AuditError('CHECKPOINT_MALFORMED', `malformed checkpoint: ${cause.message}`, { cause });
+  }
 }
 
 /** The notes `from`, ..., `to - 1`, a bundle at a time in memory. Throws BUNDLE_MISSING, BUNDLE_MALFORMED. */
