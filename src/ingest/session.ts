@@ -129,6 +129,8 @@ export class Session {
     const before = this.#sealing;
     this.#sealing = Promise.all([coming, before])
       .then(([batch]) => {
+        // Behind a segment that could not be sealed, none may be: the ranges of a file join in the log.
+        if (this.#failure !== undefined) throw this.#failure;
         this.#progress();
         return sealBatch(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
       })

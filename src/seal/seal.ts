@@ -3,7 +3,7 @@ import { AuditError } from '../errors.ts';
 import { isCode } from '../store/durable.ts';
 import { takeLock } from '../store/lock.ts';
 import { lockPath, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
-import { readHeader } from '../store/open.ts';
+import { readHeader, walkFrames } from '../store/open.ts';
 import { type Owner, stateOf } from '../store/owner.ts';
 import type { Store } from '../store/store.ts';
 import { type Batch, readBatch } from './batch.ts';
@@ -66,13 +66,24 @@ export async function sealLeftovers(
   try {
     const sealed: Committed[] = [];
     await recover(store);
-    for (const batch of batches) {
+    const blocked = new Set<string>();
+    for (const { batch, files } of batches) {
+      if ([...files.keys()].some(file => blocked.has(file))) {
+        take(store, batch);
+        kept.push({
+          batch,
+          why: 'unsealable',
+          reason: 'a segment before it that holds the same file could not be sealed',
+        });
+        continue;
+      }
       try {
         const committed = await sealTaken(store, batch);
         if (committed) sealed.push(committed);
       } catch (error) {
         if (!(error instanceof AuditError) || !UNSEALABLE.has(error.code)) throw error;
         kept.push({ batch, why: 'unsealable', reason: error.message });
+        for (const file of files.keys()) blocked.add(file);
       }
     }
     return { sealed, kept };
@@ -106,11 +117,7 @@ export async function sealOpen(
 
 async function sealTaken(store: Store, id: string): Promise<Committed | undefined> {
   const { at } = store;
-  try {
-    renameSync(openFile(at, id, 'open'), openFile(at, id, 'taken'));
-  } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
-  }
+  take(store, id);
   const batch = readBatch(openFile(at, id, 'taken'), openFile(at, id, 'clean'));
   if (!batch) return undefined;
   if (isEmpty(batch)) {
@@ -121,13 +128,51 @@ async function sealTaken(store: Store, id: string): Promise<Committed | undefine
   return commit(store, await recover(store), prepared, Date.now());
 }
 
+/** From now on its writer, should it live after all, gets an error. */
+function take({ at }: Store, id: string): void {
+  try {
+    renameSync(openFile(at, id, 'open'), openFile(at, id, 'taken'));
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
+}
+
 /** Nothing was acknowledged: no line was read to its end. */
 function isEmpty({ records, rejected, damaged, lines }: Batch): boolean {
   return records === 0 && rejected === 0 && damaged === 0 && lines.every(l => l.read === 0);
 }
 
-function leftovers(store: Store, take: boolean): { batches: string[]; kept: Kept[] } {
-  const batches: string[] = [];
+/** An open segment to be sealed: when it was begun, and from where on it holds which files. */
+interface Leftover {
+  readonly batch: string;
+  readonly at: string;
+  readonly files: ReadonlyMap<string, number>;
+}
+
+/** The oldest first, but none before one that holds earlier bytes of the same file: their ranges join in the log. */
+function inOrder(all: readonly Leftover[]): Leftover[] {
+  const left = all.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const isBehind = (one: Leftover): boolean =>
+    left.some(other => [...one.files].some(([file, from]) => (other.files.get(file) ?? from) < from));
+  const ordered: Leftover[] = [];
+  while (left.length > 0) {
+    const first = left.findIndex(one => !isBehind(one));
+    ordered.push(...left.splice(Math.max(0, first), 1));
+  }
+  return ordered;
+}
+
+function filesIn(path: string): Map<string, number> {
+  const files = new Map<string, number>();
+  walkFrames(path, frame => {
+    if (frame.kind === 'source' && frame.about.kind === 'file')
+      files.set(frame.about.stream, frame.about.from);
+  });
+  return files;
+}
+
+function leftovers(store: Store, take: boolean): { batches: Leftover[]; kept: Kept[] } {
+  const batches: Leftover[] = [];
   const kept: Kept[] = [];
   for (const name of namesIn(openFolder(store.at))) {
     const parts = parseOpenName(name);
@@ -141,8 +186,9 @@ function leftovers(store: Store, take: boolean): { batches: string[]; kept: Kept
       continue;
     }
     const state = form === 'taken' ? 'dead' : stateOf(header.owner);
-    if (state === 'dead' || (take && state === 'unknown')) batches.push(batch);
+    if (state === 'dead' || (take && state === 'unknown'))
+      batches.push({ batch, at: header.at, files: filesIn(openFile(store.at, batch, form)) });
     else if (state === 'unknown') kept.push({ batch, why: 'other_host', owner: header.owner });
   }
-  return { batches, kept };
+  return { batches: inOrder(batches), kept };
 }

@@ -87,11 +87,12 @@ export async function verify(store: Store, options: VerifyOptions): Promise<Repo
 }
 
 async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report> {
-  const { at, origin } = store;
+  const { at } = store;
+  const origin = options.pin?.logKey.name ?? store.origin;
   const local = options.pin ? undefined : localPin(store);
   const pin = options.pin ?? local;
   const head = readCheckpoint(at);
-  if (options.pin && options.pin.logKey.name !== head.origin) {
+  if (options.pin && options.pin.logKey.name !== head.origin && isWholeLog(at, head)) {
     throw new AuditError(
       'PIN_OF_ANOTHER_LOG',
       `that pin is of ${options.pin.logKey.name}; the store is ${head.origin}`,
@@ -165,6 +166,13 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     checkpoint: head.note.toString('utf8'),
     clockRegressions: chain.clockRegressions,
   };
+}
+
+/** Is this really the log that its checkpoint says, and not one whose name was altered? */
+function isWholeLog(at: Layout, head: Head): boolean {
+  const { chain } = readChain(at, { ...head, size: Math.min(1, head.size) }, head.origin, undefined);
+  const logKey = chain.genesis?.logKey;
+  return chain.findings.length === 0 && logKey !== undefined && checkpointSignedBy(head.note, logKey);
 }
 
 function isMeant({ segment, span, at }: ChainedSegment, only: Only | undefined): boolean {

@@ -20,18 +20,21 @@ const record = (i: number): string =>
 
 let batches = 0;
 
-/** What a writer of whoever holds the store could leave: the next one seals it. */
-async function sealForged(
-  box: Sandbox,
-  about: Partial<OpenSource>,
-  to: number,
-  retried?: string,
-): Promise<void> {
-  const batch = String(++batches).padStart(32, '0');
+interface Forged {
+  readonly about: Partial<OpenSource>;
+  readonly to: number;
+  readonly retried?: string;
+  readonly batch?: string;
+  readonly line?: string;
+}
+
+/** What a writer that died, or whoever holds the store, could leave: the next one seals it. */
+function leaveForged(box: Sandbox, { about, to, retried, batch, line }: Forged): void {
+  const id = batch ?? String(++batches).padStart(32, '0');
   const header = {
     form: 'slmaudit-open/1',
     origin: 'test.example/log',
-    batch,
+    batch: id,
     class: 'default',
     since: 1,
     at: '2026-05-01T00:00:00.000000Z',
@@ -41,12 +44,21 @@ async function sealForged(
   const counts = { read: retried === undefined ? 1 : 0, blank: 0, not_a_request: 0, part: 0 };
   const rest = retried === undefined ? { digest: '0'.repeat(64) } : { retried };
   writeFileSync(
-    `${box.store}/open/${batch}.open`,
+    `${box.store}/open/${id}.open`,
     formatFrame(`"h":${JSON.stringify(header)}}`) +
       sourceFrame(0, source) +
-      recordFrame(0, to, record(batches)) +
+      recordFrame(0, to, line ?? record(batches)) +
       markFrame(0, to, { ...counts, ...rest }),
   );
+}
+
+async function sealForged(
+  box: Sandbox,
+  about: Partial<OpenSource>,
+  to: number,
+  retried?: string,
+): Promise<void> {
+  leaveForged(box, { about, to, ...(retried !== undefined && { retried }) });
   const seal = await box.run(['seal']);
   assert.deepEqual([seal.code, /1 record/.test(seal.stderr)], [0, true], seal.stderr);
 }
@@ -81,4 +93,28 @@ test('a rejected line can be read again once, and only if there is one', () =>
     await sealForged(box, quarantine, 9, '9');
     await sealForged(box, { ...quarantine, segment: 1 }, 1, '1-900000000000000');
     assert.deepEqual(await codes(box), ['RETRY_TWICE', 'RETRY_UNKNOWN', 'RETRY_UNKNOWN']);
+  }));
+
+test('what a dead writer has left of one file is sealed in the order of the file, whatever its segments are called', () =>
+  withStore(async box => {
+    for (const [batch, from] of [
+      ['f', 0],
+      ['0', 100],
+      ['7', 200],
+    ] as const)
+      leaveForged(box, { about: { from }, to: from + 100, batch: batch.repeat(32) });
+    assert.equal((await box.run(['seal'])).code, 0);
+    assert.deepEqual(await codes(box), []);
+    assert.match((await box.run(['status'])).stdout, /^records {2}3 in 3 segments$/m);
+  }));
+
+test('behind a segment that can not be sealed, none of the same file is', () =>
+  withStore(async box => {
+    leaveForged(box, { about: { from: 0 }, to: 100, batch: 'f'.repeat(32), line: ` ${record(1)}` });
+    leaveForged(box, { about: { from: 100 }, to: 200, batch: '0'.repeat(32) });
+    leaveForged(box, { about: { from: 0, stream: 'ef'.repeat(16) }, to: 100, batch: '7'.repeat(32) });
+    const seal = await box.run(['seal']);
+    assert.match(seal.stderr, /segment before it/);
+    assert.deepEqual(await codes(box), []);
+    assert.match((await box.run(['status'])).stdout, /^records {2}1 in 1 segment$/m);
   }));
