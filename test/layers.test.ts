@@ -7,7 +7,20 @@ import { test } from 'node:test';
 const FLOORS: readonly (readonly string[])[] = [
   ['record', 'note', 'merkle', 'keys', 'log'],
   ['store', 'duck'],
-  ['init', 'ingest', 'normalize', 'seal', 'verify', 'query', 'status', 'map', 'quarantine', 'hash', 'prove'],
+  [
+    'init',
+    'ingest',
+    'normalize',
+    'seal',
+    'verify',
+    'query',
+    'status',
+    'map',
+    'quarantine',
+    'hash',
+    'prove',
+    'custody',
+  ],
   ['cli'],
 ];
 /** Folders of one floor that may use each other: the pure core, and the verbs whose domain says so. */
@@ -18,6 +31,7 @@ const PAIRS = new Set([
   'hash>normalize',
   'quarantine>normalize',
   'quarantine>seal',
+  'custody>seal',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

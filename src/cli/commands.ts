@@ -5,6 +5,7 @@ import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
+import { keyRecoverCommand, keyStatusCommand } from './commands/key.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -30,6 +31,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   quarantineListCommand,
   quarantineShowCommand,
   quarantineRetryCommand,
+  keyStatusCommand,
+  keyRecoverCommand,
   statusCommand,
   completionCommand,
 ];

@@ -77,6 +77,7 @@ function groupIn(parent: Command, name: string): Command {
 
 /** Verbs that have verbs of their own. */
 const GROUPS: Readonly<Record<string, string>> = {
+  key: 'look after the keys',
   map: 'try a format of your own',
   quarantine: 'look at lines that were rejected, and read them again',
 };

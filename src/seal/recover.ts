@@ -43,14 +43,18 @@ import { readTip, type Tip } from './tip.ts';
 /**
  * Before any write, under the seal lock (SPEC 8): makes of what an interrupted seal left either a whole entry or
  * nothing, and returns where the log stands. Doing it again changes nothing.
+ * `abandonStaged`: the key that would sign a staged entry is lost; what it was to seal lies in its open segment.
  * Throws ROLLBACK where the store is older than what this host has committed, LOG_ALTERED, KEY_LOST.
  */
-export async function recover(store: Store): Promise<Tip> {
+export async function recover(
+  store: Store,
+  { abandonStaged = false }: { readonly abandonStaged?: boolean } = {},
+): Promise<Tip> {
   let tip = readTip(store.at, trustedHead(store));
   for (const { index, text } of stagedEntries(store.keys)) {
     if (index > tip.size)
       throw rollback(store, `entry ${index} is decided already, and the log ends before entry ${tip.size}`);
-    if (index === tip.size) {
+    if (index === tip.size && !abandonStaged) {
       finish(store, tip, text);
       tip = readTip(store.at, readCheckpoint(store.at));
     } else unstage(store.keys, index);

@@ -2,7 +2,7 @@ import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, parseEntry } from '../log/entry.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { parseNote } from '../note/note.ts';
-import { sealed } from '../store/history.ts';
+import { sealed, type SealedSegment } from '../store/history.ts';
 import type { Layout } from '../store/layout.ts';
 import { type Head, readEntries } from '../store/log.ts';
 
@@ -22,17 +22,12 @@ export function readTip(at: Layout, head: Head): Tip {
   const [note] = readEntries(at, head.size - 1, head.size);
   if (!note) throw new AuditError('LOG_EMPTY', 'the log holds no entry', { hint: 'run `slmaudit verify`' });
   const entry = parseEntry(parseNote(note).text);
-  return tipAfter(entry, note);
-}
-
-/** The tip behind an entry. Each kind so far is a genesis or a manifest, so the last entry says it all. */
-export function tipAfter(entry: Entry, note: Uint8Array): Tip {
   if (!entry.next) {
     throw new AuditError('LOG_CLOSED', `the log was closed by entry ${entry.index}`, {
       hint: 'begin a new store with `slmaudit init`',
     });
   }
-  const last = entry.kind === 'genesis' ? undefined : sealed(entry);
+  const last = lastSegment(at, entry);
   return {
     size: entry.index + 1,
     prev: entryHash(note),
@@ -41,4 +36,15 @@ export function tipAfter(entry: Entry, note: Uint8Array): Tip {
     nextSegment: last ? last.segment + 1 : 0,
     nextFirst: last ? last.first + last.records : 0,
   };
+}
+
+/** The newest segment up to an entry: that entry's own, but for a rekey. */
+function lastSegment(at: Layout, entry: Entry): SealedSegment | undefined {
+  for (let one = entry; one.index > 0;) {
+    const segment = sealed(one);
+    if (segment) return segment;
+    const [before] = readEntries(at, one.index - 1, one.index);
+    one = parseEntry(parseNote(before!).text);
+  }
+  return undefined;
 }

@@ -43,7 +43,8 @@ export function readHistory(at: Layout, pin?: Pin): History {
     const entry = parseEntry(parseNote(note).text);
     last = entry.at;
     if (genesis) {
-      segments.push(sealed(entry));
+      const segment = sealed(entry);
+      if (segment) segments.push(segment);
       continue;
     }
     genesis = entryHash(note);
@@ -56,8 +57,9 @@ export function readHistory(at: Layout, pin?: Pin): History {
   return { head, genesis, segments, at: last };
 }
 
-/** Throws WRITTEN_BY_NEWER for an entry of any other kind: none may be skipped. */
-export function sealed(entry: Entry): SealedSegment {
+/** Undefined for an entry that holds no segment. Throws WRITTEN_BY_NEWER for one of an unknown kind: none may be skipped. */
+export function sealed(entry: Entry): SealedSegment | undefined {
+  if (entry.kind === 'rekey' && entry.version === 1) return undefined;
   if (entry.kind !== 'segment' || !entry.records) throw newer(`entry ${entry.index} of kind ${entry.kind}`);
   return {
     ...parseSegment(entry),

@@ -6,7 +6,7 @@ import { recordKeyId } from '../keys/derive.ts';
 import { entryName } from '../log/entry.ts';
 import { originFolder } from '../log/origin.ts';
 import { type Pin, formatPin, parsePin } from '../log/pin.ts';
-import { formatSigner, makeSigner, parseSigner, type SignerKey } from '../note/key.ts';
+import { formatSigner, makeSigner, parseSigner, type SignerKey, type VerifierKey } from '../note/key.ts';
 import {
   createFile,
   isCode,
@@ -95,10 +95,22 @@ export function readEpochKey(keys: Keys, index: number): SignerKey {
   const text = readWhole(path, 4096);
   if (text === undefined) {
     throw new AuditError('KEY_LOST', `the key of entry ${index} is not in ${keys.folder}`, {
-      hint: 'another host or a restored backup may have gone on with this log; `slmaudit verify` tells how far it is intact',
+      hint: 'nothing sealed is lost; another host or a restored backup may have gone on with this log: `slmaudit key status` says what to do',
     });
   }
   return signerFrom(text.toString('utf8'), path, entryName(keys.origin, index));
+}
+
+/** Is the key of entry `index` here, and the one that was named? */
+export function epochKeyFits(keys: Keys, index: number, named: VerifierKey): boolean {
+  const text = readWhole(epochPath(keys, index), 4096);
+  if (text === undefined) return false;
+  const { name, publicKey } = signerFrom(
+    text.toString('utf8'),
+    epochPath(keys, index),
+    entryName(keys.origin, index),
+  );
+  return name === named.name && Buffer.from(publicKey).equals(named.publicKey);
 }
 
 export function eraseEpochKeysBelow(keys: Keys, index: number): void {

@@ -3,6 +3,7 @@ import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
 import { type Genesis, parseGenesis } from '../log/genesis.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf, formatRanges, numbersOf, rangesOf } from '../log/ranges.ts';
+import { parseRekey } from '../log/rekey.ts';
 import { parseSegment, type Segment } from '../log/segment.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
@@ -54,6 +55,7 @@ export class Chain {
       if (index === 0) this.#begin(note, entry, bytes);
       else this.#join(index, note, entry);
       if (entry.kind === 'segment') this.#segment(index, entry);
+      else if (entry.kind === 'rekey' && entry.version === 1) this.#rekey(index, entry);
       else if (index > 0)
         this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
       this.at = entry.at;
@@ -102,11 +104,21 @@ export class Chain {
     if (!this.#prev || entry.prev?.equals(this.#prev) !== true) {
       this.#find('ENTRY_CHAIN', index, { expected: base64(this.#prev), actual: base64(entry.prev) });
     }
+    const recovery = this.genesis?.recoveryKey;
+    if (entry.kind === 'rekey') {
+      if (!recovery || !noteSignedBy(note, recovery)) this.#find('ENTRY_SIGNATURE', index);
+    }
     // Behind an entry that can't be read, the key is not known: that entry is the finding.
-    if (this.#next && !noteSignedBy(note, this.#next)) this.#find('ENTRY_SIGNATURE', index);
+    else if (this.#next && !noteSignedBy(note, this.#next)) this.#find('ENTRY_SIGNATURE', index);
     if (note.signatures.length > 1)
       this.#find('ENTRY_SIGNATURE', index, { actual: `${note.signatures.length} signatures` });
-    if (!this.#next && index > 0) this.#find('ENTRY_SIGNATURE', index, { actual: 'no key is named for it' });
+    if (!this.#next && entry.kind !== 'rekey')
+      this.#find('ENTRY_SIGNATURE', index, { actual: 'no key is named for it' });
+  }
+
+  #rekey(index: number, entry: Entry): void {
+    const reason = this.#parsed(index, () => parseRekey(entry));
+    if (reason) this.#find('REKEYED', index, { actual: `the key before was ${reason}` });
   }
 
   #segment(index: number, entry: Entry): void {

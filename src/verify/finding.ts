@@ -49,6 +49,7 @@ export const FINDINGS = {
   HEAD_SIGNATURE: 'the head to compare with is not signed by the log key',
   HEAD_UNREADABLE: 'the newest checkpoint known on this host can not be read, so a rollback can not be seen',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',
+  REKEYED: 'from here on the log is vouched for by the holder of the recovery key',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;
@@ -56,7 +57,11 @@ export type FindingCode = keyof typeof FINDINGS;
 /** Findings of these kinds don't say that anything was altered: they say that it could not be checked. */
 const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER', 'HEAD_UNREADABLE']);
 
-export const isAlteration = (finding: Finding): boolean => !UNCHECKED.has(finding.code);
+/** These say that all is as it was sealed, and that less is to be believed for it. */
+const LOWERING: ReadonlySet<FindingCode> = new Set(['REKEYED']);
+
+export const isAlteration = ({ code }: Finding): boolean => !UNCHECKED.has(code) && !LOWERING.has(code);
+export const isLowering = ({ code }: Finding): boolean => LOWERING.has(code);
 
 /** What an interrupted or running writer has left; no finding. */
 export interface Pending {

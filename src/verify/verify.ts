@@ -10,7 +10,14 @@ import { digestFile, localPin, openStore, type Store } from '../store/store.ts';
 import { Chain, type ChainedSegment } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { checkHeads, quietly, rememberHead } from './heads.ts';
-import type { Assurance, Checked, Finding, Pending, Report } from './finding.ts';
+import {
+  type Assurance,
+  type Checked,
+  type Finding,
+  isLowering,
+  type Pending,
+  type Report,
+} from './finding.ts';
 
 export interface VerifyOptions {
   /** An auditor's pin; without one, the pin of this host is taken if it has one. */
@@ -323,7 +330,7 @@ function assuranceOf(
   given: Pin | undefined,
   local: Pin | undefined,
 ): Assurance {
-  if (findings.length > 0) return 'none';
+  if (!findings.every(isLowering)) return 'none';
   if (given) return 'pinned';
   return local ? 'pinned_here' : 'self_consistent';
 }

@@ -55,7 +55,7 @@ export const initCommand: CommandSpec = {
     if (made.recovery !== undefined && !flag(given, 'quiet')) {
       voice.say('');
       voice.say(
-        'The recovery key, shown only now: keep it offline, for the day the keys are lost (no verb needs it yet).',
+        'The recovery key, shown only now: keep it offline, for the day on which keys are lost: slmaudit key recover.',
       );
       voice.say(made.recovery);
     }

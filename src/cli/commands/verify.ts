@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { AuditError } from '../../errors.ts';
 import { formatPin, type Pin } from '../../log/pin.ts';
 import { givenPin, localPin, openStore, type Store } from '../../store/store.ts';
-import { type Finding, isAlteration, type Report } from '../../verify/finding.ts';
+import { type Finding, isAlteration, isLowering, type Report } from '../../verify/finding.ts';
 import type { Only } from '../../verify/verify.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, sentence } from '../render/report.ts';
@@ -47,7 +47,7 @@ export const verifyCommand: CommandSpec = {
     [0, 'intact'],
     [1, 'altered: the findings say what and where'],
     [2, 'could not be checked'],
-    [4, 'consistent in itself, but checked against no pin'],
+    [4, 'intact, but checked against no pin, or the log was rekeyed'],
   ],
   run(given, context) {
     if (text(given, 'proof') !== undefined) return runProof(given, context);
@@ -142,8 +142,8 @@ function refuse(finding: Finding, given: Given, context: Context): number {
 
 function exitOf({ findings, assurance }: Report): number {
   if (findings.some(isAlteration)) return 1;
-  if (findings.length > 0) return 2;
-  return assurance === 'self_consistent' ? 4 : 0;
+  if (!findings.every(isLowering)) return 2;
+  return findings.length > 0 || assurance === 'self_consistent' ? 4 : 0;
 }
 
 function tellPending({ pending }: Report, { voice }: Context): void {

@@ -1,4 +1,4 @@
-import { type Finding, FINDINGS, isAlteration, type Report } from '../../verify/finding.ts';
+import { type Finding, FINDINGS, isAlteration, isLowering, type Report } from '../../verify/finding.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
 
 /** Findings that are printed; --format json has all. */
@@ -14,12 +14,13 @@ export interface Shown {
 export function reportLines(report: Report, shown: Shown): string[] {
   const { checked, findings } = report;
   const lines = findings.slice(0, MOST).map(finding => {
-    const verdict = isAlteration(finding) ? 'ALTERED' : 'UNKNOWN';
+    const verdict = isAlteration(finding) ? 'ALTERED' : isLowering(finding) ? 'NOTE   ' : 'UNKNOWN';
     return `${verdict}  ${sentence(finding)}`;
   });
   if (findings.length > MOST)
     lines.push(`         and ${grouped(findings.length - MOST)} more; --format json lists all`);
-  if (findings.length === 0)
+  const isIntact = findings.every(isLowering);
+  if (isIntact)
     lines.push(
       `intact   ${counted(checked.entries, 'entry', 'entries')}, ${counted(checked.records, 'record')}`,
     );
@@ -29,7 +30,7 @@ export function reportLines(report: Report, shown: Shown): string[] {
     `pin      ${shown.pin === undefined ? 'none: consistent in itself, which a forger can make too' : pinned(report, shown.pin)}`,
   );
   const better = betterOf(report, shown);
-  if (findings.length === 0 && better.length > 0) lines.push(`better   ${better.join('; ')}`);
+  if (isIntact && better.length > 0) lines.push(`better   ${better.join('; ')}`);
   return lines;
 }
 

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { AuditError } from '../../errors.ts';
+import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
+import { parseSigner, type SignerKey } from '../../note/key.ts';
+import type { KeyStatus } from '../../custody/status.ts';
+import { type CommandSpec, text } from '../command.ts';
+import { counted, readSpan, usage } from '../values.ts';
+import { printable } from '../voice.ts';
+
+export const keyStatusCommand: CommandSpec = {
+  name: 'key status',
+  summary: 'say which keys are here and what they allow',
+  description: [
+    'Say which keys of the store this host holds, whether the next entry can be signed, and what to do if it can not. Nothing is shown of the keys but their public halves.',
+  ],
+  arguments: [],
+  options: [{ flags: '--format <FORMAT>', about: 'json: as one object', choices: ['json'] }],
+  examples: [{ command: 'slmaudit key status', about: 'after a restore, before anything else' }],
+  exits: [
+    [0, 'the log can go on'],
+    [2, 'it can not: a key is missing, or the store is behind what was committed'],
+  ],
+  async run(given, { openStore, stdout, voice }) {
+    const { keyStatus } = await import('../../custody/status.ts');
+    const status = keyStatus(openStore());
+    const trouble = troubleOf(status);
+    if (text(given, 'format') === 'json') stdout.write(`${JSON.stringify(status)}\n`);
+    else {
+      const lines: [string, string][] = [
+        ['folder', status.folder],
+        ['log', status.log ?? 'missing'],
+        ['epoch', status.epoch.present ? `present, for entry ${status.epoch.entry}` : 'missing'],
+        ['record', status.record ?? 'missing'],
+        ['recovery', status.recovery ? `${status.recovery}, offline` : 'none named in genesis'],
+        ['head', status.head === undefined ? 'missing' : counted(status.head, 'entry', 'entries')],
+        ['store', counted(status.entries, 'entry', 'entries')],
+      ];
+      for (const [name, value] of lines) stdout.write(`${name.padEnd(9)}${printable(value)}\n`);
+      if (trouble) voice.warn(trouble);
+    }
+    return trouble === undefined ? 0 : 2;
+  },
+};
+
+/** What is lost, and the next command, in a sentence. */
+function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): string | undefined {
+  if (head !== undefined && head > entries)
+    return `the store is behind what this host has committed, ${counted(head - entries, 'entry', 'entries')} lost with what they held; restore a newer copy of the store, nothing is written to this one`;
+  if (log === undefined)
+    return 'the log key is lost: no checkpoint can be signed any more; what is sealed stays verifiable by its pin; begin a new store with `slmaudit init`';
+  if (record === undefined)
+    return 'the record key is lost: prompts can not be searched by hash and quarantine can not be opened; what is sealed stays verifiable; begin a new store with `slmaudit init`';
+  if (epoch.present) return undefined;
+  return recovery === undefined
+    ? 'the key of the next entry is lost and genesis names no recovery key: nothing can be sealed any more; what is sealed stays verifiable; begin a new store with `slmaudit init`'
+    : 'the key of the next entry is lost: nothing can be sealed; nothing sealed is lost; get the recovery key and run `slmaudit key recover`';
+}
+
+export const keyRecoverCommand: CommandSpec = {
+  name: 'key recover',
+  summary: 'let a log go on whose epoch key is lost or leaked',
+  description: [
+    'Append an entry that names a new epoch key, signed by the recovery key that `slmaudit init` showed once. It is for the day on which the key folder was lost or restored from a backup, so that the key of the next entry is missing, or on which somebody else may have that key too.',
+    'The entry stays in the log for ever, and `slmaudit verify` goes on naming it and answers 4: from there on the log is vouched for by whoever holds the recovery key. What was sealed before is as safe as it was.',
+    'A log key that has leaked can not be replaced: begin a new store with `slmaudit init`, and tell auditors until which head the old one counts.',
+  ],
+  arguments: [],
+  options: [
+    { flags: '--recovery-key <FILE>', about: 'file that holds the recovery key; - is standard input' },
+    {
+      flags: '--reason <REASON>',
+      about: 'what happened to the key',
+      choices: REKEY_REASONS,
+      default: 'lost',
+    },
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+  ],
+  examples: [
+    {
+      command: 'slmaudit key recover --recovery-key - < /media/usb/recovery.txt',
+      about: 'and keep it offline again',
+    },
+  ],
+  exits: [
+    [0, 'the log goes on'],
+    [1, 'the log was altered, or is older than what this host has committed'],
+    [2, 'not the right key, none named, or nothing lost'],
+    [75, 'another writer holds the lock'],
+  ],
+  async run(given, { openStore, voice }) {
+    const { recoverKey } = await import('../../custody/recover.ts');
+    const path = text(given, 'recoveryKey');
+    if (path === undefined)
+      throw usage('give the recovery key with --recovery-key FILE, or - for standard input');
+    const entry = await recoverKey(openStore(), {
+      recoveryKey: readKey(path),
+      reason: (text(given, 'reason') ?? 'lost') as RekeyReason,
+      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+    });
+    voice.say(`entry ${entry} names a new key; the log goes on`);
+    voice.hint('slmaudit verify names that entry from now on, and answers 4');
+    return 0;
+  },
+};
+
+function readKey(path: string): SignerKey {
+  try {
+    return parseSigner(readFileSync(path === '-' ? 0 : path, 'utf8').trim());
+  } catch (cause) {
+    throw new AuditError(
+      'KEY_UNREADABLE',
+      `can't read a recovery key from ${path === '-' ? 'standard input' : path}`,
+      {
+        hint: 'it is one line that begins with PRIVATE+KEY+, as `slmaudit init` showed it',
+        cause,
+      },
+    );
+  }
+}

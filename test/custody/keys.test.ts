@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { rekeyLines } from '../../src/log/rekey.ts';
+import { appendEntry } from '../verify/forge.ts';
+import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
+
+interface Case {
+  readonly box: Sandbox;
+  /** Folder of the store's own keys. */
+  readonly keys: string;
+  readonly pin: string;
+  readonly recovery: string;
+}
+
+/** A store with a recovery key and two segments. */
+async function withRecovery(work: (one: Case) => Promise<void>): Promise<void> {
+  const box = new Sandbox();
+  try {
+    const made = await box.run(['init', '--origin', 'test.example/log', '--format', 'json']);
+    const { pin, recovery } = JSON.parse(made.stdout) as { pin: string; recovery: string };
+    for (const first of [0, 10]) await ingest(box, first);
+    writeFileSync(box.path('recovery.txt'), `${recovery}\n`);
+    await work({ box, keys: join(box.keys, 'test.example+log'), pin, recovery: box.path('recovery.txt') });
+  } finally {
+    box.remove();
+  }
+}
+
+const ingest = async (box: Sandbox, first: number): Promise<void> => {
+  const run = await box.run(['ingest'], nativeLines(3, first));
+  assert.equal(run.code, 0, run.stderr);
+};
+const recover = ({ box, recovery }: Case, ...more: string[]): Promise<Run> =>
+  box.run(['key', 'recover', '--recovery-key', recovery, ...more]);
+const loseEpoch = ({ keys }: Case): void => rmSync(join(keys, 'epoch', '3.key'));
+const codes = (run: Run): string[] =>
+  (JSON.parse(run.stdout) as { findings: { code: string }[] }).findings.map(f => f.code);
+
+test('the epoch key is lost: nothing is sealed, the sentence says what to do, the recovery key lets the log go on', () =>
+  withRecovery(async one => {
+    const { box, pin } = one;
+    loseEpoch(one);
+    const refused = await box.run(['ingest'], nativeLines(3, 20));
+    assert.deepEqual(
+      [refused.code, /key of entry 3[^]*slmaudit key status/.test(refused.stderr)],
+      [2, true],
+      refused.stderr,
+    );
+    const status = await box.run(['key', 'status']);
+    assert.deepEqual(
+      [status.code, /nothing sealed is lost; get the recovery key/.test(status.stderr)],
+      [2, true],
+    );
+    assert.match(status.stdout, /^epoch {4}missing$/m);
+
+    assert.equal((await recover(one)).code, 0);
+    assert.equal((await box.run(['key', 'status'])).code, 0);
+    // What the refused run had made durable is sealed now, and more can be.
+    await ingest(box, 30);
+    const verified = await box.run(['verify', '--records', '--pin', pin, '--format', 'json']);
+    assert.deepEqual([verified.code, codes(verified)], [4, ['REKEYED']]);
+    const said = await box.run(['verify', '--pin', pin]);
+    assert.match(
+      said.stdout,
+      /^NOTE {5}REKEYED .* \(entry 3\): found the key before was lost\nintact {3}6 entries, 12 records$/m,
+    );
+    assert.match((await box.run(['query', 'select count(*) n from records'])).stdout, /"n":12/);
+    assert.equal((await box.run(['prove', '11'])).code, 0);
+    assert.equal(readdirSync(join(one.keys, 'epoch')).length, 1);
+  }));
+
+test('the key folder comes back from an older backup: the old epoch key is of no use, the recovery key is', () =>
+  withRecovery(async one => {
+    const { box, keys } = one;
+    cpSync(keys, box.path('backup'), { recursive: true });
+    await ingest(box, 20);
+    rmSync(keys, { recursive: true });
+    cpSync(box.path('backup'), keys, { recursive: true });
+    assert.equal((await box.run(['ingest'], nativeLines(1, 40))).code, 2);
+    assert.match((await box.run(['key', 'status'])).stderr, /the key of the next entry is lost/);
+    assert.equal((await recover(one)).code, 0);
+    await ingest(box, 50);
+    assert.deepEqual(codes(await box.run(['verify', '--records', '--format', 'json'])), ['REKEYED']);
+  }));
+
+test('the store comes back from an older backup: nothing is written, and the sentence says how much is lost', () =>
+  withRecovery(async one => {
+    const { box } = one;
+    cpSync(box.store, box.path('backup'), { recursive: true });
+    await ingest(box, 20);
+    rmSync(box.store, { recursive: true });
+    cpSync(box.path('backup'), box.store, { recursive: true });
+    const run = await box.run(['ingest'], nativeLines(1, 40));
+    assert.deepEqual([run.code, /is older than its keys/.test(run.stderr)], [1, true]);
+    assert.match((await box.run(['key', 'status'])).stderr, /1 entry lost with what they held/);
+    const recovered = await recover(one);
+    assert.deepEqual([recovered.code, /is older than its keys/.test(recovered.stderr)], [1, true]);
+  }));
+
+test('a leaked epoch key is replaced, and what its thief signs from then on is no entry', () =>
+  withRecovery(async one => {
+    const { box, keys, pin } = one;
+    cpSync(keys, box.path('stolen', 'keys', 'test.example+log'), { recursive: true });
+    cpSync(box.store, box.path('stolen', 'store'), { recursive: true });
+    const nothing = await recover(one);
+    assert.deepEqual([nothing.code, /is the right one/.test(nothing.stderr)], [2, true]);
+    assert.equal((await recover(one, '--reason', 'leaked')).code, 0);
+    await ingest(box, 20);
+    // The thief goes on from the copy: another log, which shows where the two are compared.
+    const thief = ['--store', box.path('stolen', 'store'), '--keys', box.path('stolen', 'keys')];
+    for (const first of [60, 70, 80])
+      assert.equal((await box.run(['ingest', ...thief], nativeLines(1, first))).code, 0);
+    assert.equal((await box.run(['verify', '--pin', pin])).code, 4);
+    const theirs = await box.run(['verify', '--pin', pin, '--format', 'json', ...thief]);
+    assert.deepEqual([theirs.code, codes(theirs)], [1, ['FORK']]);
+  }));
+
+test('a rekey that the recovery key did not sign is one more entry under a wrong key', () =>
+  withRecovery(async ({ box, pin }) => {
+    appendEntry({ store: box.store, keys: box.keys, heads: '' }, last => ({
+      kind: 'rekey',
+      version: 1,
+      at: last.at,
+      lines: rekeyLines('lost'),
+    }));
+    const run = await box.run(['verify', '--pin', pin, '--format', 'json']);
+    assert.deepEqual([run.code, codes(run)], [1, ['ENTRY_SIGNATURE', 'REKEYED']]);
+  }));
+
+test('no other key recovers a log, and one without a recovery key says what is left to do', () =>
+  withRecovery(async one => {
+    const { box } = one;
+    loseEpoch(one);
+    const other = await box.run([
+      'init',
+      '--origin',
+      'test.example/other',
+      '--format',
+      'json',
+      '--store',
+      box.path('o'),
+      '--keys',
+      box.path('k'),
+    ]);
+    writeFileSync(box.path('other.txt'), (JSON.parse(other.stdout) as { recovery: string }).recovery);
+    const wrong = await box.run(['key', 'recover', '--recovery-key', box.path('other.txt')]);
+    assert.deepEqual(
+      [wrong.code, /not the recovery key of test\.example\/log/.test(wrong.stderr)],
+      [2, true],
+    );
+    writeFileSync(box.path('other.txt'), 'PRIVATE+KEY+what');
+    const strange = await box.run(['key', 'recover', '--recovery-key', box.path('other.txt')]);
+    assert.deepEqual([strange.code, /PRIVATE\+KEY\+what/.test(strange.stderr)], [2, false]);
+
+    const bare = ['--store', box.path('bare'), '--keys', box.path('bare-keys')];
+    assert.equal(
+      (await box.run(['init', '--no-recovery', '--origin', 'test.example/bare', ...bare])).code,
+      0,
+    );
+    rmSync(join(box.path('bare-keys'), 'test.example+bare', 'epoch', '1.key'));
+    const none = await box.run(['key', 'recover', '--recovery-key', one.recovery, ...bare]);
+    assert.deepEqual([none.code, /names no recovery key/.test(none.stderr)], [2, true]);
+    assert.match((await box.run(['key', 'status', ...bare])).stderr, /begin a new store/);
+    rmSync(join(box.path('bare-keys'), 'test.example+bare', 'log.key'));
+    assert.match((await box.run(['key', 'status', ...bare])).stderr, /the log key is lost/);
+  }));
