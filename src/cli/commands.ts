@@ -5,7 +5,7 @@ import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
-import { keyRecoverCommand, keyStatusCommand } from './commands/key.ts';
+import { keyDestroyCommand, keyRecoverCommand, keyRotateCommand, keyStatusCommand } from './commands/key.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -32,7 +32,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   quarantineShowCommand,
   quarantineRetryCommand,
   keyStatusCommand,
+  keyRotateCommand,
   keyRecoverCommand,
+  keyDestroyCommand,
   statusCommand,
   completionCommand,
 ];

@@ -3,7 +3,7 @@ import { parseCheckpoint } from '../log/checkpoint.ts';
 import { parseEntry } from '../log/entry.ts';
 import { formatVkey } from '../note/key.ts';
 import { parseNote } from '../note/note.ts';
-import { epochKeyFits, readHead, readLogKey, readRecordKey } from '../store/keys.ts';
+import { epochKeyFits, readHead, readLogKey, readRecordKeys } from '../store/keys.ts';
 import { readCheckpoint, readEntries } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 import { recoveryKeyOf } from './recover.ts';
@@ -15,8 +15,8 @@ export interface KeyStatus {
   readonly log?: string;
   /** Does the key that must sign the next entry lie here? */
   readonly epoch: { readonly entry: number; readonly present: boolean };
-  /** Id of the record key. */
-  readonly record?: string;
+  /** Ids of record keys: the present one first; empty if it is lost. */
+  readonly record: readonly string[];
   /** Verifier key of the recovery key that genesis names. */
   readonly recovery?: string;
   /** Entries that this host has committed, and that the store has. */
@@ -30,14 +30,14 @@ export function keyStatus(store: Store): KeyStatus {
   const [last] = readEntries(at, size - 1, size);
   const next = last && parseEntry(parseNote(last).text).next;
   const log = present(() => readLogKey(keys));
-  const record = present(() => readRecordKey(keys));
+  const record = present(() => readRecordKeys(keys).map(key => key.id)) ?? [];
   const head = readHead(keys);
   const recovery = recoveryKeyOf(store);
   return {
     folder: keys.folder,
     ...(log && { log: formatVkey(log) }),
     epoch: { entry: size, present: next !== undefined && epochKeyFits(keys, size, next) },
-    ...(record && { record: record.id }),
+    record,
     ...(recovery && { recovery: formatVkey(recovery) }),
     ...(head && { head: parseCheckpoint(head).size }),
     entries: size,

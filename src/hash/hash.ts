@@ -5,7 +5,7 @@ import { canonicalAddress } from '../record/address.ts';
 import { hashedIdentity } from '../normalize/identity.ts';
 import { hashContent, lastUser, type Message, promptMessages } from '../normalize/content.ts';
 import { JsonError, type JsonValue, parseJson } from '../record/json.ts';
-import { readRecordKey } from '../store/keys.ts';
+import { type RecordKey, readRecordKeys } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 
 /** A hash to look for, and the column that would hold it. */
@@ -18,14 +18,18 @@ export interface PromptHash {
 }
 
 /** An identity as --hash-identities keeps it. Throws NO_ADDRESS, KEY_MISSING. */
-export function identityHash(store: Store, column: 'user_id' | 'client_ip', value: string): PromptHash {
-  const { id, key } = readRecordKey(store.keys);
+export function identityHashes(store: Store, column: 'user_id' | 'client_ip', value: string): PromptHash[] {
   const address = column === 'client_ip' ? canonicalAddress(value) : value;
   if (address === undefined)
     throw new AuditError('NO_ADDRESS', `"${value.slice(0, 60)}" is no IP address`, {
       hint: 'give one address, such as 192.0.2.7; a hash says nothing of its neighbours',
     });
-  return { column, hash: hashedIdentity(createMac(key), column, address), chars: address.length, key: id };
+  return readRecordKeys(store.keys).map(({ id, key }) => ({
+    column,
+    hash: hashedIdentity(createMac(key), column, address),
+    chars: address.length,
+    key: id,
+  }));
 }
 
 const MOST_BYTES = 64 << 20;
@@ -64,7 +68,14 @@ const unreadable = (path: string, why: string, cause?: unknown): AuditError =>
  * both readings are given. Throws EMPTY_PROMPT, KEY_MISSING.
  */
 export function promptHashes(store: Store, prompt: JsonValue): PromptHash[] {
-  const { id, key } = readRecordKey(store.keys);
+  const found = readRecordKeys(store.keys).flatMap(key => hashesUnder(key, prompt));
+  if (found.length > 0) return found;
+  throw new AuditError('EMPTY_PROMPT', 'there is nothing in it to be hashed', {
+    hint: 'give a text, or messages as JSON: [{"role":"user","content":"..."}]',
+  });
+}
+
+function hashesUnder({ id, key }: RecordKey, prompt: JsonValue): PromptHash[] {
   const mac = createMac(key);
   const found: PromptHash[] = [];
   const add = (column: PromptHash['column'], messages: readonly Message[]): void => {
@@ -78,10 +89,7 @@ export function promptHashes(store: Store, prompt: JsonValue): PromptHash[] {
     const last = lastUser(messages);
     if (last) add('last_user_hash', [last]);
   }
-  if (found.length > 0) return found;
-  throw new AuditError('EMPTY_PROMPT', 'there is nothing in it to be hashed', {
-    hint: 'give a text, or messages as JSON: [{"role":"user","content":"..."}]',
-  });
+  return found;
 }
 
 function readingsOf(prompt: JsonValue): JsonValue[] {

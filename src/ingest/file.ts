@@ -16,6 +16,7 @@ import { AuditError } from '../errors.ts';
 import { hmacSha256 } from '../keys/hash.ts';
 import type { SourceRange } from '../log/segment.ts';
 import { isCode } from '../store/durable.ts';
+import type { RecordKey } from '../store/keys.ts';
 import { rangeDigest } from './writer.ts';
 
 /** A file of input and how it is compressed. */
@@ -109,6 +110,8 @@ function unreadable(path: string, cause: unknown): AuditError {
 export interface Resume {
   /** Hex of 16 bytes: the keyed hash of the file's first line; names the file wherever it is moved. */
   readonly identity: string;
+  /** The record key that it and the digests of its ranges are made with. */
+  readonly key: Uint8Array;
   readonly from: number;
   /** Lines before `from`. */
   readonly lines: number;
@@ -121,33 +124,41 @@ export interface Resume {
 /** Bytes of the first line that name a file; the same whatever the options of a run are. */
 const IDENTIFIED = 64 << 10;
 
-/** The identities a file may have, by its first line; undefined for an empty file. */
+/** The names of a file under one record key: one for each file that begins with the same line. */
+export interface Identities {
+  readonly key: Uint8Array;
+  readonly of: (variant: number) => string;
+}
+
+/** By its first line, under each of the keys; undefined for an empty file. */
 export async function identitiesOf(
   file: InputFile,
-  recordKey: Uint8Array,
-): Promise<((variant: number) => string) | undefined> {
+  keys: readonly RecordKey[],
+): Promise<readonly Identities[] | undefined> {
   const first = await firstLine(file, IDENTIFIED);
-  if (!first) return undefined;
-  return variant => {
-    const suffix = Buffer.from(variant === 0 ? '' : `\0${variant}`);
-    return hmacSha256(recordKey, Buffer.from('slmaudit/file/v1'), first, suffix).toString('hex', 0, 16);
-  };
+  return first && keys.map(({ key }) => ({ key, of: variant => identityOf(first, key, variant) }));
+}
+
+function identityOf(first: Buffer, key: Uint8Array, variant: number): string {
+  const suffix = Buffer.from(variant === 0 ? '' : `\0${variant}`);
+  return hmacSha256(key, Buffer.from('slmaudit/file/v1'), first, suffix).toString('hex', 0, 16);
 }
 
 /**
  * Finds what of a file the log holds already, and checks every byte of it against the committed digests. Another
- * file that begins with the same line (a header, a start-up message) gets an identity of its own.
+ * file that begins with the same line (a header, a start-up message) gets an identity of its own. A file that is known
+ * under a key of before keeps the name it has there.
  */
 export async function findResume(
   file: InputFile,
-  recordKey: Uint8Array,
-  identities: (variant: number) => string,
+  identities: readonly Identities[],
   rangesOf: (identity: string) => readonly SourceRange[],
 ): Promise<Resume> {
+  const { key, of } = identities.find(i => rangesOf(i.of(0)).length > 0) ?? identities[0]!;
   for (let variant = 0; ; variant++) {
-    const identity = identities(variant);
-    const held = await matches(file, rangesOf(identity), recordKey);
-    if (held) return { identity, variant, ...held };
+    const identity = of(variant);
+    const held = await matches(file, rangesOf(identity), key);
+    if (held) return { identity, key, variant, ...held };
   }
 }
 

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
 import { skippedOf } from '../log/tally.ts';
-import { type RecordKey, readLogKey, readRecordKey } from '../store/keys.ts';
+import { type RecordKey, readLogKey, readRecordKeys } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import { type Choosing, mannerOf } from './choose.ts';
 import { bytesBetween, firstBytes, type InputFile, inspectFile } from './file.ts';
@@ -45,7 +45,7 @@ export async function ingest(
   options: IngestOptions,
 ): Promise<Summary> {
   readLogKey(store.keys);
-  const run = new Run(store, readRecordKey(store.keys), options);
+  const run = new Run(store, readRecordKeys(store.keys), options);
   try {
     await run.readAll(inputs);
   } finally {
@@ -56,7 +56,8 @@ export async function ingest(
 
 class Run {
   readonly #session: Session;
-  readonly #key: RecordKey;
+  /** The present one first. */
+  readonly #keys: readonly RecordKey[];
   readonly #options: IngestOptions;
   readonly #intake: Intake;
   readonly #sources: Sources;
@@ -73,16 +74,16 @@ class Run {
   readonly #failing = new AbortController();
   readonly #signal: AbortSignal;
 
-  constructor(store: Store, key: RecordKey, options: IngestOptions) {
-    this.#key = key;
+  constructor(store: Store, keys: readonly RecordKey[], options: IngestOptions) {
+    this.#keys = keys;
     this.#options = options;
     const { maxLine, zone, lockWaitMs, hashIdentities, remove } = options;
     this.#signal = AbortSignal.any([options.signal, this.#failing.signal]);
-    this.#session = new Session(store, key.key, options, () => options.onProgress?.(this.#progress()));
+    this.#session = new Session(store, options, () => options.onProgress?.(this.#progress()));
     const note = (n: Note): void => void this.#notes.push(n);
-    this.#sources = new Sources(store, key, { lockWaitMs, note, flush: () => this.#session.flush() });
+    this.#sources = new Sources(store, keys, { lockWaitMs, note, flush: () => this.#session.flush() });
     this.#intake = new Intake(this.#session, {
-      key,
+      key: keys[0]!,
       maxLine,
       hashIdentities,
       remove,
@@ -119,7 +120,7 @@ class Run {
 
   /** Was all of the file read that had this name before? */
   async #notePredecessor(path: string, name: string, identity: string): Promise<void> {
-    const before = await predecessorOf(path, identity, this.#key.key);
+    const before = await predecessorOf(path, identity, this.#keys);
     const read = this.#sources.ranges()(identity).at(-1)!.to;
     if (before.state === 'gone') this.#notes.push({ code: 'replaced', source: name, bytes: read });
     else if (before.size > read)
@@ -252,7 +253,7 @@ class Run {
 
   async #readSiblings(path: string, name: string): Promise<void> {
     const siblings = await unreadSiblings(path, {
-      recordKey: this.#key.key,
+      keys: this.#keys,
       rangesOf: this.#sources.ranges(),
       isOpen: file => this.#open.has(file),
       since: this.#followed.get(name) ?? 0,

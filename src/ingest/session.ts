@@ -36,11 +36,11 @@ export class Session {
   #lastSeal = performance.now();
   #clock: NodeJS.Timeout | undefined;
 
-  constructor(store: Store, recordKey: Uint8Array, options: SessionOptions, progress: () => void) {
+  constructor(store: Store, options: SessionOptions, progress: () => void) {
     this.#store = store;
     this.#options = options;
     this.#progress = progress;
-    this.writer = new Writer(store, recordKey);
+    this.writer = new Writer(store);
   }
 
   /** For pipes, where the next line may be long in coming. */

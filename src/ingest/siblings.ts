@@ -3,10 +3,11 @@ import { basename, dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import type { SourceRange } from '../log/segment.ts';
 import { isCode } from '../store/durable.ts';
+import type { RecordKey } from '../store/keys.ts';
 import { identitiesOf, type InputFile, inspectFile } from './file.ts';
 
 export interface SiblingOptions {
-  readonly recordKey: Uint8Array;
+  readonly keys: readonly RecordKey[];
   readonly rangesOf: (identity: string) => readonly SourceRange[];
   /** Is this file being read already? `device:inode` */
   readonly isOpen: (file: string) => boolean;
@@ -32,18 +33,18 @@ export const fileKey = ({ dev, ino }: { readonly dev: number; readonly ino: numb
  * first.
  */
 export async function unreadSiblings(path: string, options: SiblingOptions): Promise<string[]> {
-  const { recordKey, rangesOf, isOpen, since } = options;
+  const { keys, rangesOf, isOpen, since } = options;
   const unread: string[] = [];
   for (const sibling of rotatedFiles(path)
     .filter(({ file }) => !isOpen(file))
     .slice(0, MOST)) {
     const file = readableFile(sibling.path);
-    const identities = file && (await identitiesOf(file, recordKey));
+    const identities = file && (await identitiesOf(file, keys));
     if (!identities) continue;
+    const { of } = identities.find(i => rangesOf(i.of(0)).length > 0) ?? identities[0]!;
     // Files that begin with the same line have one identity each: one of them is this one.
     const ends: number[] = [];
-    for (let end = endOf(rangesOf(identities(0))); end > 0; end = endOf(rangesOf(identities(ends.length))))
-      ends.push(end);
+    for (let end = endOf(rangesOf(of(0))); end > 0; end = endOf(rangesOf(of(ends.length)))) ends.push(end);
     const isUnseen = ends.length === 0;
     if (isUnseen ? sibling.at >= since : !ends.includes(sizeOf(file))) unread.push(sibling.path);
   }
@@ -60,12 +61,12 @@ export type Predecessor =
 export async function predecessorOf(
   path: string,
   identity: string,
-  recordKey: Uint8Array,
+  keys: readonly RecordKey[],
 ): Promise<Predecessor> {
   for (const sibling of rotatedFiles(path).slice(0, MOST)) {
     const file = readableFile(sibling.path);
-    const identities = file && (await identitiesOf(file, recordKey));
-    if (identities && VARIANTS.some(variant => identities(variant) === identity))
+    const identities = file && (await identitiesOf(file, keys));
+    if (file && identities?.some(({ of }) => VARIANTS.some(variant => of(variant) === identity)) === true)
       return { state: 'rotated', path: sibling.path, size: sizeOf(file) };
   }
   return { state: 'gone' };

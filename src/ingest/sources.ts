@@ -34,16 +34,16 @@ export class Sources {
   /** Records sealed that dead writers had left. */
   recovered = 0;
   readonly #store: Store;
-  readonly #key: RecordKey;
+  readonly #keys: readonly RecordKey[];
   readonly #options: SourcesOptions;
   #count = 0;
   readonly #claims = new Map<string, { readonly lock: Lock; holders: number }>();
   /** Open segments that were left alone, by batch: where they lie. */
   readonly #kept = new Map<string, string>();
 
-  constructor(store: Store, key: RecordKey, options: SourcesOptions) {
+  constructor(store: Store, keys: readonly RecordKey[], options: SourcesOptions) {
     this.#store = store;
-    this.#key = key;
+    this.#keys = keys;
     this.#options = options;
   }
 
@@ -66,16 +66,24 @@ export class Sources {
 
   /** Undefined for an empty file. Throws LOCKED, OPEN_ELSEWHERE, INPUT_UNREADABLE. */
   async file(file: InputFile, name: string): Promise<Claimed | undefined> {
-    const identities = await identitiesOf(file, this.#key.key);
+    const identities = await identitiesOf(file, this.#keys);
     if (!identities) return undefined;
-    const release = await this.#claim(identities(0), name);
+    // By the oldest key: an ingest that began before the newest was made claims it by that too.
+    const release = await this.#claim(identities.at(-1)!.of(0), name);
     try {
       await this.takeOver();
-      const resume = await findResume(file, this.#key.key, identities, this.ranges());
-      const { identity, from, variant } = resume;
+      const resume = await findResume(file, identities, this.ranges());
+      const { identity, key, from, variant } = resume;
       this.#refuseOpenElsewhere(identity, name);
       if (variant > 0 && from === 0) this.#options.note({ code: 'same_first_line', source: name });
-      const source: Writing = { name, stream: identity, kind: 'file', ordinal: this.#count++, at: from };
+      const source: Writing = {
+        name,
+        stream: identity,
+        kind: 'file',
+        digestKey: key,
+        ordinal: this.#count++,
+        at: from,
+      };
       return { source, resume, release };
     } catch (error) {
       release();

@@ -17,6 +17,8 @@ export interface Writing {
   readonly name: string;
   readonly stream: string;
   readonly kind: 'file' | 'pipe';
+  /** Of a file: what the digests of its ranges are made with. */
+  readonly digestKey?: Uint8Array;
   /** Its number in every frame of this run. */
   readonly ordinal: number;
   at: number;
@@ -25,6 +27,7 @@ export interface Writing {
 interface Part {
   readonly about: OpenSource;
   readonly index: number;
+  readonly digestKey: Uint8Array | undefined;
   /** SHA-256 of the bytes from..to, running. */
   readonly hash: Hash;
   to: number;
@@ -41,7 +44,6 @@ const MAX_SOURCE_LINES = 48_000;
  */
 export class Writer {
   readonly #store: Store;
-  readonly #recordKey: Uint8Array;
   #open: OpenSegment | undefined;
   #tree = new CompactTree();
   #earliest = Infinity;
@@ -56,9 +58,8 @@ export class Writer {
   readonly #waiting = new Map<string, number>();
   began = 0;
 
-  constructor(store: Store, recordKey: Uint8Array) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#recordKey = recordKey;
   }
 
   /**
@@ -186,19 +187,9 @@ export class Writer {
       rejected: this.#rejected,
       lines: bySource(parts.map(p => ({ source: p.about.name, ...p.tally }))),
       damaged: 0,
-      sources: parts.filter(p => p.about.kind === 'file').map(p => this.#range(p)),
+      sources: parts.flatMap(p => rangeOf(p)),
       retried: [],
       unmarked: 0,
-    };
-  }
-
-  #range({ about, to, hash }: Part): SourceRange {
-    return {
-      name: about.name,
-      identity: about.stream,
-      from: about.from,
-      to,
-      digest: rangeDigest(this.#recordKey, hash),
     };
   }
 
@@ -208,7 +199,7 @@ export class Writer {
       const { read, blank, not_a_request, part: parts } = part.tally;
       if (part.marked === read) continue;
       part.marked = read;
-      const digest = part.about.kind === 'file' ? { digest: rangeDigest(this.#recordKey, part.hash) } : {};
+      const digest = part.digestKey ? { digest: rangeDigest(part.digestKey, part.hash) } : {};
       this.#open!.add(markFrame(part.index, part.to, { read, blank, not_a_request, part: parts, ...digest }));
     }
   }
@@ -226,6 +217,7 @@ export class Writer {
     const part: Part = {
       about,
       index: source.ordinal,
+      digestKey: source.digestKey,
       hash: createHash('sha256'),
       to: source.at,
       tally: emptyTally(),
@@ -244,6 +236,12 @@ export class Writer {
     const header = newHeader(this.#store);
     return createOpenSegment(openFile(this.#store.at, header.batch, 'open'), header);
   }
+}
+
+function rangeOf({ about, to, hash, digestKey }: Part): SourceRange[] {
+  if (!digestKey) return [];
+  const { name, stream, from } = about;
+  return [{ name, identity: stream, from, to, digest: rangeDigest(digestKey, hash) }];
 }
 
 /** Of the bytes a running hash has seen: keyed, since a plain one of a short range would tell its content. */

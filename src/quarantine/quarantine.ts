@@ -4,7 +4,7 @@ import { deriveKey } from '../keys/derive.ts';
 import { numbersOf } from '../log/ranges.ts';
 import { readWhole } from '../store/durable.ts';
 import { readHistory, type SealedSegment } from '../store/history.ts';
-import { type RecordKey, readRecordKey } from '../store/keys.ts';
+import { type RecordKey, readRecordKeys } from '../store/keys.ts';
 import { quarantinePath } from '../store/layout.ts';
 import { localPin, type Store } from '../store/store.ts';
 
@@ -43,7 +43,7 @@ export function openRejected(store: Store, id: string): { readonly about: Reject
   const segment = segments.find(s => s.segment === number);
   const retried = retriedLines(segments);
   const line = segment && [...sealedLines(store, segment, retried)].find(l => l.about.id === id);
-  if (line) return { about: line.about, raw: line.open(readRecordKey(store.keys)) };
+  if (line) return { about: line.about, raw: line.open(readRecordKeys(store.keys)) };
   throw noSuchLine(id);
 }
 
@@ -76,7 +76,7 @@ export function retriedLines(segments: readonly SealedSegment[]): ReadonlyMap<st
 export interface SealedLine {
   readonly about: Rejected;
   /** What it held. Throws KEY_MISMATCH. */
-  readonly open: (key: RecordKey) => Buffer;
+  readonly open: (keys: readonly RecordKey[]) => Buffer;
 }
 
 type Clear = Omit<Rejected, 'id' | 'sealedAt' | 'retried'>;
@@ -93,7 +93,7 @@ export function* sealedLines(
     const by = retried.get(id);
     yield {
       about: { id, sealedAt: segment.at, ...clear, ...(by !== undefined && { retried: by }) },
-      open: key => opened(sealed, clear, key),
+      open: keys => opened(sealed, clear, keys),
     };
   }
 }
@@ -118,21 +118,23 @@ function linesOf(store: Store, { segment, rejected }: SealedSegment): readonly s
   return bytes.toString('utf8').split('\n').slice(0, -1);
 }
 
-/** SPEC 7: nonce ‖ AES-256-GCM ‖ tag, with the clear members as associated data. */
-function opened(sealed: string, about: object, { key, id }: RecordKey): Buffer {
+/** SPEC 7: nonce ‖ AES-256-GCM ‖ tag, with the clear members as associated data. The tag tells which key it was. */
+function opened(sealed: string, about: object, keys: readonly RecordKey[]): Buffer {
   const bytes = Buffer.from(sealed, 'base64');
-  const cipher = createDecipheriv(
-    'aes-256-gcm',
-    deriveKey(key, 'slmaudit/quarantine/v1'),
-    bytes.subarray(0, 12),
-  );
-  cipher.setAAD(Buffer.from(JSON.stringify(about), 'utf8')).setAuthTag(bytes.subarray(-16));
-  try {
-    return Buffer.concat([cipher.update(bytes.subarray(12, -16)), cipher.final()]);
-  } catch (cause) {
-    throw new AuditError('KEY_MISMATCH', `record key ${id} does not open this line`, {
-      hint: 'it was sealed under another record key; name the folder of that one with --keys',
-      cause,
-    });
+  for (const { key } of keys) {
+    const cipher = createDecipheriv(
+      'aes-256-gcm',
+      deriveKey(key, 'slmaudit/quarantine/v1'),
+      bytes.subarray(0, 12),
+    );
+    cipher.setAAD(Buffer.from(JSON.stringify(about), 'utf8')).setAuthTag(bytes.subarray(-16));
+    try {
+      return Buffer.concat([cipher.update(bytes.subarray(12, -16)), cipher.final()]);
+    } catch {
+      // Of another key.
+    }
   }
+  throw new AuditError('KEY_MISMATCH', 'no record key of this host opens this line', {
+    hint: 'it was sealed under one that was destroyed, or that lies in another folder: name that with --keys',
+  });
 }

@@ -11,7 +11,7 @@ import { microsOf } from '../record/time.ts';
 import { sealLeftovers, sealOpen } from '../seal/seal.ts';
 import { markFrame, type OpenSource, recordFrame, sourceFrame } from '../store/frame.ts';
 import { readHistory, type SealedSegment } from '../store/history.ts';
-import { type RecordKey, readRecordKey } from '../store/keys.ts';
+import { type RecordKey, readRecordKeys } from '../store/keys.ts';
 import { openFile, openFolder } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
 import { createOpenSegment, newHeader, type OpenSegment, walkFrames } from '../store/open.ts';
@@ -55,12 +55,12 @@ const CLAIM = hash('sha256', 'slmaudit/quarantine/retry').slice(0, 32);
  * and what reading the quarantine throws.
  */
 export async function retry(store: Store, options: RetryOptions): Promise<Retry> {
-  const key = readRecordKey(store.keys);
+  const keys = readRecordKeys(store.keys);
   const lock = await takeLock(`${openFolder(store.at)}/${CLAIM}.claim`, 0, 'the quarantine');
   try {
     // What a retry that died has read is sealed first: it counts as read.
     if (!options.dryRun) await takeOver(store, options.lockWaitMs);
-    const run = new Run(store, key, options);
+    const run = new Run(store, keys, options);
     for (const [segment, lines] of chosen(store, options)) await run.segment(segment, lines);
     await run.seal();
     return run.done();
@@ -109,7 +109,7 @@ function* chosen(
 
 class Run {
   readonly #store: Store;
-  readonly #key: RecordKey;
+  readonly #keys: readonly RecordKey[];
   readonly #options: RetryOptions;
   readonly #left: Record<string, number> = {};
   #lines = 0;
@@ -120,9 +120,9 @@ class Run {
   #sources = 0;
   #held = { ranges: 0, records: 0 };
 
-  constructor(store: Store, key: RecordKey, options: RetryOptions) {
+  constructor(store: Store, keys: readonly RecordKey[], options: RetryOptions) {
     this.#store = store;
-    this.#key = key;
+    this.#keys = keys;
     this.#options = options;
   }
 
@@ -162,7 +162,7 @@ class Run {
         continue;
       }
       last = parseRejectedId(line.id)!.n;
-      const outcome = normalizer.line(open(this.#key), line.offset);
+      const outcome = normalizer.line(open(this.#keys), line.offset);
       if ('records' in outcome && outcome.reject === undefined) {
         for (const record of outcome.records) found.push({ n: last, record });
         retried.add(last);
@@ -200,9 +200,10 @@ class Run {
 
   #normalizer(about: OpenSource, at: string): Normalizer {
     const { format, zone, privacy } = this.#options;
+    const { key, id } = this.#keys[0]!;
     return createNormalizer({
-      mac: createMac(this.#key.key),
-      hashAlg: `hmac-sha256:${this.#key.id}:c1`,
+      mac: createMac(key),
+      hashAlg: `hmac-sha256:${id}:c1`,
       sourceId: about.name,
       stream: about.stream,
       privacy,

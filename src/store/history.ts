@@ -59,7 +59,7 @@ export function readHistory(at: Layout, pin?: Pin): History {
 
 /** Undefined for an entry that holds no segment. Throws WRITTEN_BY_NEWER for one of an unknown kind: none may be skipped. */
 export function sealed(entry: Entry): SealedSegment | undefined {
-  if (entry.kind === 'rekey' && entry.version === 1) return undefined;
+  if (entry.version === 1 && (entry.kind === 'rekey' || entry.kind === 'recordkey')) return undefined;
   if (entry.kind !== 'segment' || !entry.records) throw newer(`entry ${entry.index} of kind ${entry.kind}`);
   return {
     ...parseSegment(entry),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { recordKeyId } from '../keys/derive.ts';
@@ -25,6 +25,7 @@ import { namesIn } from './layout.ts';
  *
  *     KEYS/<origin, / as +>/log.key        signs checkpoints
  *                           record.key     hashes prompts, ids; encrypts quarantine
+ *                           record/<id>.key  record keys before it, until they are destroyed
  *                           epoch/<i>.key  signs entry i alone; erased once entry i is committed
  *                           staged/<i>     the text of entry i between being decided and being committed
  *                           head           the newest checkpoint this host has committed
@@ -54,16 +55,46 @@ export function createKeys(keys: Keys, logKey: SignerKey, recordKey: Uint8Array)
   makeFolder(join(keys.folder, 'epoch'), 0o700);
   makeFolder(join(keys.folder, 'staged'), 0o700);
   createFile(join(keys.folder, 'log.key'), `${formatSigner(logKey)}\n`, SECRET);
-  const text = `slmaudit-record-key/1 ${recordKeyId(recordKey)} ${Buffer.from(recordKey).toString('base64')}\n`;
-  createFile(join(keys.folder, 'record.key'), text, SECRET);
+  createFile(join(keys.folder, 'record.key'), recordKeyText(recordKey), SECRET);
 }
 
 export function readLogKey(keys: Keys): SignerKey {
   return readSigner(join(keys.folder, 'log.key'), keys.origin);
 }
 
-export function readRecordKey(keys: Keys): RecordKey {
-  const path = join(keys.folder, 'record.key');
+export const readRecordKey = (keys: Keys): RecordKey => recordKeyAt(join(keys.folder, 'record.key'));
+
+/** The present record key, and those before it that have not been destroyed, the newest of them first. */
+export function readRecordKeys(keys: Keys): RecordKey[] {
+  const present = readRecordKey(keys);
+  const folder = join(keys.folder, 'record');
+  const older = namesIn(folder)
+    .filter(name => /^[0-9a-f]{8}\.key$/.test(name) && name !== `${present.id}.key`)
+    .map(name => ({ key: recordKeyAt(join(folder, name)), at: statSync(join(folder, name)).mtimeMs }));
+  return [present, ...older.sort((a, b) => b.at - a.at).map(o => o.key)];
+}
+
+/** A new record key becomes the present one; the one before it is kept under its id. Doing it again changes nothing. */
+export function replaceRecordKey(keys: Keys, made: Uint8Array): void {
+  const before = readRecordKey(keys);
+  const folder = join(keys.folder, 'record');
+  makeFolder(folder, 0o700);
+  replaceFile(join(folder, `${before.id}.key`), recordKeyText(before.key), SECRET);
+  replaceFile(join(keys.folder, 'record.key'), recordKeyText(made), SECRET);
+}
+
+/** Overwrites and removes a record key that is not the present one; false where there is none of that id. */
+export function eraseRecordKey(keys: Keys, id: string): boolean {
+  const folder = join(keys.folder, 'record');
+  if (!namesIn(folder).includes(`${id}.key`)) return false;
+  erase(folder, name => name === `${id}.key`);
+  return true;
+}
+
+const recordKeyText = (key: Uint8Array): string =>
+  `slmaudit-record-key/1 ${recordKeyId(key)} ${Buffer.from(key).toString('base64')}\n`;
+
+function recordKeyAt(path: string): RecordKey {
   const [form, id = '', base64 = ''] = readSecret(path).trimEnd().split(' ');
   const key = Buffer.from(base64, 'base64');
   if (form !== 'slmaudit-record-key/1' || key.length !== 32 || recordKeyId(key) !== id) {
@@ -119,7 +150,7 @@ export function eraseEpochKeysBelow(keys: Keys, index: number): void {
 
 /** What a killed writer left: a temporary file in `epoch` can be the copy of a key that is erased elsewhere. */
 export function eraseTemporaries(keys: Keys): void {
-  for (const folder of ['.', 'epoch', 'staged'])
+  for (const folder of ['.', 'epoch', 'record', 'staged'])
     erase(join(keys.folder, folder), name => TEMPORARY.test(name));
 }
 
@@ -129,8 +160,12 @@ function erase(folder: string, chosen: (name: string) => boolean): void {
   for (const name of old) {
     const fd = openSync(join(folder, name), constants.O_WRONLY | constants.O_NOFOLLOW);
     try {
-      writeAll(fd, Buffer.alloc(fstatSync(fd).size));
-      fsyncSync(fd);
+      const { size, nlink } = fstatSync(fd);
+      // A temporary name that was left between link(2) and unlink(2) is the live file itself, not a copy of it.
+      if (nlink === 1 || !TEMPORARY.test(name)) {
+        writeAll(fd, Buffer.alloc(size));
+        fsyncSync(fd);
+      }
     } finally {
       closeSync(fd);
     }

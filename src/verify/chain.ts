@@ -3,6 +3,7 @@ import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
 import { type Genesis, parseGenesis } from '../log/genesis.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf, formatRanges, numbersOf, rangesOf } from '../log/ranges.ts';
+import { parseRecordKey } from '../log/recordkey.ts';
 import { parseRekey } from '../log/rekey.ts';
 import { parseSegment, type Segment } from '../log/segment.ts';
 import type { VerifierKey } from '../note/key.ts';
@@ -56,6 +57,8 @@ export class Chain {
       else this.#join(index, note, entry);
       if (entry.kind === 'segment') this.#segment(index, entry);
       else if (entry.kind === 'rekey' && entry.version === 1) this.#rekey(index, entry);
+      else if (entry.kind === 'recordkey' && entry.version === 1)
+        this.#parsed(index, () => parseRecordKey(entry));
       else if (index > 0)
         this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
       this.at = entry.at;

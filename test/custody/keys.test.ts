@@ -166,3 +166,53 @@ test('no other key recovers a log, and one without a recovery key says what is l
     rmSync(join(box.path('bare-keys'), 'test.example+bare', 'log.key'));
     assert.match((await box.run(['key', 'status', ...bare])).stderr, /the log key is lost/);
   }));
+
+test('record keys are rotated: both periods can be searched and opened, a file is known across, until one is destroyed', () =>
+  withRecovery(async ({ box, pin }) => {
+    const line = (n: number): string =>
+      `{"ts":"2026-05-01T00:00:0${n}Z","request_id":"q${n}","prompt":"what is up"}\n`;
+    writeFileSync(box.path('a.ndjson'), line(1));
+    assert.equal((await box.run(['ingest', box.path('a.ndjson')])).code, 0);
+    assert.equal((await box.run(['ingest'], 'rejected before\n')).code, 3);
+    const rotated = await box.run(['key', 'rotate']);
+    assert.match(rotated.stderr, /^record key [0-9a-f]{8} from entry 5 on; [0-9a-f]{8} stays/);
+    const [, id, before] = /key (\w+) .* on; (\w+) stays/.exec(rotated.stderr)!;
+
+    writeFileSync(box.path('a.ndjson'), line(1) + line(2));
+    const again = await box.run(['ingest', '--json', box.path('a.ndjson')]);
+    assert.deepEqual([again.code, (JSON.parse(again.stdout) as { records: number }).records], [0, 1]);
+    assert.equal((await box.run(['ingest'], 'rejected after\n')).code, 3);
+    const hashes = (await box.run(['hash', '--text', 'what is up', '--format', 'ndjson'])).stdout
+      .trimEnd()
+      .split('\n')
+      .map(l => JSON.parse(l) as { column: string; hash: string; key: string });
+    assert.deepEqual([...new Set(hashes.map(h => h.key))], [id, before]);
+    const found = async (key: string): Promise<string> => {
+      const { hash } = hashes.find(h => h.key === key && h.column === 'prompt_hash')!;
+      return (
+        await box.run([
+          'query',
+          `select request_id, hash_alg from records where prompt_hash = '${hash}'`,
+          '--format',
+          'csv',
+        ])
+      ).stdout;
+    };
+    assert.match(await found(before!), new RegExp(`\nq1,hmac-sha256:${before}:c1\n$`));
+    assert.match(await found(id!), new RegExp(`\nq2,hmac-sha256:${id}:c1\n$`));
+    assert.equal((await box.run(['quarantine', 'show', '3.1'])).stdout, 'rejected before\n');
+
+    const verified = await box.run(['verify', '--records', '--pin', pin]);
+    assert.equal(verified.code, 0, verified.stdout);
+    assert.equal((await box.run(['key', 'destroy', id!])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', 'ffffffff'])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', before!])).code, 0);
+    assert.match((await box.run(['key', 'status'])).stdout, new RegExp(`^record {3}${id} `, 'm'));
+    const closed = await box.run(['quarantine', 'show', '3.1']);
+    assert.deepEqual(
+      [closed.code, /no record key of this host opens this line/.test(closed.stderr)],
+      [2, true],
+    );
+    assert.equal((await box.run(['quarantine', 'show', '5.1'])).stdout, 'rejected after\n');
+    assert.equal((await box.run(['verify', '--records', '--pin', pin])).code, 0);
+  }));

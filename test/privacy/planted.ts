@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FORMAT_NAMES } from '../../src/normalize/names.ts';
 import { readHistory } from '../../src/store/history.ts';
-import { type RecordKey, readRecordKey } from '../../src/store/keys.ts';
+import { type RecordKey, readRecordKeys } from '../../src/store/keys.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { sealedLines } from '../../src/quarantine/quarantine.ts';
 import type { Planted } from '../secrets.ts';
@@ -91,15 +91,15 @@ export async function everything(box: Sandbox): Promise<Map<string, string>> {
   found.set('parquet, by hyparquet', rows.map(row => Object.values(row).map(textOf).join('\n')).join('\n'));
   const query = await box.run(['query', 'select * from records', '--format', 'ndjson']);
   found.set('records, by DuckDB', query.stdout);
-  const { store, key } = opened(box);
+  const { store, keys } = opened(box);
   const rejected = readHistory(store.at).segments.flatMap(s => [...sealedLines(store, s, new Map())]);
-  found.set('quarantine, decrypted', rejected.map(r => r.open(key).toString('latin1')).join('\n'));
+  found.set('quarantine, decrypted', rejected.map(r => r.open(keys).toString('latin1')).join('\n'));
   return found;
 }
 
-function opened(box: Sandbox): { store: Store; key: RecordKey } {
+function opened(box: Sandbox): { store: Store; keys: RecordKey[] } {
   const store = openStore(box.store, box.keys);
-  return { store, key: readRecordKey(store.keys) };
+  return { store, keys: readRecordKeys(store.keys) };
 }
 
 const textOf = (value: unknown): string =>

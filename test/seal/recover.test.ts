@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatFrame } from '../../src/store/frame.ts';
@@ -146,4 +155,23 @@ test('a file whose lines lie in a segment that can not be sealed is not read a s
     assert.match(seal.stderr, /could not be sealed \(can't write/);
     assert.equal((await box.run(['ingest', file])).code, 2);
     assert.equal(await records(box), 0);
+  }));
+
+test('a temporary name that a crash left of a live key goes, and the key stays', () =>
+  withStore(async box => {
+    const folder = `${box.keys}/test.example+log`;
+    // Killed between link(2) and unlink(2): two names of one file. It was once erased as a copy.
+    for (const [live, place] of [
+      ['epoch/1.key', 'epoch'],
+      ['record.key', '.'],
+    ] as const)
+      linkSync(`${folder}/${live}`, `${folder}/${place}/.tmp-0123456789abcdef`);
+    assert.equal((await box.run(['ingest'], nativeLines(2))).code, 0);
+    assert.equal(await records(box), 2);
+    const left = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    assert.deepEqual(
+      left.filter(name => name.includes('.tmp-')),
+      [],
+    );
+    assert.equal((await box.run(['hash', '--text', 'x'])).code, 0);
   }));

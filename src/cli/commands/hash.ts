@@ -37,7 +37,7 @@ export const hashCommand: CommandSpec = {
     [2, 'nothing to hash, or no record key on this host'],
   ],
   async run(given, { openStore, stdout, terminal }) {
-    const { identityHash, promptHashes, readPrompt } = await import('../../hash/hash.ts');
+    const { identityHashes, promptHashes, readPrompt } = await import('../../hash/hash.ts');
     const [typed, file] = [text(given, 'text'), text(given, 'promptFile')];
     const [user, ip] = [text(given, 'user'), text(given, 'ip')];
     if ([typed, file, user, ip].filter(v => v !== undefined).length !== 1)
@@ -46,9 +46,9 @@ export const hashCommand: CommandSpec = {
     const store = openStore();
     const hashes =
       user !== undefined
-        ? [identityHash(store, 'user_id', user)]
+        ? identityHashes(store, 'user_id', user)
         : ip !== undefined
-          ? [identityHash(store, 'client_ip', ip)]
+          ? identityHashes(store, 'client_ip', ip)
           : promptHashes(store, typed ?? readPrompt(file!));
     const sink = rowSink(format, printer(stdout));
     await sink.columns([

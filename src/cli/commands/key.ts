@@ -30,7 +30,10 @@ export const keyStatusCommand: CommandSpec = {
         ['folder', status.folder],
         ['log', status.log ?? 'missing'],
         ['epoch', status.epoch.present ? `present, for entry ${status.epoch.entry}` : 'missing'],
-        ['record', status.record ?? 'missing'],
+        [
+          'record',
+          status.record.length > 0 ? `${status.record.join(', ')} (the first is the present one)` : 'missing',
+        ],
         ['recovery', status.recovery ? `${status.recovery}, offline` : 'none named in genesis'],
         ['head', status.head === undefined ? 'missing' : counted(status.head, 'entry', 'entries')],
         ['store', counted(status.entries, 'entry', 'entries')],
@@ -48,7 +51,7 @@ function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): 
     return `the store is behind what this host has committed, ${counted(head - entries, 'entry', 'entries')} lost with what they held; restore a newer copy of the store, nothing is written to this one`;
   if (log === undefined)
     return 'the log key is lost: no checkpoint can be signed any more; what is sealed stays verifiable by its pin; begin a new store with `slmaudit init`';
-  if (record === undefined)
+  if (record.length === 0)
     return 'the record key is lost: prompts can not be searched by hash and quarantine can not be opened; what is sealed stays verifiable; begin a new store with `slmaudit init`';
   if (epoch.present) return undefined;
   return recovery === undefined
@@ -99,6 +102,58 @@ export const keyRecoverCommand: CommandSpec = {
     });
     voice.say(`entry ${entry} names a new key; the log goes on`);
     voice.hint('slmaudit verify names that entry from now on, and answers 4');
+    return 0;
+  },
+};
+
+export const keyRotateCommand: CommandSpec = {
+  name: 'key rotate',
+  summary: 'make a new record key',
+  description: [
+    'Make a new record key and say so in the log. Prompts, completions, keys and hashed identities are hashed under it from now on; the key before it stays on this host, so that `slmaudit hash` finds what was hashed under it and quarantine can be opened, until `slmaudit key destroy`.',
+    'Do it once a retention period: destroying the keys of a period that is over unlinks its hashes for good. An ingest that is running goes on with the key it began with.',
+    'Epoch keys need no rotation: each signs one entry. The log key can not be replaced.',
+  ],
+  arguments: [],
+  options: [
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+  ],
+  examples: [{ command: 'slmaudit key rotate', about: 'from cron, on the first of a year' }],
+  exits: [
+    [0, 'made'],
+    [1, 'the log was altered, or is older than what this host has committed'],
+    [2, 'could not be written'],
+    [75, 'another writer holds the lock'],
+  ],
+  async run(given, { openStore, voice }) {
+    const { rotateRecordKey } = await import('../../custody/rotate.ts');
+    const span = readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait');
+    const { entry, id, before } = await rotateRecordKey(openStore(), span);
+    voice.say(`record key ${id} from entry ${entry} on; ${before} stays for what was hashed under it`);
+    return 0;
+  },
+};
+
+export const keyDestroyCommand: CommandSpec = {
+  name: 'key destroy',
+  summary: 'erase a record key of before, for good',
+  description: [
+    'Overwrite and remove a record key that `slmaudit key rotate` has replaced. What was hashed under it can not be found by prompt, key, user or address any more, and rejected lines that were encrypted under it stay closed. Every signature still verifies. Files that were read while it was the present key are unknown from then on: ingested again, they would be read again.',
+    'Copies in backups of the key folder are not reached; leave that folder out of backups.',
+  ],
+  arguments: [{ name: 'ID', about: 'as `key status` lists it' }],
+  options: [],
+  examples: [{ command: 'slmaudit key destroy 31ce0844', about: 'when its period is over' }],
+  exits: [
+    [0, 'erased'],
+    [2, 'it is the present one, or there is none of that id'],
+  ],
+  async run(given, { openStore, voice }) {
+    const { destroyRecordKey } = await import('../../custody/rotate.ts');
+    const [id] = given.args;
+    if (id === undefined) throw usage('name a record key by its id, as `slmaudit key status` lists it');
+    destroyRecordKey(openStore(), id);
+    voice.say(`record key ${id} is erased`);
     return 0;
   },
 };

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { AuditError } from '../errors.ts';
+import { recordKeyId } from '../keys/derive.ts';
+import { formatEntry } from '../log/entry.ts';
+import { recordKeyLines } from '../log/recordkey.ts';
+import { finish } from '../seal/commit.ts';
+import { recover } from '../seal/recover.ts';
+import { instantOf } from '../store/clock.ts';
+import { eraseRecordKey, makeEpochKey, readRecordKeys, replaceRecordKey, stageEntry } from '../store/keys.ts';
+import { lockPath } from '../store/layout.ts';
+import { takeLock } from '../store/lock.ts';
+import type { Store } from '../store/store.ts';
+
+export interface Rotated {
+  readonly entry: number;
+  /** Ids of the key that is used from now on, and of the one before it, which stays. */
+  readonly id: string;
+  readonly before: string;
+}
+
+/**
+ * A new record key, said in the log: what is hashed from now on can't be linked to what was before, once the key
+ * before is destroyed. The key is put in place before the entry is committed: one that is used and not said is harmless
+ * (every record names its key), one that is said and lost is not.
+ */
+export async function rotateRecordKey(store: Store, lockWaitMs: number): Promise<Rotated> {
+  const { at, keys, origin } = store;
+  const lock = await takeLock(lockPath(at), lockWaitMs);
+  try {
+    const tip = await recover(store);
+    const [present] = readRecordKeys(keys);
+    const made = randomBytes(32);
+    const id = recordKeyId(made);
+    replaceRecordKey(keys, made);
+    const now = instantOf(Date.now());
+    const text = formatEntry({
+      origin,
+      index: tip.size,
+      kind: 'recordkey',
+      version: 1,
+      at: now < tip.at ? tip.at : now,
+      ...(now < tip.at && { clock: now }),
+      prev: tip.prev,
+      lines: recordKeyLines(id),
+      next: makeEpochKey(keys, tip.size + 1),
+    });
+    stageEntry(keys, tip.size, text);
+    finish(store, tip, text);
+    return { entry: tip.size, id, before: present!.id };
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Erases a record key of before: hashes made under it match nothing any more, its quarantine is closed for good, and
+ * files it named are unknown. Every signature still verifies. Throws KEY_IN_USE, NO_SUCH_KEY.
+ */
+export function destroyRecordKey({ keys }: Store, id: string): void {
+  const [present, ...older] = readRecordKeys(keys);
+  if (present!.id === id)
+    throw new AuditError('KEY_IN_USE', `record key ${id} is the present one`, {
+      hint: 'make another with `slmaudit key rotate` first',
+    });
+  if (!older.some(key => key.id === id) || !eraseRecordKey(keys, id))
+    throw new AuditError('NO_SUCH_KEY', `no record key ${id.slice(0, 40)} is here`, {
+      hint: '`slmaudit key status` lists them',
+    });
+}
