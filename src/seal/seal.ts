@@ -69,7 +69,7 @@ export async function sealLeftovers(
     const blocked = new Set<string>();
     for (const { batch, files } of batches) {
       if ([...files.keys()].some(file => blocked.has(file))) {
-        take(store, batch);
+        claimOpen(store, batch);
         kept.push({
           batch,
           why: 'unsealable',
@@ -117,7 +117,7 @@ export async function sealOpen(
 
 async function sealTaken(store: Store, id: string): Promise<Committed | undefined> {
   const { at } = store;
-  take(store, id);
+  claimOpen(store, id);
   const batch = readBatch(openFile(at, id, 'taken'), openFile(at, id, 'clean'));
   if (!batch) return undefined;
   if (isEmpty(batch)) {
@@ -129,7 +129,7 @@ async function sealTaken(store: Store, id: string): Promise<Committed | undefine
 }
 
 /** From now on its writer, should it live after all, gets an error. */
-function take({ at }: Store, id: string): void {
+function claimOpen({ at }: Store, id: string): void {
   try {
     renameSync(openFile(at, id, 'open'), openFile(at, id, 'taken'));
   } catch (error) {

@@ -91,14 +91,14 @@ export interface Report {
 
 /**
  * Two heads of one log that no log can have both, for anyone who has its key: the present one extends a log of
- * `known.size` entries with the root `then`, as `proof` (RFC 6962 consistency) shows, and the known head has another.
+ * `known.size` entries with the root `rootThen`, as `proof` (RFC 6962 consistency) shows, and the known head has another.
  */
 export interface Fork {
   readonly form: 'slmaudit-fork/1';
   readonly known: string;
   readonly present: string;
   /** Base64. */
-  readonly then: string;
+  readonly rootThen: string;
   readonly proof: readonly string[];
 }
 

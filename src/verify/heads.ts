@@ -83,16 +83,16 @@ function forkOf(known: Buffer, { size }: Checkpoint, head: Head, hashes: readonl
     form: 'slmaudit-fork/1',
     known: known.toString('utf8'),
     present: head.note.toString('utf8'),
-    then: rootOf(hashes.slice(0, size)).toString('base64'),
-    proof: consistencyProof(hashes, size).map(hash => hash.toString('base64')),
+    rootThen: rootOf(hashes.slice(0, size)).toString('base64'),
+    proof: consistencyProof(hashes, size).map(h => h.toString('base64')),
   };
 }
 
 /** Does the file show, to whoever has the log key, that its holder signed two histories? */
 export function isFork(fork: Fork, logKey: VerifierKey): boolean {
   const [known, present] = [parseCheckpoint(fork.known), parseCheckpoint(fork.present)];
-  const then = Buffer.from(fork.then, 'base64');
-  const hashes = fork.proof.map(hash => Buffer.from(hash, 'base64'));
+  const then = Buffer.from(fork.rootThen, 'base64');
+  const hashes = fork.proof.map(h => Buffer.from(h, 'base64'));
   return (
     checkpointSignedBy(fork.known, logKey) &&
     checkpointSignedBy(fork.present, logKey) &&

@@ -17,7 +17,7 @@ import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 const CALLS = ['openat', 'write', 'fsync', 'fdatasync', 'rename', 'link', 'unlink', 'mkdir'] as const;
 const FAULTS = ['error=EIO', 'error=ENOSPC', 'signal=SIGKILL'] as const;
 const ALL = process.env['SLMAUDIT_FAULTS'] === 'all';
-const FEW = 10;
+const FEW = 12;
 const LINES = 60;
 
 /** libuv on one thread and without io_uring, so that a call has the same number in every run. */
@@ -168,7 +168,7 @@ test(
       };
       await Promise.all([worker(), worker()]);
       if (ALL)
-        for (const [outcome, n] of [...outcomes].sort())
+        for (const [outcome, n] of [...outcomes].sort(([a], [b]) => a.localeCompare(b)))
           process.stdout.write(`${String(n).padStart(4)} ${outcome}\n`);
     }),
 );

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before as beforeAll, test } from 'node:test';
 import { type Entry, entryHash, formatEntry } from '../../src/log/entry.ts';
 import type { Pin } from '../../src/log/pin.ts';
 import { parseSegment, segmentLines } from '../../src/log/segment.ts';
@@ -47,7 +47,7 @@ let earlier: Place;
 let foreign: Place;
 let pin: Pin;
 
-before(async () => {
+beforeAll(async () => {
   const at = (name: string): Place => {
     const folder = box.path(name);
     return { store: join(folder, 'store'), keys: join(folder, 'keys'), heads: join(folder, 'heads') };

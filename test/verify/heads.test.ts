@@ -65,9 +65,9 @@ test('two histories of one log leave evidence that the log key alone checks', ()
 
     const { pin } = JSON.parse((await box.run(['status', '--format', 'json'])).stdout) as { pin: string };
     const checked = await box.run(['verify', '--fork', evidence, '--pin', pin, '--store', box.path('none')]);
-    assert.deepEqual([checked.code, /^FORK /.test(checked.stdout)], [1, true]);
+    assert.deepEqual([checked.code, checked.stdout.startsWith('FORK ')], [1, true]);
     for (const change of [
-      (text: string) => text.replace(/"then": ".{4}/, '"then": "AAAA'),
+      (text: string) => text.replace(/"rootThen": ".{4}/, '"rootThen": "AAAA'),
       (text: string) => text.replace(/\\n4\\n/, '\\n3\\n'),
       () => '{}',
     ]) {

@@ -40,12 +40,12 @@ function extension({ extends: known }: Report): string {
 
 function what({ checked, clockRegressions }: Report): string[] {
   const parts = [
-    `${counted(checked.segments, 'segment')}`,
+    counted(checked.segments, 'segment'),
     `${counted(checked.payloads, 'payload')} (${humanBytes(checked.bytes)}) by digest`,
   ];
   if (checked.passedOver > 0) parts.push(`${grouped(checked.passedOver)} outside the range passed over`);
   if (checked.recomputed > 0) parts.push(`${counted(checked.recomputed, 'record')} hashed again`);
-  if (checked.quarantined > 0) parts.push(`${counted(checked.quarantined, 'rejected line')}`);
+  if (checked.quarantined > 0) parts.push(counted(checked.quarantined, 'rejected line'));
   if (checked.damaged > 0) parts.push(`${counted(checked.damaged, 'line')} unreadable when they were sealed`);
   if (clockRegressions > 0) parts.push(`the clock had gone back ${counted(clockRegressions, 'time')}`);
   return parts;
