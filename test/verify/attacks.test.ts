@@ -561,6 +561,7 @@ test('every finding that can be made of a store has an attack here, or a test of
     'HEAD_SIGNATURE',
     'HEAD_UNREADABLE',
     'GENESIS_SIGNATURE',
+    'REKEYED',
   ];
   const here = new Set([...ATTACKS.flatMap(a => a.codes), ...own]);
   assert.deepEqual(
