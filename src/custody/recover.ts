@@ -5,7 +5,7 @@ import { rekeyLines, type RekeyReason } from '../log/rekey.ts';
 import type { SignerKey, VerifierKey } from '../note/key.ts';
 import { formatNote, parseNote, signNote } from '../note/note.ts';
 import { recover as recoverLog } from '../seal/recover.ts';
-import { instantOf } from '../store/clock.ts';
+import { entryBehind } from '../seal/tip.ts';
 import { epochKeyFits, eraseEpochKeysBelow, makeEpochKey, readLogKey, writeHead } from '../store/keys.ts';
 import { lockPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
@@ -38,18 +38,10 @@ export async function recoverKey(
       throw new AuditError('NOTHING_LOST', `the key of entry ${tip.size} is here and is the right one`, {
         hint: 'nothing was written; if somebody else may have it too, add --reason leaked',
       });
-    const now = instantOf(Date.now());
-    const text = formatEntry({
-      origin,
-      index: tip.size,
-      kind: 'rekey',
-      version: 1,
-      at: now < tip.at ? tip.at : now,
-      ...(now < tip.at && { clock: now }),
-      prev: tip.prev,
-      lines: rekeyLines(reason),
-      next: makeEpochKey(keys, tip.size + 1),
-    });
+    const next = makeEpochKey(keys, tip.size + 1);
+    const text = formatEntry(
+      entryBehind(tip, origin, Date.now(), { kind: 'rekey', lines: rekeyLines(reason), next }),
+    );
     const note = Buffer.from(formatNote(signNote(text, recoveryKey)), 'utf8');
     if (readCheckpoint(at).size !== tip.size)
       throw new AuditError('SEAL_RACED', 'another writer has gone on with this log', {

@@ -5,7 +5,7 @@ import { formatEntry } from '../log/entry.ts';
 import { recordKeyLines } from '../log/recordkey.ts';
 import { finish } from '../seal/commit.ts';
 import { recover } from '../seal/recover.ts';
-import { instantOf } from '../store/clock.ts';
+import { entryBehind } from '../seal/tip.ts';
 import { eraseRecordKey, makeEpochKey, readRecordKeys, replaceRecordKey, stageEntry } from '../store/keys.ts';
 import { lockPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
@@ -32,18 +32,10 @@ export async function rotateRecordKey(store: Store, lockWaitMs: number): Promise
     const made = randomBytes(32);
     const id = recordKeyId(made);
     replaceRecordKey(keys, made);
-    const now = instantOf(Date.now());
-    const text = formatEntry({
-      origin,
-      index: tip.size,
-      kind: 'recordkey',
-      version: 1,
-      at: now < tip.at ? tip.at : now,
-      ...(now < tip.at && { clock: now }),
-      prev: tip.prev,
-      lines: recordKeyLines(id),
-      next: makeEpochKey(keys, tip.size + 1),
-    });
+    const next = makeEpochKey(keys, tip.size + 1);
+    const text = formatEntry(
+      entryBehind(tip, origin, Date.now(), { kind: 'recordkey', lines: recordKeyLines(id), next }),
+    );
     stageEntry(keys, tip.size, text);
     finish(store, tip, text);
     return { entry: tip.size, id, before: present!.id };

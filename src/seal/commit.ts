@@ -5,7 +5,6 @@ import { type Entry, formatEntry, MAX_ENTRY_BYTES, parseEntry } from '../log/ent
 import { parseSegment, type Segment, segmentLines } from '../log/segment.ts';
 import type { SignerKey } from '../note/key.ts';
 import { formatNote, noteSignedBy, signNote } from '../note/note.ts';
-import { instantOf } from '../store/clock.ts';
 import { isCode, makeFolder, removeFile, syncFolder } from '../store/durable.ts';
 import {
   eraseEpochKeysBelow,
@@ -20,7 +19,7 @@ import { openFile, payloadPath, quarantinePath } from '../store/layout.ts';
 import { publish, readCheckpoint, removeNarrower, writeEntry } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Prepared } from './prepare.ts';
-import type { Tip } from './tip.ts';
+import { entryBehind, type Tip } from './tip.ts';
 
 /** What one commit put into the log. */
 export interface Committed {
@@ -37,7 +36,7 @@ export interface Committed {
  */
 export function commit(store: Store, tip: Tip, prepared: Prepared, now: number): Committed {
   const { batch } = prepared;
-  const entry = manifest(store, tip, prepared, instantOf(now));
+  const entry = manifest(store, tip, prepared, now);
   checkManifest(formatEntry(entry));
   const place = {
     payload: prepared.payload && payloadPath(store.at, tip.nextSegment, entry.at),
@@ -99,7 +98,7 @@ function signed(text: string, key: SignerKey, tip: Tip): Buffer {
   return Buffer.from(formatNote(note), 'utf8');
 }
 
-function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepared, now: string): Entry {
+function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepared, now: number): Entry {
   const segment: Segment = {
     segment: tip.nextSegment,
     class: batch.header.class,
@@ -116,18 +115,11 @@ function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepar
     retried: batch.retried,
     policy: 0,
   };
-  const wentBack = now < tip.at;
-  return {
-    origin: store.origin,
-    index: tip.size,
+  return entryBehind(tip, store.origin, now, {
     records: { count: batch.records, root: batch.root },
     kind: 'segment',
-    version: 1,
-    at: wentBack ? tip.at : now,
-    ...(wentBack && { clock: now }),
-    prev: tip.prev,
     lines: segmentLines(segment),
-  };
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, parseEntry } from '../log/entry.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { parseNote } from '../note/note.ts';
+import { instantOf } from '../store/clock.ts';
 import { sealed, type SealedSegment } from '../store/history.ts';
 import type { Layout } from '../store/layout.ts';
 import { type Head, readEntries } from '../store/log.ts';
@@ -35,6 +36,26 @@ export function readTip(at: Layout, head: Head): Tip {
     next: entry.next,
     nextSegment: last ? last.segment + 1 : 0,
     nextFirst: last ? last.first + last.records : 0,
+  };
+}
+
+/** The frame of the entry behind a tip. `clock`: milliseconds since 1970; one that has gone back repeats the time before it (SPEC 4). */
+export function entryBehind(
+  tip: Tip,
+  origin: string,
+  clock: number,
+  own: Pick<Entry, 'kind' | 'lines' | 'records' | 'next'>,
+): Entry {
+  const now = instantOf(clock);
+  const wentBack = now < tip.at;
+  return {
+    origin,
+    index: tip.size,
+    version: 1,
+    at: wentBack ? tip.at : now,
+    ...(wentBack && { clock: now }),
+    prev: tip.prev,
+    ...own,
   };
 }
 
