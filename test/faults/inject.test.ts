@@ -17,7 +17,7 @@ import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 const CALLS = ['openat', 'write', 'fsync', 'fdatasync', 'rename', 'link', 'unlink', 'mkdir'] as const;
 const FAULTS = ['error=EIO', 'error=ENOSPC', 'signal=SIGKILL'] as const;
 const ALL = process.env['SLMAUDIT_FAULTS'] === 'all';
-const FEW = 12;
+const FEW = 6;
 const LINES = 60;
 
 /** libuv on one thread and without io_uring, so that a call has the same number in every run. */

@@ -9,7 +9,7 @@ import { nativeLine, nativeLines, type Sandbox, withStore } from '../sandbox.ts'
  * the store exactly once, any other at most once, and nothing that is left looks like tampering.
  */
 const PHASES = ['reading', 'sealing', 'committing'] as const;
-const EACH = Number(process.env['SLMAUDIT_KILLS'] ?? 7);
+const EACH = Number(process.env['SLMAUDIT_KILLS'] ?? 4);
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);

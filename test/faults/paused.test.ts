@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { sealedRows } from '../parquet.ts';
 import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
-const ROUNDS = process.env['SLMAUDIT_FAULTS'] === 'all' ? 40 : 3;
+const ROUNDS = process.env['SLMAUDIT_FAULTS'] === 'all' ? 40 : 2;
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 
 /** Resolves when something appears in the folder; the moment is a little different each time. */
