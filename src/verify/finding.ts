@@ -47,7 +47,7 @@ export const FINDINGS = {
   ROLLBACK: 'the log is shorter than what this host has committed',
   FORK: 'the log is another one than this host has committed',
   HEAD_SIGNATURE: 'the head to compare with is not signed by the log key',
-  HEAD_UNREADABLE: 'the newest checkpoint known on this host can not be read, so a rollback can not be seen',
+  HEAD_UNREADABLE: 'a head to compare with can not be read, so a rollback can not be seen',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',
   REKEYED: 'from here on the log is vouched for by the holder of the recovery key',
 } as const;

@@ -48,7 +48,7 @@ export function checkHeads(
   ] as const) {
     if (!note) continue;
     const one = parsed(note);
-    if (!one) return { findings: [{ code: 'HEAD_UNREADABLE', actual: kept }] };
+    if (!one) return { findings: [{ code: 'HEAD_UNREADABLE', file: WHERE[kept] }] };
     // What lies on this host is its owner's; a head that somebody brings must be the log's.
     if (kept === 'given' && !(logKey && one.origin === head.origin && checkpointSignedBy(note, logKey)))
       return { findings: [{ code: 'HEAD_SIGNATURE', expected: head.origin, actual: one.origin }] };
@@ -59,6 +59,13 @@ export function checkHeads(
   }
   return { findings: [], ...(known && { extends: known }) };
 }
+
+/** Whose head it is, for people. */
+const WHERE = {
+  by_writer: 'head, in the key folder',
+  by_verifier: 'remembered in the state folder',
+  given: '--since-head',
+} as const;
 
 const remembered = (folder: string | undefined, genesis: Buffer | undefined): boolean =>
   folder !== undefined && genesis !== undefined;

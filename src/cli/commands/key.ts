@@ -32,7 +32,9 @@ export const keyStatusCommand: CommandSpec = {
         ['epoch', status.epoch.present ? `present, for entry ${status.epoch.entry}` : 'missing'],
         [
           'record',
-          status.record.length > 0 ? `${status.record.join(', ')} (the first is the present one)` : 'missing',
+          status.record.length > 1
+            ? `${status.record[0]}, and of before ${status.record.slice(1).join(', ')}`
+            : (status.record[0] ?? 'missing'),
         ],
         ['recovery', status.recovery ? `${status.recovery}, offline` : 'none named in genesis'],
         ['head', status.head === undefined ? 'missing' : counted(status.head, 'entry', 'entries')],
