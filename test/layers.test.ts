@@ -14,6 +14,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'seal',
     'verify',
     'query',
+    'search',
+    'export',
     'status',
     'map',
     'quarantine',
@@ -32,6 +34,11 @@ const PAIRS = new Set([
   'quarantine>normalize',
   'quarantine>seal',
   'custody>seal',
+  'query>normalize',
+  'query>quarantine',
+  'search>hash',
+  'search>query',
+  'export>query',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

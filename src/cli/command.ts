@@ -34,6 +34,8 @@ export interface OptionSpec {
   readonly flags: string;
   readonly about: string;
   readonly choices?: readonly string[];
+  /** May be given again and again. */
+  readonly many?: true;
   /** What stands if it isn't given, for people. */
   readonly default?: string;
 }
@@ -42,7 +44,7 @@ export interface OptionSpec {
 export interface Given {
   readonly args: readonly string[];
   /** Names in camel case, as commander makes them. */
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 }
 
 /** What a verb may touch of the world around it. */
@@ -56,8 +58,14 @@ export interface Context {
   readonly terminal: boolean;
   readonly storeFolder: string;
   readonly keysFolder: string;
+  /** Columns of that terminal. */
+  readonly width: number | undefined;
   /** Where verify remembers what it has seen. */
   readonly headsFolder: string;
+  /** Where queries remember what they have verified. */
+  readonly knownFolder: string;
+  /** The user's own saved queries. */
+  readonly queriesFolder: string;
   /** Throws NO_STORE and its like. */
   readonly openStore: () => Store;
   /** Aborted by SIGINT, SIGTERM and SIGHUP; `reason` is the name of the signal. */
@@ -67,6 +75,12 @@ export interface Context {
 export function text(given: Given, name: string): string | undefined {
   const value = given.options[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Of an option that may be given again and again. */
+export function texts(given: Given, name: string): readonly string[] {
+  const value = given.options[name];
+  return typeof value === 'object' ? value : [];
 }
 
 export const flag = (given: Given, name: string): boolean => given.options[name] === true;

@@ -13,6 +13,7 @@ import {
   quarantineShowCommand,
 } from './commands/quarantine.ts';
 import { queryCommand } from './commands/query.ts';
+import { contextCommand, searchCommand } from './commands/search.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -26,6 +27,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   sealCommand,
   verifyCommand,
   proveCommand,
+  searchCommand,
+  contextCommand,
   queryCommand,
   hashCommand,
   quarantineListCommand,

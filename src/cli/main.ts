@@ -3,7 +3,7 @@ import { type Command, CommanderError } from 'commander';
 import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { headsFolder, keysFolder, storeFolder } from './places.ts';
+import { headsFolder, keysFolder, knownFolder, queriesFolder, storeFolder } from './places.ts';
 import { createProgram } from './program.ts';
 import { usage } from './values.ts';
 import { createVoice } from './voice.ts';
@@ -65,7 +65,10 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
       terminal: process.stdout.isTTY,
       storeFolder: folder,
       keysFolder: keys,
+      width: process.stdout.isTTY ? process.stdout.columns : undefined,
       headsFolder: headsFolder(process.env),
+      knownFolder: knownFolder(process.env),
+      queriesFolder: queriesFolder(process.env),
       openStore: () => openStore(folder, keys),
       signal: stop.signal,
     });

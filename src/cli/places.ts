@@ -17,6 +17,15 @@ export function headsFolder(env: NodeJS.ProcessEnv): string {
   return join(xdg(env, 'XDG_STATE_HOME', '.local', 'state'), 'slmaudit', 'heads');
 }
 
+/** What queries have verified and need not verify again. */
+export function knownFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_STATE_HOME', '.local', 'state'), 'slmaudit', 'known');
+}
+
+export function queriesFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'queries');
+}
+
 function xdg(env: NodeJS.ProcessEnv, name: string, ...fallback: string[]): string {
   const set = env[name];
   return set !== undefined && set.startsWith('/') ? set : join(homedir(), ...fallback);

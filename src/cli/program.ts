@@ -94,5 +94,7 @@ function option(spec: OptionSpec): Option {
     spec.flags,
     spec.default === undefined ? spec.about : `${spec.about} (default: ${spec.default})`,
   );
+  if (spec.many)
+    made.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
   return spec.choices ? made.choices(spec.choices) : made;
 }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { constants, openSync, readSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
-import type { Answer, Asked, Cell, Payload, QueryJob } from './job.ts';
+import type { Answer, Asked, Cell, Checked, QueryJob, ResultColumn } from './job.ts';
 
 /**
- * The process in which one query runs (SPEC 9): a crash, a runaway or an escape ends here. It opens every payload,
- * checks its digest through the descriptor, gives the engine these descriptors and nothing else, and answers with
+ * The process in which one query runs (SPEC 9): a crash, a runaway or an escape ends here. It opens every payload that
+ * can matter, checks its digest through the descriptor, gives the engine these descriptors and nothing else, and answers with
  * rows as long as it is asked for more.
  */
 
@@ -16,89 +15,222 @@ globalThis.TextDecoder = class extends Decoder {
     super(label, { ...options, ignoreBOM: true });
   }
 };
-const { withEngine, fdName, quote } = await import('./engine.ts');
-const { createView } = await import('./view.ts');
+const { engineVersion, withEngine, fdName, quote } = await import('./engine.ts');
+const view = await import('./view.ts');
 const { createRequestsView } = await import('./requests.ts');
 const { guard } = await import('./guard.ts');
+const { allOf, asksFor, bytesCondition, needsOf } = await import('./needs.ts');
+const { choose, makeFilters, Reading } = await import('./reading.ts');
+const { FILTERED } = await import('./filter.ts');
 const { cellOf } = await import('./cell.ts');
+const { sqlError } = await import('./trouble.ts');
+type DuckDBConnection = import('@duckdb/node-api').DuckDBConnection;
+type DuckDBResult = import('@duckdb/node-api').DuckDBResult;
 
-/** Rows, and characters of text in them, that are sent at a time. */
+/** Rows, and characters of text in them, that are sent at a time; a row of more than MOST_CHARS is refused. */
 const BATCH_ROWS = 1024;
 const BATCH_CHARS = 1 << 20;
+const MOST_CHARS = 64 << 20;
+/** What the next query is spared, and how long this one's caller waits for it. */
+const FILTERS_MS = 250;
+
+let checked: readonly Checked[] = [];
 
 async function run(job: QueryJob): Promise<void> {
-  const files = job.payloads.map(payload => ({ name: fdName(openChecked(payload), payload.path), payload }));
-  const open =
-    job.open === undefined
-      ? undefined
-      : fdName(
-          openSync(job.open, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-          job.open,
-        );
-  await withEngine({ memory: job.memory, temporary: job.temporary }, async db => {
-    await db.run(createView(files, open));
-    await db.run(createRequestsView());
-    const allowed = [...files.map(f => f.name), ...(open === undefined ? [] : [open])];
-    await db.run(`SET allowed_paths = [${allowed.map(quote).join(', ')}]`);
-    await db.run('SET enable_external_access = false');
-    await db.run('SET lock_configuration = true');
-    await guard(db, job.sql);
-    const result = await db.stream(job.sql);
-    const types = result.columnTypes();
-    const numeric = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL.*)$/;
-    const columns = result
-      .deduplicatedColumnNames()
-      .map((name, i) => ({ name, numeric: numeric.test(String(types[i])) }));
-    await answer({ kind: 'columns', columns });
-    let rows: Cell[][] = [];
-    let chars = 0;
-    for await (const chunk of result) {
-      const vectors = columns.map((_, column) => chunk.getColumnVector(column));
-      for (let row = 0; row < chunk.rowCount; row++) {
-        const cells = vectors.map(vector => cellOf(vector.getItem(row)));
-        rows.push(cells);
-        for (const cell of cells) chars += typeof cell === 'string' ? cell.length : 8;
-        if (rows.length < BATCH_ROWS && chars < BATCH_CHARS) continue;
-        await answer({ kind: 'rows', rows });
-        rows = [];
-        chars = 0;
-      }
+  const { memory, temporary, threads } = job;
+  await withEngine({ memory, temporary, ...(threads !== undefined && { threads }) }, async db => {
+    await db.run(`SET max_temp_directory_size = ${quote(job.spill)}`);
+    await db.run(view.CREATE_IP_KEY);
+    const own = job.lines ? ['lines'] : [];
+    const parsed = await guard(db, job.sql, own);
+    if (job.repeatable && parsed.unrepeatable.length > 0) throw unrepeatable(parsed.unrepeatable);
+    const asked = await needsOf(db, parsed, job.parameters, ['records', ...own]);
+    const needs = allOf([spanOf(job), asked]);
+
+    const reads = ['records', 'requests', ...own].some(t => parsed.tables.has(t));
+    const { read, leftOut } = reads ? choose(job, needs) : notAsked(job);
+    const reading = new Reading(job);
+    for (const [i, segment] of read.entries()) {
+      reading.open(segment);
+      tell({
+        kind: 'progress',
+        progress: { phase: 'checking', files: i + 1, of: read.length, bytes: reading.bytes },
+      });
     }
-    if (rows.length > 0) await answer({ kind: 'rows', rows });
+    checked = reading.checked;
+    const open =
+      reads && job.open !== undefined
+        ? { path: job.open, name: fdName(openFile(job.open), job.open) }
+        : undefined;
+    await createViews(db, job, {
+      opened: reading.opened,
+      open: open?.name,
+      where: allWhere(spanWhere(job), bytesCondition(asked)),
+    });
+    const bytes = reading.opened.reduce((sum, { segment }) => sum + segment.payload!.bytes, 0);
+    const missing = reading.missing.map(segment => ({ segment, why: 'missing' as const }));
+    await answer({
+      kind: 'plan',
+      plan: {
+        read: reading.opened.map(o => o.segment.segment),
+        leftOut: [...leftOut, ...missing].sort((a, b) => a.segment - b.segment),
+        open: open !== undefined,
+      },
+      findings: reading.findings,
+    });
+    const allowed = [...reading.opened.map(o => o.name), ...(open ? [open.name] : [])];
+    await lock(db, [...allowed, ...(job.parquet ? [job.parquet.path] : [])]);
+
+    const watched = setInterval(() => {
+      const { percentage } = db.progress;
+      tell({ kind: 'progress', progress: { phase: 'querying', percent: Math.max(0, percentage), bytes } });
+    }, 250);
+    const mark = job.unverified ? [reading.findings.join('; ') || null] : [];
+    if (job.parquet) await writeParquet(db, job, parsed.text, mark);
+    else await sendRows(await ask(db, job.sql, job.parameters), mark);
+    if (job.parquet?.andRows)
+      await sendRows(await db.stream(`FROM read_parquet(${quote(job.parquet.path)})`), []);
+    clearInterval(watched);
+    reading.again();
+    await answer({ kind: 'answered', engine: engineVersion() });
+    if (job.filters !== undefined && asksFor(asked, FILTERED))
+      checked = [...checked, ...(await makeFilters(db, reading.opened, job.filters, FILTERS_MS))];
   });
 }
 
-/** Throws PAYLOAD_ALTERED or PAYLOAD_MISSING (exit 1): nothing is read from what isn't what was sealed. */
-function openChecked({ path, segment, sha256, bytes }: Payload): number {
-  const hint = 'run `slmaudit verify`: it lists all that was altered';
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (cause) {
-    const missing =
-      cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ELOOP');
-    if (!missing) throw cause;
-    throw new AuditError('PAYLOAD_MISSING', `the records of segment ${segment} are missing: ${path}`, {
-      exit: 1,
-      hint,
-    });
+const spanOf = ({ span }: QueryJob): { from?: number; to?: number } | true =>
+  span.from === undefined && span.to === undefined
+    ? true
+    : {
+        ...(span.from !== undefined && { from: span.from }),
+        ...(span.to !== undefined && { to: span.to - 1 }),
+      };
+
+function spanWhere({ span: { from, to } }: QueryJob): string | undefined {
+  return allWhere(
+    from === undefined ? undefined : `ts >= make_timestamptz(${from})`,
+    to === undefined ? undefined : `ts < make_timestamptz(${to})`,
+  );
+}
+
+function allWhere(...conditions: readonly (string | undefined)[]): string | undefined {
+  const some = conditions.filter(c => c !== undefined);
+  return some.length === 0 ? undefined : some.join(' AND ');
+}
+
+const notAsked = ({ segments }: QueryJob): ReturnType<typeof choose> => ({
+  read: [],
+  leftOut: segments.filter(s => s.payload).map(({ segment }) => ({ segment, why: 'not_asked' })),
+});
+
+const openFile = (path: string): number =>
+  openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+async function createViews(
+  db: DuckDBConnection,
+  job: QueryJob,
+  sources: Parameters<typeof view.createView>[0],
+): Promise<void> {
+  await db.run(view.createView(sources));
+  await db.run(createRequestsView());
+  if (job.lines) await db.run(view.createLinesView(sources));
+  for (const [name, table] of Object.entries(job.tables)) await db.run(view.createTableView(name, table));
+}
+
+async function lock(db: DuckDBConnection, paths: readonly string[]): Promise<void> {
+  await db.run(`SET allowed_paths = [${paths.map(quote).join(', ')}]`);
+  await db.run('SET enable_progress_bar = true');
+  await db.run('SET enable_progress_bar_print = false');
+  await db.run('SET progress_bar_time = 0');
+  await db.run('SET enable_external_access = false');
+  await db.run('SET lock_configuration = true');
+}
+
+/** Parameters are bound as text; the engine reads them as what they are compared with. */
+async function ask(
+  db: DuckDBConnection,
+  sql: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<DuckDBResult> {
+  const prepared = await db.prepare(sql);
+  const names = Array.from({ length: prepared.parameterCount }, (_, i) => prepared.parameterName(i + 1));
+  const absent = names.find(name => parameters[name] === undefined);
+  if (absent !== undefined)
+    throw parameterError(
+      `the query has a parameter $${absent} and no value for it`,
+      `add --param ${absent}=VALUE`,
+    );
+  const strange = Object.keys(parameters).find(name => !names.includes(name));
+  if (strange !== undefined)
+    throw parameterError(
+      `the query has no parameter $${strange}`,
+      names.length > 0 ? `it has ${names.map(n => `$${n}`).join(', ')}` : 'it has none',
+    );
+  for (const [i, name] of names.entries()) prepared.bindVarchar(i + 1, parameters[name]!);
+  return prepared.stream();
+}
+
+const parameterError = (message: string, hint: string): AuditError =>
+  new AuditError('SQL_PARAMETER', message, { hint });
+
+async function writeParquet(
+  db: DuckDBConnection,
+  { parquet, parameters }: QueryJob,
+  text: string,
+  mark: readonly (string | null)[],
+): Promise<void> {
+  const marked = mark.map(m => `, ${m === null ? 'NULL::VARCHAR' : quote(m)} AS unverified`).join('');
+  await ask(
+    db,
+    `COPY (SELECT *${marked} FROM (${text.replace(/;\s*$/, '')})) TO ${quote(parquet!.path)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
+    parameters,
+  );
+}
+
+const NUMERIC = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL.*)$/;
+
+async function sendRows(result: DuckDBResult, mark: readonly (string | null)[]): Promise<void> {
+  const types = result.columnTypes();
+  const columns: ResultColumn[] = result
+    .deduplicatedColumnNames()
+    .map((name, i) => ({ name, numeric: NUMERIC.test(String(types[i])) }));
+  await answer({
+    kind: 'columns',
+    columns: mark.length > 0 ? [...columns, { name: 'unverified', numeric: false }] : columns,
+  });
+  let rows: Cell[][] = [];
+  let chars = 0;
+  for await (const chunk of result) {
+    const vectors = columns.map((_, column) => chunk.getColumnVector(column));
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const cells: Cell[] = vectors.map(vector => cellOf(vector.getItem(row)));
+      let size = 0;
+      for (const cell of cells)
+        size +=
+          typeof cell === 'string' ? cell.length : typeof cell === 'object' ? JSON.stringify(cell).length : 8;
+      if (size > MOST_CHARS)
+        throw new AuditError('SQL_ERROR', 'a row of the answer has more than 64 MiB', {
+          hint: 'ask for less in one row',
+        });
+      cells.push(...mark);
+      rows.push(cells);
+      chars += size;
+      if (rows.length < BATCH_ROWS && chars < BATCH_CHARS) continue;
+      await answer({ kind: 'rows', rows });
+      rows = [];
+      chars = 0;
+    }
   }
-  const hash = createHash('sha256');
-  const chunk = Buffer.allocUnsafe(1 << 20);
-  let size = 0;
-  for (
-    let got = readSync(fd, chunk, 0, chunk.length, 0);
-    got > 0;
-    got = readSync(fd, chunk, 0, chunk.length, size)
-  ) {
-    hash.update(chunk.subarray(0, got));
-    size += got;
-  }
-  if (size === bytes && hash.digest('hex') === sha256) return fd;
-  throw new AuditError(
-    'PAYLOAD_ALTERED',
-    `the records of segment ${segment} are not those that were sealed: ${path}`,
-    { exit: 1, hint },
+  if (rows.length > 0) await answer({ kind: 'rows', rows });
+}
+
+function unrepeatable(what: readonly string[]): AuditError {
+  return new AuditError(
+    'SQL_UNREPEATABLE',
+    `a receipt is for an answer that can be had again, and ${what.join(', ')} would give another one`,
+    {
+      hint: 'give the time with --since and --until, or as a parameter',
+    },
   );
 }
 
@@ -112,14 +244,8 @@ function answer(message: Answer): Promise<void> {
   });
 }
 
-function failed(error: unknown): Answer {
-  if (error instanceof AuditError) {
-    const { code, message, hint, exit } = error;
-    return { kind: 'failed', code, message, exit, ...(hint !== undefined && { hint }) };
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return { kind: 'failed', code: 'SQL_ERROR', message: message.split('\n\n', 1)[0] ?? message, exit: 2 };
-}
+/** Sends what nobody waits for. */
+const tell = (message: Answer): void => void process.send?.(message);
 
 process.on('message', (message: Asked) => {
   if (message.kind === 'more') {
@@ -127,9 +253,13 @@ process.on('message', (message: Asked) => {
     return;
   }
   run(message.job).then(
-    () => process.send?.({ kind: 'end' }),
-    (error: unknown) => process.send?.(failed(error)),
+    () => tell({ kind: 'end', checked }),
+    (error: unknown) => {
+      const { code, message: text, hint, exit } = error instanceof AuditError ? error : sqlError(error);
+      tell({ kind: 'failed', code, message: text, exit, checked, ...(hint !== undefined && { hint }) });
+    },
   );
 });
-// The parent is gone, or has seen enough.
+// The parent is gone, or has seen enough; a terminal's Ctrl-C is the parent's to hear.
 process.on('disconnect', () => process.exit(0));
+process.on('SIGINT', () => undefined);

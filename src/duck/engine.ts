@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, version } from '@duckdb/node-api';
 
 /** Settings of every engine: nothing is fetched, nothing is loaded, times are UTC. */
 const SETTINGS = {
@@ -40,6 +40,9 @@ export async function withEngine<T>(
     instance.closeSync();
   }
 }
+
+/** As in `v1.5.5`. */
+export const engineVersion = (): string => version();
 
 /** A string literal. */
 export const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;

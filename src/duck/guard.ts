@@ -1,20 +1,43 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { quote } from './engine.ts';
+import { CLOCKS, FUNCTIONS, TABLE_FUNCTIONS } from './functions.ts';
 
 /**
- * What a query may be: one SELECT over the views `records` and `requests`, and what it makes of it itself. Two more walls stand
+ * What a query may be: one SELECT, of whose parsed tree every part is one that is known here. Two more walls stand
  * behind this one: the engine has no access to files but those it was given, and its process has no environment.
  */
-const TABLES = new Set(['records', 'requests']);
-const TABLE_FUNCTIONS = new Set(['unnest', 'range', 'generate_series', 'json_each', 'json_tree']);
-const REFUSED =
-  /^(?:getenv|getvariable|current_setting|set_config|nextval|currval|write_log|query|query_table)$|^(?:duckdb|pragma|read|sniff|parquet|glob|scan|iceberg|delta)_/;
+export interface Parsed {
+  /** The statement's root node. */
+  readonly root: Node;
+  /** Views that it names. */
+  readonly tables: ReadonlySet<string>;
+  /** The same statement as the engine spells it: no comment, no semicolon. */
+  readonly text: string;
+  /** What makes its answer another one each time: functions and samples. */
+  readonly unrepeatable: readonly string[];
+}
 
-/** Throws SQL_ERROR for what is no SQL, SQL_REFUSED for what may not be asked. */
-export async function guard(db: DuckDBConnection, sql: string): Promise<void> {
-  const reader = await db.runAndReadAll(`SELECT json_serialize_sql(${quote(sql)}::VARCHAR)`);
-  const tree = JSON.parse(String(reader.getRows()[0]?.[0])) as Tree;
+export type Node = Record<string, unknown>;
+
+/** The views that there are. */
+export const TABLES = ['records', 'requests', 'segments', 'entries', 'quarantine'] as const;
+export type Table = (typeof TABLES)[number];
+
+const CLASSES = new Set(
+  `BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA LAMBDA_REF OPERATOR PARAMETER
+  POSITIONAL_REFERENCE STAR SUBQUERY WINDOW`.split(/\s+/),
+);
+const TYPES = new Set(
+  `SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE BASE_TABLE SUBQUERY JOIN TABLE_FUNCTION EXPRESSION_LIST
+  EMPTY SHOW_REF ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING
+  INVALID`.split(/\s+/),
+);
+
+/** Throws SQL_ERROR for what is no SQL, SQL_REFUSED for what may not be asked. `own`: names of further views. */
+export async function guard(db: DuckDBConnection, sql: string, own: readonly string[] = []): Promise<Parsed> {
+  const serialized = (await db.runAndReadAll(`SELECT json_serialize_sql(${quote(sql)}::VARCHAR)`)).getRows();
+  const tree = JSON.parse(String(serialized[0]?.[0])) as Tree;
   if (tree.error) {
     if (tree.error_type === 'not implemented') throw refused('only SELECT is answered here');
     throw new AuditError('SQL_ERROR', `${tree.error_message ?? 'not SQL'}${at(sql, tree.position)}`, {
@@ -22,63 +45,111 @@ export async function guard(db: DuckDBConnection, sql: string): Promise<void> {
     });
   }
   if (tree.statements?.length !== 1) throw refused('one SELECT at a time');
-  const own = new Set<string>();
-  walk(tree.statements, node => {
-    const map = node['cte_map'];
-    if (isNode(map) && Array.isArray(map['map']))
-      for (const cte of map['map'] as Node[]) own.add(cteName(cte['key']));
-  });
-  walk(tree.statements, node => checkNode(node, own));
+  const root = tree.statements[0]!.node;
+  const check = new Check(own);
+  walk(root, node => check.names(node));
+  walk(root, node => check.node(node));
+  const text = (
+    await db.runAndReadAll(`SELECT json_deserialize_sql(${quote(String(serialized[0]![0]))}::JSON)`)
+  ).getRows();
+  return { root, tables: check.tables, text: String(text[0]?.[0]), unrepeatable: [...check.unrepeatable] };
 }
 
-const HINT =
-  'there are the tables records and requests; `slmaudit query "describe records"` shows its columns';
+const HINT = `there are the tables ${TABLES.join(', ')}; \`slmaudit query "describe records"\` shows columns`;
 
 interface Tree {
   readonly error: boolean;
   readonly error_type?: string;
   readonly error_message?: string;
   readonly position?: string;
-  readonly statements?: readonly unknown[];
+  readonly statements?: readonly { readonly node: Node }[];
 }
 
-/** A name of its own, that nothing in the engine's catalog has. */
-function cteName(key: unknown): string {
-  const name = String(key).toLowerCase();
-  if (/^[a-z_][a-z0-9_]*$/.test(name) && !/^(?:duckdb|pragma|pg|sqlite|information|which|show)_?/.test(name))
-    return name;
-  throw refused(`choose another name than ${JSON.stringify(name)} in WITH`);
-}
+export const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null;
 
-type Node = Record<string, unknown>;
-
-const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null;
-
-function walk(value: unknown, visit: (node: Node) => void): void {
+export function walk(value: unknown, visit: (node: Node) => void): void {
   if (!isNode(value)) return;
   visit(value);
   for (const inner of Object.values(value)) walk(inner, visit);
 }
 
-function checkNode(node: Node, own: ReadonlySet<string>): void {
-  const type = node['type'];
-  if (type === 'BASE_TABLE') {
-    const name = String(node['table_name']).toLowerCase();
-    const plain = node['schema_name'] === '' && node['catalog_name'] === '';
-    if (!plain || !(TABLES.has(name) || own.has(name)))
-      throw refused(`there is no table ${JSON.stringify(node['table_name'])}`);
-  }
-  const called = isNode(node['function']) ? String(node['function']['function_name']).toLowerCase() : '';
-  if (type === 'TABLE_FUNCTION' && !TABLE_FUNCTIONS.has(called))
-    throw refused(`${called} may not be read from`);
-  if (type === 'SHOW_REF' && !isDescribe(node)) throw refused('only `describe records` shows columns');
-  const name = node['function_name'];
-  if (typeof name === 'string' && REFUSED.test(name.toLowerCase()))
-    throw refused(`${name} may not be called`);
-}
+class Check {
+  readonly tables = new Set<string>();
+  readonly unrepeatable = new Set<string>();
+  readonly #known: ReadonlySet<string>;
+  /** Names that WITH gives. */
+  readonly #given = new Set<string>();
 
-const isDescribe = (node: Node): boolean =>
-  node['show_type'] === 'DESCRIBE' && ['records', '"records"', ''].includes(String(node['table_name']));
+  constructor(own: readonly string[]) {
+    this.#known = new Set([...TABLES, ...own]);
+  }
+
+  names(node: Node): void {
+    const map = node['cte_map'];
+    if (isNode(map) && Array.isArray(map['map']))
+      for (const cte of map['map'] as Node[]) this.#given.add(this.#cteName(cte['key']));
+    if (typeof node['cte_name'] === 'string') this.#given.add(this.#cteName(node['cte_name']));
+  }
+
+  /** A name of its own, that nothing in the engine's catalog has. */
+  #cteName(key: unknown): string {
+    const name = String(key).toLowerCase();
+    const plain = /^[a-z_][a-z0-9_]*$/.test(name);
+    if (
+      plain &&
+      !this.#known.has(name) &&
+      !/^(?:duckdb|pragma|pg|sqlite|information|which|show)_?/.test(name)
+    )
+      return name;
+    throw refused(`choose another name than ${JSON.stringify(key)} in WITH`);
+  }
+
+  node(node: Node): void {
+    const { type, class: kind, function_name: called } = node;
+    if (kind !== undefined && !CLASSES.has(String(kind))) throw refused(`${String(kind)} is not known here`);
+    if (
+      kind === undefined &&
+      typeof type === 'string' &&
+      !TYPES.has(type) &&
+      !/^[A-Z_]+_TYPE_INFO$/.test(type)
+    )
+      throw refused(`${type} is not known here`);
+    if (type === 'BASE_TABLE') this.#table(node);
+    if (type === 'TABLE_FUNCTION') this.#tableFunction(node);
+    if (type === 'SHOW_REF') this.#show(node);
+    if (typeof called === 'string') this.#call(called, node);
+    if (isNode(node['sample'])) this.unrepeatable.add('a sample');
+  }
+
+  #table(node: Node): void {
+    const name = String(node['table_name']).toLowerCase();
+    const plain = node['schema_name'] === '' && node['catalog_name'] === '' && node['at_clause'] == null;
+    if (!plain || !(this.#known.has(name) || this.#given.has(name)))
+      throw refused(`there is no table ${JSON.stringify(node['table_name'])}`);
+    if (this.#known.has(name)) this.tables.add(name);
+  }
+
+  #tableFunction(node: Node): void {
+    const called = isNode(node['function']) ? String(node['function']['function_name']) : '';
+    if (!TABLE_FUNCTIONS.has(called.toLowerCase())) throw refused(`${called} may not be read from`);
+  }
+
+  /** `describe records`, `summarize select ...`: a table by its name, or a query that is looked at like any. */
+  #show(node: Node): void {
+    const [type, name] = [String(node['show_type']), String(node['table_name']).replaceAll('"', '')];
+    const plain = !node['schema_name'] && !node['catalog_name'];
+    if (!plain || !['DESCRIBE', 'SUMMARY'].includes(type) || !(name === '' || this.#known.has(name)))
+      throw refused('`describe` and `summarize` take the name of a table here, or a SELECT');
+    if (name !== '') this.tables.add(name);
+  }
+
+  #call(called: string, node: Node): void {
+    const name = called.toLowerCase();
+    if (!FUNCTIONS.has(name) || node['schema'] || node['catalog'])
+      throw refused(`${called} may not be called`);
+    if (CLOCKS.has(name)) this.unrepeatable.add(`${name}()`);
+  }
+}
 
 function refused(what: string): AuditError {
   return new AuditError('SQL_REFUSED', `refused: ${what}`, { hint: HINT });
@@ -87,6 +158,7 @@ function refused(what: string): AuditError {
 function at(sql: string, position: string | undefined): string {
   const offset = Number(position ?? NaN);
   if (!Number.isInteger(offset) || offset < 0 || offset > sql.length) return '';
-  const line = sql.slice(0, offset).split('\n').length;
-  return ` (line ${line}, near ${JSON.stringify(sql.slice(offset, offset + 20))})`;
+  const before = sql.slice(0, offset).split('\n');
+  const line = sql.split('\n')[before.length - 1]!;
+  return `\nLINE ${before.length}: ${line}\n${' '.repeat(`LINE ${before.length}: `.length + before.at(-1)!.length)}^`;
 }

@@ -1,22 +1,48 @@
+import type { PlacedSegment } from '../store/known.ts';
+
 /** What the parent of the query process tells it, and what it answers; JSON both ways. */
 export interface QueryJob {
   readonly sql: string;
-  readonly payloads: readonly Payload[];
+  /** Bound as text, by name (or number, for `?`). */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Names the view `lines`, which is not for SQL from outside: seq, ts and canonical line. */
+  readonly lines: boolean;
+  /** Only records of that span are in the views: microseconds since 1970, `to` excluded. */
+  readonly span: { readonly from?: number; readonly to?: number };
+  readonly segments: readonly JobSegment[];
   /** NDJSON of records that are not sealed yet. */
   readonly open?: string;
+  /** NDJSON of further views, and their columns' types. */
+  readonly tables: Readonly<Record<string, JobTable>>;
   /** In DuckDB's words. */
   readonly memory: string;
-  /** A private folder it may spill to. */
+  /** A private folder it may spill to, and how much. */
   readonly temporary: string;
+  readonly spill: string;
+  readonly threads?: number;
+  /** Remembered digests don't count, and all are checked once more behind the query. */
+  readonly strict: boolean;
+  /** Payloads that are altered are read, and every row says so; missing ones are left out. */
+  readonly unverified: boolean;
+  /** What is wrong already; only with `unverified`. */
+  readonly findings: readonly string[];
+  /** A folder with filters, by the SHA-256 of their payload. */
+  readonly filters?: string;
+  /** Write the answer there as Parquet; rows are sent only if `andRows`. */
+  readonly parquet?: { readonly path: string; readonly andRows: boolean };
+  /** Refuse what could not be answered the same again. */
+  readonly repeatable: boolean;
 }
 
-export interface Payload {
+export interface JobTable {
   readonly path: string;
-  readonly segment: number;
-  /** `seq` of its first record. */
-  readonly first: number;
-  readonly sha256: string;
-  readonly bytes: number;
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+export interface JobSegment extends PlacedSegment {
+  readonly path: string;
+  /** Remembered: fileIdentity() and when its bytes were read, and the SHA-256 of its filter's file. */
+  readonly known?: { readonly identity: string; readonly at: number; readonly filter?: string };
 }
 
 /** A value in a result, ready for JSON: see cell.ts. */
@@ -28,16 +54,49 @@ export interface ResultColumn {
   readonly numeric: boolean;
 }
 
+/** What a query reads. */
+export interface Plan {
+  readonly read: readonly number[];
+  readonly leftOut: readonly { readonly segment: number; readonly why: LeftOut }[];
+  /** Are records of open segments among it? */
+  readonly open: boolean;
+}
+
+/** outside: none of its records lies in the span; without: none has a value that is asked for; missing: with --allow-unverified. */
+export type LeftOut = 'outside' | 'without' | 'missing' | 'not_asked';
+
+/** What was checked, to be remembered. */
+export interface Checked {
+  readonly sha256: string;
+  readonly identity?: string;
+  readonly at?: number;
+  readonly filter?: string;
+}
+
 export type Asked = { readonly kind: 'job'; readonly job: QueryJob } | { readonly kind: 'more' };
 
 export type Answer =
+  | { readonly kind: 'plan'; readonly plan: Plan; readonly findings: readonly string[] }
+  | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'columns'; readonly columns: readonly ResultColumn[] }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly Cell[])[] }
-  | { readonly kind: 'end' }
+  /** All rows were sent. What comes behind is for the next query. */
+  | { readonly kind: 'answered'; readonly engine: string }
+  | { readonly kind: 'end'; readonly checked: readonly Checked[] }
   | {
       readonly kind: 'failed';
       readonly code: string;
       readonly message: string;
       readonly hint?: string;
       readonly exit: number;
+      readonly checked: readonly Checked[];
     };
+
+export type Progress =
+  | { readonly phase: 'checking'; readonly files: number; readonly of: number; readonly bytes: number }
+  | { readonly phase: 'querying'; readonly percent: number; readonly bytes: number };
+
+/** One JSON object a row, its members in the order of the columns: a line of ndjson. */
+export function objectText(columns: readonly ResultColumn[], row: readonly Cell[]): string {
+  return `{${columns.map((c, i) => `${JSON.stringify(c.name)}:${JSON.stringify(row[i] ?? null)}`).join(',')}}`;
+}

@@ -1,69 +1,112 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { AuditError } from '../errors.ts';
-import type { Answer, Asked, Cell, QueryJob, ResultColumn } from './job.ts';
+import type { Answer, Asked, Cell, Checked, Plan, Progress, QueryJob, ResultColumn } from './job.ts';
 
 /** What takes a result, a batch at a time; the next one waits until it is done. */
 export interface ResultSink {
   columns(columns: readonly ResultColumn[]): void | Promise<void>;
   /** False: enough. */
   rows(rows: readonly (readonly Cell[])[]): boolean | Promise<boolean>;
+  /** All rows were there. */
+  end(): void | Promise<void>;
+}
+
+/** What is told beside the result. */
+export interface Heard {
+  plan(plan: Plan, findings: readonly string[]): void;
+  progress(progress: Progress): void;
+  engine(version: string): void;
+}
+
+export interface Limits {
+  /** Of the engine's buffers, bytes. */
+  readonly memory: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Runs a job in a process of its own, with an empty environment. Throws what failed there; QUERY_DIED where the
- * process did, QUERY_STOPPED where `signal` said so.
+ * Runs a job in a process of its own, with an empty environment and limits of the system on its memory and files. Returns what it
+ * checked. Throws what failed there; QUERY_DIED where the process did, QUERY_STOPPED where `signal` said so.
  */
 export function runInProcess(
   job: QueryJob,
   sink: ResultSink,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const child = fork(new URL('./child.js', import.meta.url), [], {
-    env: {},
-    execArgv: ['--max-old-space-size=1024'],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
+  heard: Heard,
+  { memory, signal }: Limits,
+): Promise<readonly Checked[]> {
+  const child = start(memory);
   const ask = (message: Asked): void => void (child.connected && child.send(message));
-  return new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
-      reject(new AuditError('QUERY_STOPPED', 'stopped', { exit: signal?.reason === 'SIGINT' ? 130 : 2 }));
-      child.kill('SIGKILL');
-    };
-    const finish = (error?: unknown): void => {
-      if (error === undefined) resolve();
+  return new Promise<readonly Checked[]>((resolve, reject) => {
+    const finish = (error: unknown, checked: readonly Checked[] = []): void => {
+      signal?.removeEventListener('abort', stop);
+      if (error === undefined) resolve(checked);
       else reject(error);
       child.kill('SIGKILL');
     };
+    const stop = (): void => finish(stopped(signal?.reason));
+    if (signal?.aborted) return stop();
     signal?.addEventListener('abort', stop, { once: true });
-    child.on('message', (answer: Answer) => {
-      take(answer, sink).then(
-        next => (next === 'more' ? ask({ kind: 'more' }) : finish()),
-        (error: unknown) => finish(error),
-      );
-    });
+    const take = async (answer: Answer): Promise<void> => {
+      switch (answer.kind) {
+        case 'progress':
+          return heard.progress(answer.progress);
+        case 'plan':
+          heard.plan(answer.plan, answer.findings);
+          break;
+        case 'columns':
+          await sink.columns(answer.columns);
+          break;
+        case 'rows':
+          if (!(await sink.rows(answer.rows))) return finish(undefined);
+          break;
+        case 'answered':
+          heard.engine(answer.engine);
+          await sink.end();
+          break;
+        case 'end':
+          return finish(undefined, answer.checked);
+        case 'failed': {
+          const { code, message, hint, exit } = answer;
+          throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
+        }
+      }
+      ask({ kind: 'more' });
+    };
+    child.on('message', (answer: Answer) => void take(answer).catch(finish));
     child.on('error', finish);
-    child.on('close', (code, name) => {
-      signal?.removeEventListener('abort', stop);
-      reject(died(code, name));
-    });
+    child.on('close', (code, name) => finish(died(code, name)));
     ask({ kind: 'job', job });
   });
 }
 
-async function take(answer: Answer, sink: ResultSink): Promise<'more' | 'done'> {
-  switch (answer.kind) {
-    case 'columns':
-      await sink.columns(answer.columns);
-      return 'more';
-    case 'rows':
-      return (await sink.rows(answer.rows)) ? 'more' : 'done';
-    case 'end':
-      return 'done';
-    case 'failed': {
-      const { code, message, hint, exit } = answer;
-      throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
-    }
-  }
+/** Memory beside the engine's buffers: Node, the binding, and what the engine doesn't count. */
+const BESIDE = 1 << 30;
+const HEAP_MB = 1024;
+/** No file of the process grows beyond. */
+const MOST_FILE_BYTES = 64 * 2 ** 30;
+const SHELL = '/bin/sh';
+
+/**
+ * Under limits that a shell sets: no core file, which would hold records; data (RLIMIT_DATA) and file sizes.
+ * `ulimit -d` counts kB, `-f` blocks of 512 bytes.
+ */
+function start(memory: number): ChildProcess {
+  const child = fileURLToPath(new URL('./child.js', import.meta.url));
+  const node = [process.execPath, `--max-old-space-size=${HEAP_MB}`, child];
+  const data = Math.ceil((2 * memory + HEAP_MB * 2 ** 20 + BESIDE) / 1024);
+  const limits = `ulimit -c 0; ulimit -d ${data}; ulimit -f ${MOST_FILE_BYTES / 512}; exec "$@"`;
+  const [command, ...args] = existsSync(SHELL) ? [SHELL, '-c', limits, 'sh', ...node] : node;
+  return spawn(command!, args, { env: {}, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+}
+
+function stopped(reason: unknown): AuditError {
+  const byPerson = typeof reason === 'string' && /^SIG/.test(reason);
+  if (byPerson) return new AuditError('QUERY_STOPPED', 'stopped', { exit: reason === 'SIGINT' ? 130 : 2 });
+  return new AuditError('QUERY_TIMEOUT', 'the query took longer than it may', {
+    hint: 'ask for a shorter span with --since and --until, or raise --timeout',
+  });
 }
 
 function died(code: number | null, signal: string | null): AuditError {

@@ -26,6 +26,19 @@ export class CompactTree {
   size = 0;
   readonly #roots: Buffer[] = [];
 
+  /** The tree whose `frontier` that was. */
+  static of(size: number, frontier: readonly Buffer[]): CompactTree {
+    const tree = new CompactTree();
+    tree.size = size;
+    tree.#roots.push(...frontier);
+    return tree;
+  }
+
+  /** The roots of its complete subtrees, the largest first. */
+  get frontier(): readonly Buffer[] {
+    return this.#roots;
+  }
+
   add(leaf: Buffer): void {
     let root = leaf;
     for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2)

@@ -70,7 +70,7 @@ export function sealed(entry: Entry): SealedSegment | undefined {
   };
 }
 
-function altered(what: string): AuditError {
+export function altered(what: string): AuditError {
   return new AuditError('LOG_ALTERED', what, {
     exit: 1,
     hint: 'run `slmaudit verify`: it says what was altered and where',

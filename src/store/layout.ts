@@ -14,6 +14,7 @@ import { isCode, readWhole } from './durable.ts';
  *     STORE/records/sealed_on=YYYY-MM-DD/<segment>.parquet
  *     STORE/quarantine/<segment>.ndjson
  *     STORE/open/<batch>.open                             what running ingests have not sealed yet
+ *     STORE/settings                                      only if something was set
  *     STORE/lock
  */
 export interface Layout {
@@ -24,6 +25,7 @@ export const FORMAT = 'slmaudit-store/1\n';
 
 export const formatPath = (at: Layout): string => join(at.store, 'FORMAT');
 export const checkpointPath = (at: Layout): string => join(at.store, 'log', 'checkpoint');
+export const settingsPath = (at: Layout): string => join(at.store, 'settings');
 export const lockPath = (at: Layout): string => join(at.store, 'lock');
 export const openFolder = (at: Layout): string => join(at.store, 'open');
 

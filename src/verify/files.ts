@@ -13,6 +13,7 @@ import {
   parseOpenName,
   payloadPath,
   quarantinePath,
+  settingsPath,
   tileFile,
 } from '../store/layout.ts';
 import { partialWidths } from '../store/log.ts';
@@ -112,7 +113,7 @@ export function checkStrays(
   reach: Reach,
   segments: readonly ChainedSegment[],
 ): { findings: Finding[]; pending: Pending[] } {
-  const known = new Set([formatPath(at), checkpointPath(at), lockPath(at)]);
+  const known = new Set([formatPath(at), checkpointPath(at), settingsPath(at), lockPath(at)]);
   for (const s of segments) {
     if (s.payload) known.add(payloadPath(at, s.segment, s.at));
     if (s.rejected) known.add(quarantinePath(at, s.segment));

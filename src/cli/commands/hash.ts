@@ -1,5 +1,5 @@
 import { type CommandSpec, text } from '../command.ts';
-import { printer, ROW_FORMATS, type RowFormat, rowSink } from '../render/rows.ts';
+import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
 import { usage } from '../values.ts';
 
 export const hashCommand: CommandSpec = {
@@ -18,12 +18,7 @@ export const hashCommand: CommandSpec = {
     },
     { flags: '--user <NAME>', about: 'a user' },
     { flags: '--ip <ADDRESS>', about: 'an address' },
-    {
-      flags: '--format <FORMAT>',
-      about: 'how rows come out',
-      choices: ROW_FORMATS,
-      default: 'table on a terminal, ndjson in a pipe',
-    },
+    ROW_FORMAT_OPTION,
   ],
   examples: [
     { command: 'slmaudit hash --prompt-file prompt.txt', about: 'what to look for' },

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import type { Retry } from '../../quarantine/retry.ts';
 import { type CommandSpec, type Context, flag, text } from '../command.ts';
-import { printer, ROW_FORMATS, type RowFormat, rowSink } from '../render/rows.ts';
+import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
 import { counted, grouped, readSpan, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
@@ -33,12 +33,7 @@ export const quarantineListCommand: CommandSpec = {
     { flags: '--reason <REASON>', about: 'those of this reason only, such as not_json or no_time' },
     { flags: '--source <NAME>', about: 'those of this source only' },
     { flags: '--all', about: 'also those that are records by now' },
-    {
-      flags: '--format <FORMAT>',
-      about: 'how rows come out',
-      choices: ROW_FORMATS,
-      default: 'table on a terminal, ndjson in a pipe',
-    },
+    ROW_FORMAT_OPTION,
   ],
   examples: [
     { command: 'slmaudit quarantine list --reason unknown_format', about: 'what a --map could read' },

@@ -1,29 +1,30 @@
-import { type CommandSpec, text } from '../command.ts';
-import { printer, ROW_FORMATS, type RowFormat, rowSink } from '../render/rows.ts';
-import { readSize, readSpan } from '../values.ts';
+import { readFileSync } from 'node:fs';
+import { AuditError } from '../../errors.ts';
+import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, SPAN_OPTIONS, spanOf } from '../answer.ts';
+import { type CommandSpec, type Context, flag, type Given, text, texts } from '../command.ts';
+import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { usage } from '../values.ts';
 
 export const queryCommand: CommandSpec = {
   name: 'query',
   summary: 'ask the records in SQL',
   description: [
-    'Run one SELECT, in the dialect of DuckDB, over the views `records`: everything that is sealed, and what running ingests have on disk; and `requests`: what a proxy and a model server each know of one request, brought together by id (join_confidence 1), else by time, path and outcome (0.9 or less). The digest of every payload is checked before it is read.',
-    'The query runs in a process of its own, without access to other files, the network or the environment.',
-    'Beside the columns of the audit schema there are seq (the place of a record in the log; NULL until it is sealed), latency_ms, ttft_ms, queue_ms and total_tokens.',
+    'Run one SELECT, in the dialect of DuckDB, over the views `records`: everything that is sealed, and what running ingests have on disk; `requests`: what a proxy and a model server each know of one request, brought together by id (join_confidence 1), else by time, path and outcome (0.9 or less); `segments`, `entries` and `quarantine`: what the log says of itself. The digest of every payload is checked before it is read.',
+    'SQL can be an argument, a file (-f), standard input (-), or saved under a name: `@NAME`. --list shows those; your own are files NAME.sql in the XDG config folder, slmaudit/queries, whose first comment lines say what they do and what parameters they have (`-- param top = 20: how many`).',
+    'The query runs in a process of its own, with limits on memory, time and files, without access to other files, the network or the environment. It may call functions that depend on their arguments alone.',
+    'Beside the columns of the audit schema there are seq (the place of a record in the log; NULL until it is sealed), latency_ms, ttft_ms, queue_ms and total_tokens. Hashes are hex text and event ids UUID text, so that what was printed can be pasted into a WHERE. ip_key(client_ip) sorts addresses as they do.',
+    'For people, a list of numbers is drawn as a sparkline and a column called bar, or something_bar, as bars.',
   ],
-  arguments: [{ name: 'SQL', about: 'one SELECT' }],
+  arguments: [
+    { name: 'SQL', about: 'one SELECT, @NAME of a saved query, or - for standard input', optional: true },
+  ],
   options: [
-    {
-      flags: '--format <FORMAT>',
-      about: 'how rows come out',
-      choices: ROW_FORMATS,
-      default: 'table on a terminal, ndjson in a pipe',
-    },
-    { flags: '--timeout <SPAN>', about: 'stop after so long', default: 'never' },
-    {
-      flags: '--memory <SIZE>',
-      about: "bound of the engine's buffers; beyond it spills to disk",
-      default: '1GiB',
-    },
+    { flags: '-f, --file <FILE>', about: 'read the SQL from there' },
+    { flags: '--param <NAME=VALUE>', about: 'the value of a parameter $NAME; again for more', many: true },
+    { flags: '--list', about: 'list the saved queries' },
+    ...SPAN_OPTIONS,
+    FORMAT_OPTION,
+    ...ANSWER_OPTIONS,
   ],
   examples: [
     {
@@ -31,36 +32,81 @@ export const queryCommand: CommandSpec = {
         'slmaudit query "select user_id, sum(output_tokens) from records group by 1 order by 2 desc limit 10"',
       about: 'who used most',
     },
+    { command: 'slmaudit query @usage-by-user --since 7d', about: 'the same, saved, of a week' },
     { command: 'slmaudit query "describe records"', about: 'the columns' },
     {
-      command: 'slmaudit query "select * from records where ts >= \'2026-05-01\'" --format csv > may.csv',
-      about: 'a span, for a spreadsheet',
+      command: 'slmaudit query "select * from records" --since 2026-05-01 --until 2026-06-01 -o may.csv',
+      about: 'a month, for a spreadsheet',
     },
   ],
-  exits: [
-    [0, 'answered'],
-    [1, 'something that was sealed has been altered; nothing was answered'],
-    [2, 'the query could not be run'],
-    [130, 'interrupted'],
-  ],
-  async run(given, { openStore, stdout, terminal, signal }) {
-    const store = openStore();
-    const { query } = await import('../../query/query.ts');
-    const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
-    const timeout = text(given, 'timeout');
-    const sink = rowSink(format, printer(stdout));
-    const memory = readSize(text(given, 'memory') ?? '1GiB', '--memory');
-    await query(
-      store,
-      {
-        sql: given.args[0] ?? '',
-        memory: `${Math.max(64, Math.floor(memory / 2 ** 20))}MiB`,
-        signal,
-        ...(timeout !== undefined && { timeoutMs: readSpan(timeout, '--timeout') }),
-      },
-      sink,
-    );
-    await sink.end();
-    return 0;
+  exits: ANSWER_EXITS,
+  async run(given, context) {
+    if (flag(given, 'list')) return list(given, context);
+    const { sql, parameters, title } = await asked(given, context);
+    const span = spanOf(given, context);
+    const question = { sql, parameters, ...span };
+    return answer(given, context, context.openStore(), { verb: 'query', question, ...(title && { title }) });
   },
 };
+
+async function list(given: Given, { queriesFolder, terminal, width, stdout }: Context): Promise<number> {
+  const { savedQueries } = await import('../../query/saved.ts');
+  const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
+  const sink = rowSink(format, printer(stdout), { width });
+  await sink.columns(['name', 'about', 'parameters', 'whose'].map(name => ({ name, numeric: false })));
+  await sink.rows(
+    savedQueries(queriesFolder).map(q => [
+      `@${q.name}`,
+      q.about,
+      q.parameters.map(p => (p.default === undefined ? p.name : `${p.name}=${p.default}`)).join(' '),
+      q.own ? 'yours' : 'shipped',
+    ]),
+  );
+  await sink.end();
+  return 0;
+}
+
+interface Asked {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly title?: string;
+}
+
+async function asked(given: Given, context: Context): Promise<Asked> {
+  const [said] = given.args;
+  const file = text(given, 'file');
+  if ((said === undefined) === (file === undefined))
+    throw usage('give the SQL, or @NAME of a saved query, or a file with -f; --list shows saved queries');
+  const parameters = Object.fromEntries(texts(given, 'param').map(parameter));
+  if (file !== undefined) return { sql: readSql(file), parameters };
+  if (said === '-') return { sql: readSql(0), parameters };
+  if (!said!.startsWith('@')) return { sql: said!, parameters };
+  const { savedQuery } = await import('../../query/saved.ts');
+  const saved = savedQuery(context.queriesFolder, said!.slice(1));
+  const unknown = Object.keys(parameters).find(name => !saved.parameters.some(p => p.name === name));
+  const known = saved.parameters.map(p => p.name).join(', ');
+  if (unknown !== undefined)
+    throw usage(`@${saved.name} has no parameter "${unknown}"; it has ${known === '' ? 'none' : known}`);
+  const absent = saved.parameters.find(p => p.default === undefined && parameters[p.name] === undefined);
+  if (absent) throw usage(`@${saved.name} needs --param ${absent.name}=VALUE: ${absent.about}`);
+  const defaults = Object.fromEntries(saved.parameters.map(p => [p.name, p.default ?? '']));
+  return { sql: saved.sql, parameters: { ...defaults, ...parameters }, title: saved.about };
+}
+
+function parameter(given: string): readonly [string, string] {
+  const at = given.indexOf('=');
+  if (at <= 0) throw usage(`--param takes NAME=VALUE, not "${given}"`);
+  return [given.slice(0, at).replace(/^\$/, ''), given.slice(at + 1)];
+}
+
+function readSql(from: string | 0): string {
+  try {
+    return readFileSync(from === '-' ? 0 : from, 'utf8');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : '';
+    throw new AuditError('INPUT_UNREADABLE', `can't read the SQL: ${why}`, {
+      hint: 'name a file that holds one SELECT',
+      cause,
+    });
+  }
+}

@@ -1,14 +1,15 @@
 import type { Cell } from '../../duck/job.ts';
-import type { Print, RowSink } from './rows.ts';
+import type { ResultSink } from '../../duck/process.ts';
+import type { Print } from './rows.ts';
 
 /** RFC 4180 quoting, a header line, LF, NULL empty. */
-export function csvSink(print: Print): RowSink {
+export function csvSink(print: Print): ResultSink {
   return {
     async columns(columns) {
       await print(`${columns.map(c => field(c.name)).join(',')}\n`);
     },
     rows: rows => print(rows.map(row => `${row.map(field).join(',')}\n`).join('')),
-    end: () => Promise.resolve(),
+    end: () => undefined,
   };
 }
 

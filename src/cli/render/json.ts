@@ -1,8 +1,9 @@
-import type { ResultColumn } from '../../duck/job.ts';
-import { objectText, type Print, type RowSink } from './rows.ts';
+import { objectText, type ResultColumn } from '../../duck/job.ts';
+import type { ResultSink } from '../../duck/process.ts';
+import type { Print } from './rows.ts';
 
 /** One array of objects. */
-export function jsonSink(print: Print): RowSink {
+export function jsonSink(print: Print): ResultSink {
   let names: readonly ResultColumn[] = [];
   let first = true;
   return {

@@ -1,19 +1,26 @@
 import type { Writable } from 'node:stream';
-import type { Cell, ResultColumn } from '../../duck/job.ts';
 import type { ResultSink } from '../../duck/process.ts';
+import type { OptionSpec } from '../command.ts';
 import { csvSink } from './csv.ts';
+import { htmlSink } from './html.ts';
 import { jsonSink } from './json.ts';
+import { markdownSink } from './markdown.ts';
 import { ndjsonSink } from './ndjson.ts';
 import { tableSink } from './table.ts';
 
 /** How rows come out: table on a terminal, ndjson in a pipe. */
 export const ROW_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
-export type RowFormat = (typeof ROW_FORMATS)[number];
+/** What answers of any size can also be. */
+export const ANSWER_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown', 'html', 'parquet'] as const;
+export type RowFormat = Exclude<(typeof ANSWER_FORMATS)[number], 'parquet'>;
 
-/** A sink that also has to be told when the rows are over. */
-export interface RowSink extends ResultSink {
-  end(): Promise<void>;
-}
+/** Of verbs that print a list. */
+export const ROW_FORMAT_OPTION: OptionSpec = {
+  flags: '--format <FORMAT>',
+  about: 'how rows come out',
+  choices: ROW_FORMATS,
+  default: 'table on a terminal, ndjson in a pipe',
+};
 
 export type Print = (text: string) => Promise<boolean>;
 
@@ -36,20 +43,26 @@ export function printer(out: Writable): Print {
   };
 }
 
-export function rowSink(format: RowFormat, print: Print): RowSink {
+export interface Shown {
+  /** Columns of the terminal that a table must fit; undefined: as wide as it is. */
+  readonly width?: number | undefined;
+  /** Stands above a page. */
+  readonly title?: string;
+}
+
+export function rowSink(format: RowFormat, print: Print, { width, title }: Shown = {}): ResultSink {
   switch (format) {
     case 'csv':
       return csvSink(print);
+    case 'html':
+      return htmlSink(print, title ?? 'slmaudit');
     case 'json':
       return jsonSink(print);
+    case 'markdown':
+      return markdownSink(print);
     case 'ndjson':
       return ndjsonSink(print);
     case 'table':
-      return tableSink(print);
+      return tableSink(print, width);
   }
-}
-
-/** One JSON object a row, its members in the order of the columns. */
-export function objectText(columns: readonly ResultColumn[], row: readonly Cell[]): string {
-  return `{${columns.map((c, i) => `${JSON.stringify(c.name)}:${JSON.stringify(row[i] ?? null)}`).join(',')}}`;
 }

@@ -1,12 +1,18 @@
 import chalk from 'chalk';
 import Table from 'cli-table3';
+import stringWidth from 'string-width';
 import type { Cell, ResultColumn } from '../../duck/job.ts';
-import { grouped } from '../values.ts';
+import type { ResultSink } from '../../duck/process.ts';
+import { counted, grouped } from '../values.ts';
 import { printable } from '../voice.ts';
-import type { Print, RowSink } from './rows.ts';
+import { drawn, isBar } from './draw.ts';
+import type { Print } from './rows.ts';
 
 /** Rows that are held to align columns; beyond, a table is not what helps. */
 const MOST = 1000;
+const GAP = 2;
+/** A column is not cut below so many places. */
+const LEAST = 8;
 
 const PLAIN = {
   top: '',
@@ -23,11 +29,11 @@ const PLAIN = {
   'mid-mid': '',
   right: '',
   'right-mid': '',
-  middle: '  ',
+  middle: ' '.repeat(GAP),
 };
 
 /** Aligned columns without lines, numbers to the right. */
-export function tableSink(print: Print): RowSink {
+export function tableSink(print: Print, width?: number): ResultSink {
   let names: readonly ResultColumn[] = [];
   const held: (readonly Cell[])[] = [];
   let more = 0;
@@ -42,29 +48,83 @@ export function tableSink(print: Print): RowSink {
       return true;
     },
     async end() {
-      await print(`${tableText(names, held)}\n`);
+      const { text, notes } = fitted(names, held, width);
+      if (text !== '') await print(`${text}\n`);
       const count = held.length + more;
-      const tail =
-        more > 0
-          ? `${grouped(count)} rows, ${grouped(MOST)} shown; --format ndjson prints all`
-          : `${grouped(count)} ${count === 1 ? 'row' : 'rows'}`;
-      await print(`${chalk.dim(tail)}\n`);
+      const tail = more > 0 ? [`${grouped(MOST)} shown; --format ndjson prints all`] : [];
+      await print(`${chalk.dim([counted(count, 'row'), ...tail, ...notes].join('; '))}\n`);
     },
   };
 }
 
-export function tableText(columns: readonly ResultColumn[], rows: readonly (readonly Cell[])[]): string {
+/** What fits the terminal: columns that hold nothing go first, then long texts are cut, then each row is a block of lines. */
+function fitted(
+  columns: readonly ResultColumn[],
+  rows: readonly (readonly Cell[])[],
+  width: number | undefined,
+): { text: string; notes: string[] } {
+  if (width === undefined || width >= sum(widthsOf(columns, drawn(columns, rows))))
+    return { text: tableText(columns, rows), notes: [] };
+  const full = columns.map((_, i) => i).filter(i => rows.some(row => (row[i] ?? null) !== null));
+  const [kept, cells] = [full.map(i => columns[i]!), rows.map(row => full.map(i => row[i] ?? null))];
+  const empty = columns.length - kept.length;
+  const notes = empty > 0 ? [`${counted(empty, 'empty column')} not shown`] : [];
+  const widths = widthsOf(kept, drawn(kept, cells));
+  const least = kept.map((c, i) => (c.numeric ? widths[i]! : Math.min(widths[i]!, LEAST)));
+  if (sum(least) > width) return { text: blocks(kept, cells), notes };
+  while (sum(widths) > width) {
+    const spare = widths.map((w, i) => (w > least[i]! ? w : 0));
+    widths[spare.indexOf(Math.max(...spare))]!--;
+  }
+  return { text: tableText(kept, cells, widths), notes };
+}
+
+/** With the gaps between them. */
+const sum = (widths: readonly number[]): number =>
+  widths.reduce((all, w) => all + w, 0) + GAP * Math.max(0, widths.length - 1);
+
+function widthsOf(columns: readonly ResultColumn[], rows: readonly (readonly string[])[]): number[] {
+  return columns.map((c, i) =>
+    rows.reduce((most, row) => Math.max(most, stringWidth(row[i]!)), stringWidth(printable(c.name))),
+  );
+}
+
+/** A row as lines of name and value, where a table would be too wide for anything. */
+function blocks(columns: readonly ResultColumn[], rows: readonly (readonly Cell[])[]): string {
+  const names = columns.map(c => printable(c.name));
+  const width = Math.max(...names.map(n => stringWidth(n)));
+  return drawn(columns, rows)
+    .map(row =>
+      row
+        .map((text, i) => `${chalk.bold(names[i]!.padEnd(width))}  ${text}`)
+        .filter((_, i) => row[i] !== '')
+        .join('\n'),
+    )
+    .join('\n\n');
+}
+
+export function tableText(
+  columns: readonly ResultColumn[],
+  rows: readonly (readonly Cell[])[],
+  widths?: readonly number[],
+): string {
+  const cut = (text: string, i: number): string =>
+    widths === undefined || stringWidth(text) <= widths[i]! ? text : clipped(text, widths[i]!);
   const table = new Table({
-    head: columns.map(c => chalk.bold(printable(c.name))),
-    colAligns: columns.map(c => (c.numeric ? 'right' : 'left')),
+    head: columns.map((c, i) => chalk.bold(cut(printable(c.name), i))),
+    colAligns: columns.map(c => (c.numeric && !isBar(c) ? 'right' : 'left')),
     chars: PLAIN,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  for (const row of rows) table.push(columns.map((_, i) => shown(row[i] ?? null)));
+  for (const row of drawn(columns, rows)) table.push(row.map(cut));
   return table.toString().replaceAll(/[ ]+$/gm, '');
 }
 
-function shown(cell: Cell): string {
-  if (cell === null) return '';
-  return printable(typeof cell === 'string' ? cell : JSON.stringify(cell));
+function clipped(text: string, width: number): string {
+  let shown = '';
+  for (const sign of text) {
+    if (stringWidth(shown + sign) > width - 1) break;
+    shown += sign;
+  }
+  return `${shown}…`;
 }

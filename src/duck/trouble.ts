@@ -1,0 +1,41 @@
+import { AuditError } from '../errors.ts';
+import { nearest } from '../record/nearest.ts';
+import { COLUMNS } from '../record/schema.ts';
+
+/** What the engine said of a query, for people: the place it points at, and the nearest names. */
+export function sqlError(error: unknown): AuditError {
+  const text = error instanceof Error ? error.message : String(error);
+  const [said = text] = text.split('\n\n', 1);
+  const place = /\nLINE \d+: [^\n]*\n *\^/.exec(text)?.[0] ?? '';
+  const column = /Referenced column "([^"]*)" (?:was )?not found|does not have a column named "([^"]*)"/.exec(
+    said,
+  );
+  const name = column?.[1] ?? column?.[2];
+  if (name !== undefined) {
+    const near = nearest(name, NAMES);
+    return new AuditError('SQL_ERROR', `there is no column ${JSON.stringify(name)}${place}`, {
+      hint:
+        near.length > 0
+          ? `did you mean ${near.join(' or ')}? \`slmaudit query "describe records"\` lists all`
+          : '`slmaudit query "describe records"` lists the columns',
+    });
+  }
+  if (/Out of Memory/i.test(said))
+    return new AuditError(
+      'QUERY_MEMORY',
+      `the query needs more memory than it may have: ${said.split('\n')[0]!}`,
+      {
+        hint: 'ask for fewer columns or a shorter span, or raise --memory',
+      },
+    );
+  const helpful = said
+    .split('\n')
+    .filter(line => !/^(?:Candidate|Possible solutions|\* )/.test(line))
+    .join('\n');
+  return new AuditError('SQL_ERROR', `${helpful}${place}`);
+}
+
+const NAMES = [
+  ...COLUMNS.map(c => c.name),
+  ...['seq', 'latency_ms', 'ttft_ms', 'queue_ms', 'total_tokens', 'join_by', 'join_confidence'],
+];

@@ -1,0 +1,186 @@
+import { createHash, hash } from 'node:crypto';
+import { AuditError } from '../errors.ts';
+import { type Cell, objectText, type ResultColumn } from '../duck/job.ts';
+import type { ResultSink } from '../duck/process.ts';
+import { formatRanges, rangesOf } from '../log/ranges.ts';
+import { type SignerKey, type VerifierKey } from '../note/key.ts';
+import { formatNote, noteSignedBy, parseNote, signNote } from '../note/note.ts';
+import type { Answered, Question } from './query.ts';
+
+/**
+ * What an answer was made from, so that somebody else can check it and have it again (SPEC 13): one line of JSON; signed, it is
+ * the text of a C2SP note.
+ */
+export interface Receipt {
+  readonly form: 'slmaudit-receipt/1';
+  readonly origin: string;
+  /** Hex, as in a pin. */
+  readonly genesis: string;
+  /** The log's head as it stood then. */
+  readonly checkpoint: string;
+  readonly size: number;
+  readonly asked: {
+    readonly verb: string;
+    readonly sql: string;
+    readonly parameters: Readonly<Record<string, string>>;
+    readonly since?: string;
+    readonly until?: string;
+    readonly lines?: true;
+  };
+  readonly read: readonly ReadSegment[];
+  /** Ranges of segments, by why nothing in them was read. */
+  readonly leftOut: Readonly<Record<string, string>>;
+  readonly answer: Answer;
+  readonly at: string;
+  readonly by: { readonly user: string; readonly host: string };
+  readonly versions: Readonly<Record<'slmaudit' | 'duckdb' | 'node', string>>;
+}
+
+export interface ReadSegment {
+  readonly segment: number;
+  readonly entry: number;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface Answer {
+  readonly columns: readonly string[];
+  readonly rows: number;
+  /** Of the rows as `--format ndjson` prints them. */
+  readonly sha256: string;
+  /** Of the rows' SHA-256 in ascending order: the same for another order. Not for more than a million rows. */
+  readonly sortedSha256?: string;
+}
+
+const MOST_SORTED = 1_000_000;
+
+/** Passes rows on, and hashes them. */
+export class Hashing implements ResultSink {
+  readonly #to: ResultSink;
+  readonly #running = createHash('sha256');
+  #columns: readonly ResultColumn[] = [];
+  #each: string[] = [];
+  count = 0;
+
+  constructor(to: ResultSink) {
+    this.#to = to;
+  }
+
+  columns(columns: readonly ResultColumn[]): void | Promise<void> {
+    this.#columns = columns;
+    return this.#to.columns(columns);
+  }
+
+  rows(rows: readonly (readonly Cell[])[]): boolean | Promise<boolean> {
+    for (const row of rows) {
+      const line = `${objectText(this.#columns, row)}\n`;
+      this.#running.update(line);
+      if (this.count++ < MOST_SORTED) this.#each.push(hash('sha256', line));
+    }
+    return this.#to.rows(rows);
+  }
+
+  end(): void | Promise<void> {
+    return this.#to.end();
+  }
+
+  answer(): Answer {
+    const sorted = this.count <= MOST_SORTED && hash('sha256', this.#each.sort().join(''));
+    return {
+      columns: this.#columns.map(c => c.name),
+      rows: this.count,
+      sha256: this.#running.copy().digest('hex'),
+      ...(sorted && { sortedSha256: sorted }),
+    };
+  }
+}
+
+export interface Circumstances extends Pick<Receipt, 'at' | 'by'> {
+  readonly verb: string;
+  readonly versions: Omit<Receipt['versions'], 'duckdb'>;
+}
+
+export function receiptOf(
+  question: Question,
+  answered: Answered,
+  answer: Answer,
+  { verb, versions, at, by }: Circumstances,
+): Receipt {
+  const { head, genesis, plan, segments, engine } = answered;
+  const { sql, parameters, since, until, lines } = question;
+  const reasons = [...new Set(plan.leftOut.map(l => l.why))].sort();
+  const read = new Set(plan.read);
+  return {
+    form: 'slmaudit-receipt/1',
+    origin: head.origin,
+    genesis: genesis.toString('hex'),
+    checkpoint: Buffer.from(head.note).toString('utf8'),
+    size: head.size,
+    asked: {
+      verb,
+      sql,
+      parameters,
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
+      ...(lines && { lines }),
+    },
+    read: segments
+      .filter(s => read.has(s.segment))
+      .map(({ segment, entry, payload }) => ({ segment, entry, ...payload! })),
+    leftOut: Object.fromEntries(
+      reasons.map(why => [
+        why,
+        formatRanges(rangesOf(plan.leftOut.filter(l => l.why === why).map(l => l.segment))),
+      ]),
+    ),
+    answer,
+    at,
+    by,
+    versions: { ...versions, duckdb: engine },
+  };
+}
+
+export function formatReceipt(receipt: Receipt, signer: SignerKey | undefined): string {
+  const text = `${JSON.stringify(receipt)}\n`;
+  return signer ? formatNote(signNote(text, signer)) : text;
+}
+
+export interface ReadReceipt {
+  readonly receipt: Receipt;
+  readonly signedBy: (key: VerifierKey) => boolean;
+  /** Names of the keys that say to have signed it. */
+  readonly signers: readonly string[];
+}
+
+/** Throws RECEIPT_MALFORMED. */
+export function parseReceipt(text: string): ReadReceipt {
+  const isNote = text.includes('\n\n');
+  try {
+    const note = isNote ? parseNote(text) : { text, signatures: [] };
+    const receipt = JSON.parse(note.text) as Receipt;
+    if (!isReceipt(receipt)) throw new Error('its members are not those of a receipt');
+    return {
+      receipt,
+      signedBy: key => note.signatures.length > 0 && noteSignedBy(note, key),
+      signers: note.signatures.map(s => s.name),
+    };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : '';
+    throw new AuditError('RECEIPT_MALFORMED', `that is no receipt: ${why}`, {
+      hint: 'give a file that --receipt wrote',
+      cause,
+    });
+  }
+}
+
+function isReceipt(r: Partial<Receipt> | null): boolean {
+  const texts = [r?.origin, r?.genesis, r?.checkpoint, r?.at, r?.asked?.sql, r?.answer?.sha256];
+  return (
+    r?.form === 'slmaudit-receipt/1' &&
+    texts.every(t => typeof t === 'string') &&
+    [r.size, r.answer?.rows].every(n => Number.isSafeInteger(n)) &&
+    Array.isArray(r.read) &&
+    typeof r.leftOut === 'object' &&
+    Object.values(r.asked?.parameters ?? { none: 0 }).every(v => typeof v === 'string')
+  );
+}

@@ -1,0 +1,120 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import type { JobTable } from '../duck/job.ts';
+import { entryHash, parseEntry } from '../log/entry.ts';
+import { parseNote } from '../note/note.ts';
+import { rejectedLines } from '../quarantine/quarantine.ts';
+import { writeAll } from '../store/durable.ts';
+import { readHistory } from '../store/history.ts';
+import { readCheckpoint, readEntries } from '../store/log.ts';
+import { localPin, type Store } from '../store/store.ts';
+
+interface Table {
+  readonly columns: Readonly<Record<string, string>>;
+  readonly rows: (store: Store) => Iterable<Readonly<Record<string, unknown>>>;
+}
+
+/** The views beside `records` and `requests`. */
+const TABLES: Readonly<Record<string, Table>> = {
+  segments: {
+    columns: {
+      segment: 'BIGINT',
+      entry: 'BIGINT',
+      sealed_at: 'TIMESTAMPTZ',
+      class: 'VARCHAR',
+      first_seq: 'BIGINT',
+      records: 'BIGINT',
+      from_ts: 'TIMESTAMPTZ',
+      to_ts: 'TIMESTAMPTZ',
+      sha256: 'VARCHAR',
+      bytes: 'BIGINT',
+      root: 'VARCHAR',
+      lines_read: 'BIGINT',
+      rejected: 'BIGINT',
+      damaged: 'BIGINT',
+      sources: 'VARCHAR[]',
+    },
+    rows: segmentRows,
+  },
+  entries: {
+    columns: {
+      entry: 'BIGINT',
+      kind: 'VARCHAR',
+      at: 'TIMESTAMPTZ',
+      clock: 'TIMESTAMPTZ',
+      sha256: 'VARCHAR',
+      records: 'BIGINT',
+      text: 'VARCHAR',
+    },
+    rows: entryRows,
+  },
+  quarantine: {
+    columns: {
+      id: 'VARCHAR',
+      sealed_at: 'TIMESTAMPTZ',
+      reason: 'VARCHAR',
+      source: 'VARCHAR',
+      line: 'BIGINT',
+      offset: 'BIGINT',
+      length: 'BIGINT',
+      removed: 'VARCHAR',
+      retried: 'BIGINT',
+    },
+    rows: quarantineRows,
+  },
+};
+
+/** NDJSON of the views whose name stands in the query: nobody waits for what it doesn't ask. */
+export function tablesOf(store: Store, sql: string, folder: string): Record<string, JobTable> {
+  const found: Record<string, JobTable> = {};
+  for (const [name, { columns, rows }] of Object.entries(TABLES)) {
+    if (!new RegExp(`\\b${name}\\b`, 'i').test(sql)) continue;
+    const path = join(folder, `${name}.ndjson`);
+    const fd = openSync(path, 'wx', 0o600);
+    try {
+      for (const row of rows(store)) writeAll(fd, Buffer.from(`${JSON.stringify(row)}\n`, 'utf8'));
+    } finally {
+      closeSync(fd);
+    }
+    found[name] = { path, columns };
+  }
+  return found;
+}
+
+function* segmentRows(store: Store): Generator<Record<string, unknown>> {
+  for (const s of readHistory(store.at, localPin(store)).segments) {
+    yield {
+      segment: s.segment,
+      entry: s.entry,
+      sealed_at: s.at,
+      class: s.class,
+      first_seq: s.first,
+      records: s.records,
+      from_ts: s.span?.from,
+      to_ts: s.span?.to,
+      sha256: s.payload?.sha256,
+      bytes: s.payload?.bytes,
+      root: s.root.toString('hex'),
+      lines_read: s.lines.reduce((sum, l) => sum + l.read, 0),
+      rejected: s.rejected?.count ?? 0,
+      damaged: s.damaged,
+      sources: s.lines.map(l => l.source),
+    };
+  }
+}
+
+function* entryRows(store: Store): Generator<Record<string, unknown>> {
+  // Throws where the entries are not those of the checkpoint.
+  readHistory(store.at, localPin(store));
+  for (const note of readEntries(store.at, 0, readCheckpoint(store.at).size)) {
+    const { text } = parseNote(note);
+    const { index, kind, at, clock, records } = parseEntry(text);
+    const sha256 = entryHash(note).toString('hex');
+    yield { entry: index, kind, at, clock, sha256, records: records?.count, text };
+  }
+}
+
+function* quarantineRows(store: Store): Generator<Record<string, unknown>> {
+  for (const { sealedAt, removed, ...clear } of rejectedLines(store))
+    yield { ...clear, sealed_at: sealedAt, ...(removed && { removed: JSON.stringify(removed) }) };
+}

@@ -1,0 +1,110 @@
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cell, ResultColumn } from '../duck/job.ts';
+import type { ResultSink } from '../duck/process.ts';
+import { query, type Question, type QueryOptions } from '../query/query.ts';
+import { checkpointPath, namesIn, openFolder } from '../store/layout.ts';
+import { readCheckpoint } from '../store/log.ts';
+import type { Store } from '../store/store.ts';
+import type { Condition } from './conditions.ts';
+import { named, NAMES } from './search.ts';
+
+export interface Following {
+  readonly columns: readonly string[] | undefined;
+  readonly span: Pick<Question, 'since' | 'until'>;
+  readonly options: QueryOptions;
+}
+
+const EVERY_MS = 1000;
+
+/**
+ * Prints records as they become durable, each once, in batches, until `signal`. Without `since` those that are there
+ * already are passed over. What is new is told by event id while a record is open, and by its place once it is sealed.
+ */
+export async function follow(
+  store: Store,
+  { sql, parameters }: Condition,
+  { columns, span, options }: Following,
+  sinkOf: () => ResultSink,
+): Promise<void> {
+  /** Open records that were printed. */
+  let seen = new Map<string, number>();
+  let sealedTo = -1;
+  let first = true;
+  let before = '';
+  const shown = (columns ?? NAMES).map(c => named(c, NAMES)).join(', ');
+  while (!options.signal?.aborted) {
+    const now = stateOf(store);
+    if (now !== before) {
+      before = now;
+      const question = {
+        sql: `SELECT seq, event_id, ${shown} FROM records WHERE (seq IS NULL OR seq > ${sealedTo}) AND ${sql}\nORDER BY ts, seq, event_id`,
+        parameters,
+        ...span,
+      };
+      const isSilent = first && span.since === undefined;
+      const open = new Map<string, number>();
+      const printed = new Fresh(sinkOf(), seen, open, isSilent);
+      const { segments } = await query(store, question, { ...options, fromSeq: sealedTo + 1 }, printed);
+      const last = segments.at(-1);
+      sealedTo = last ? last.first + last.records - 1 : -1;
+      // A record that was open and is sealed now has been printed: it is among those up to sealedTo.
+      seen = open;
+      first = false;
+    }
+    await sleep(EVERY_MS, undefined, { signal: options.signal! }).catch(() => undefined);
+  }
+}
+
+/** Changes when something was written. */
+function stateOf({ at }: Store): string {
+  const open = namesIn(openFolder(at)).map(name => {
+    const stat = statSync(`${openFolder(at)}/${name}`, { throwIfNoEntry: false });
+    return `${name} ${stat?.size ?? 0}`;
+  });
+  return [readCheckpoint(at).size, statSync(checkpointPath(at)).mtimeMs, ...open].join('\n');
+}
+
+/** Passes on rows that were not passed on before. */
+class Fresh implements ResultSink {
+  readonly #to: ResultSink;
+  readonly #seen: Map<string, number>;
+  readonly #open: Map<string, number>;
+  readonly #isSilent: boolean;
+  #columns: readonly ResultColumn[] = [];
+  #any = false;
+
+  constructor(
+    to: ResultSink,
+    seen: ReadonlyMap<string, number>,
+    open: Map<string, number>,
+    isSilent: boolean,
+  ) {
+    this.#to = to;
+    this.#seen = new Map(seen);
+    this.#open = open;
+    this.#isSilent = isSilent;
+  }
+
+  columns(columns: readonly ResultColumn[]): void {
+    this.#columns = columns.slice(2);
+  }
+
+  async rows(rows: readonly (readonly Cell[])[]): Promise<boolean> {
+    const fresh = rows.filter(([seq, id]) => {
+      const name = String(id);
+      if (seq === null) this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
+      const told = this.#seen.get(name) ?? 0;
+      if (told > 0) this.#seen.set(name, told - 1);
+      return told === 0 && !this.#isSilent;
+    });
+    if (fresh.length === 0) return true;
+    if (!this.#any) await this.#to.columns(this.#columns);
+    this.#any = true;
+    return this.#to.rows(fresh.map(row => row.slice(2)));
+  }
+
+  async end(): Promise<void> {
+    if (this.#any) await this.#to.end();
+  }
+}

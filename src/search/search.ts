@@ -1,0 +1,71 @@
+import { AuditError } from '../errors.ts';
+import type { Question } from '../query/query.ts';
+import { nearest } from '../record/nearest.ts';
+import { COLUMNS } from '../record/schema.ts';
+import type { Condition } from './conditions.ts';
+
+export interface Shape {
+  /** Names; all if not given. */
+  readonly columns?: readonly string[];
+  /** Names, each with `-` before it for descending. */
+  readonly sort?: readonly string[];
+  readonly limit?: number;
+  readonly count?: boolean;
+  /** Names of columns, or of units of time. */
+  readonly groupBy?: readonly string[];
+}
+
+export const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
+export const NAMES: readonly string[] = [
+  'seq',
+  ...COLUMNS.map(c => c.name),
+  ...['latency_ms', 'ttft_ms', 'queue_ms', 'total_tokens'],
+];
+const GROUPED = ['records', 'failed', 'tokens', 'first', 'last'];
+/** What a terminal shows of a record; the rest is a `context`, or another format, away. */
+export const BRIEF: readonly string[] = [
+  ...['seq', 'ts', 'event_type', 'user_id', 'client_ip', 'model', 'status'],
+  ...['input_tokens', 'output_tokens', 'latency_ms', 'error_type'],
+];
+
+/** Throws NO_SUCH_COLUMN. */
+export function searchQuestion(
+  { sql, parameters }: Condition,
+  shape: Shape,
+): Pick<Question, 'sql' | 'parameters'> {
+  const limit = shape.limit === undefined ? '' : ` LIMIT ${shape.limit}`;
+  if (shape.count) return { sql: `SELECT count(*) AS records FROM records WHERE ${sql}`, parameters };
+  const { groupBy } = shape;
+  if (groupBy) {
+    const units: readonly string[] = UNITS;
+    const groups = groupBy.map(name =>
+      units.includes(name) ? `date_trunc('${name}', ts) AS "${name}"` : named(name, [...NAMES, ...units]),
+    );
+    const byTime = groupBy.find(name => units.includes(name));
+    const standard = byTime === undefined ? 'records DESC' : `"${byTime}"`;
+    const order = shape.sort?.map(name => ordered(name, [...groupBy, ...GROUPED])).join(', ') ?? standard;
+    return {
+      sql: `SELECT ${groups.join(', ')}, count(*) AS records,
+  count(*) FILTER (WHERE status IN ('error', 'denied')) AS failed, sum(total_tokens) AS tokens, min(ts) AS "first", max(ts) AS "last"
+FROM records WHERE ${sql}
+GROUP BY ${groupBy.map((_, i) => i + 1).join(', ')} ORDER BY ${order}, ${groupBy.map((_, i) => i + 1).join(', ')}${limit}`,
+      parameters,
+    };
+  }
+  const columns = shape.columns?.map(name => named(name, NAMES)).join(', ') ?? '*';
+  const order = [...(shape.sort ?? ['ts']).map(name => ordered(name, NAMES)), 'seq', 'event_id'].join(', ');
+  return { sql: `SELECT ${columns} FROM records WHERE ${sql}\nORDER BY ${order}${limit}`, parameters };
+}
+
+function ordered(name: string, names: readonly string[]): string {
+  return name.startsWith('-') ? `${named(name.slice(1), names)} DESC NULLS LAST` : named(name, names);
+}
+
+/** A column's name, quoted. */
+export function named(name: string, names: readonly string[]): string {
+  if (names.includes(name)) return `"${name}"`;
+  const near = nearest(name, names);
+  throw new AuditError('NO_SUCH_COLUMN', `there is no column "${name}" here`, {
+    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are ${names.join(', ')}`,
+  });
+}
