@@ -47,7 +47,7 @@ export async function follow(
       const printed = new Fresh(sinkOf(), seen, open, isSilent);
       const { segments } = await query(store, question, { ...options, fromSeq: sealedTo + 1 }, printed);
       const last = segments.at(-1);
-      sealedTo = last ? last.first + last.records - 1 : -1;
+      if (last) sealedTo = last.first + last.records - 1;
       // A record that was open and is sealed now has been printed: it is among those up to sealedTo.
       seen = open;
       first = false;
