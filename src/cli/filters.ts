@@ -36,8 +36,19 @@ export async function filtersOf(given: Given, store: Store): Promise<Filters> {
   const { identityHashes, promptHashes, readPrompt } = await import('../hash/hash.ts');
   const filters: Record<string, unknown> = {};
   for (const name of [
-    ...['user', 'apiKey', 'ip', 'model', 'modelVersion', 'status', 'operation', 'type', 'session', 'request'],
-    ...['promptHash', 'text', 'where'],
+    'user',
+    'apiKey',
+    'ip',
+    'model',
+    'modelVersion',
+    'status',
+    'operation',
+    'type',
+    'session',
+    'request',
+    'promptHash',
+    'text',
+    'where',
   ])
     if (text(given, name) !== undefined) filters[name] = text(given, name);
   const [tokens, file, user, ip] = ['minTokens', 'promptFile', 'user', 'ip'].map(name => text(given, name));
@@ -56,5 +67,5 @@ export async function filtersOf(given: Given, store: Store): Promise<Filters> {
     ...(user !== undefined && !user.includes('*') && { user: hashed('user_id', user) }),
     ...(ip !== undefined && canonicalAddress(ip) !== undefined && { ip: hashed('client_ip', ip) }),
   };
-  return filters as Filters;
+  return filters;
 }

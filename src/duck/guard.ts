@@ -106,7 +106,8 @@ class Check {
 
   node(node: Node): void {
     const { type, class: kind, function_name: called } = node;
-    if (kind !== undefined && !CLASSES.has(String(kind))) throw refused(`${String(kind)} is not known here`);
+    if (kind !== undefined && !(typeof kind === 'string' && CLASSES.has(kind)))
+      throw refused(`${JSON.stringify(kind)} is not known here`);
     if (
       kind === undefined &&
       typeof type === 'string' &&

@@ -35,9 +35,11 @@ export async function needsOf(
     if (isTable(from) && !renamed && !from['sample']) selects.push(node);
   });
   if (selects.length === 0 || uses > selects.length) return true;
-  const read = new Reader(db, parameters);
   const each: Needs[] = [];
-  for (const select of selects) each.push(await read.condition(select['where_clause']));
+  for (const select of selects) {
+    const reader = new Reader(db, parameters, nameOfTable(select['from_table'] as Node));
+    each.push(await reader.condition(select['where_clause']));
+  }
   return anyOf(each);
 }
 
@@ -98,10 +100,13 @@ export function bytesCondition(needs: Needs): string | undefined {
 class Reader {
   readonly #db: DuckDBConnection;
   readonly #parameters: Readonly<Record<string, string>>;
+  /** What the table is called in the SELECT: a column of any other is an outer query's. */
+  readonly #table: string;
 
-  constructor(db: DuckDBConnection, parameters: Readonly<Record<string, string>>) {
+  constructor(db: DuckDBConnection, parameters: Readonly<Record<string, string>>, table: string) {
     this.#db = db;
     this.#parameters = parameters;
+    this.#table = table;
   }
 
   async condition(node: unknown): Promise<Needs> {
@@ -113,11 +118,11 @@ class Reader {
       case 'CONJUNCTION_OR':
         return anyOf(await Promise.all(children.map(c => this.condition(c))));
       case 'COMPARE_BETWEEN':
-        return nameOf(node['input']) === 'ts'
+        return this.#nameOf(node['input']) === 'ts'
           ? this.#span(await this.#micros(node['lower']), await this.#micros(node['upper'], true))
           : true;
       case 'COMPARE_IN':
-        return this.#oneOf(nameOf(children[0]), children.slice(1));
+        return this.#oneOf(this.#nameOf(children[0]), children.slice(1));
       case 'COMPARE_EQUAL':
         return this.#compare(node, '=');
       case 'COMPARE_GREATERTHAN':
@@ -132,15 +137,23 @@ class Reader {
   }
 
   async #compare(node: Node, sign: '=' | '>' | '<'): Promise<Needs> {
-    const turned = nameOf(node['left']) === undefined;
+    const turned = this.#nameOf(node['left']) === undefined;
     const [column, value] = turned ? [node['right'], node['left']] : [node['left'], node['right']];
-    const name = nameOf(column);
+    const name = this.#nameOf(column);
     if (name !== 'ts') return sign === '=' ? this.#oneOf(name, [value]) : true;
     const isLower = sign === (turned ? '<' : '>');
     return this.#span(
       sign === '=' || isLower ? await this.#micros(value) : undefined,
       sign === '=' || !isLower ? await this.#micros(value, true) : undefined,
     );
+  }
+
+  /** A column's name, if it is one of the table. */
+  #nameOf(node: unknown): string | undefined {
+    if (!isNode(node) || node['class'] !== 'COLUMN_REF') return undefined;
+    const names = (node['column_names'] as readonly string[]).map(name => name.toLowerCase());
+    if (names.length === 1) return names[0];
+    return names.length === 2 && names[0] === this.#table ? names[1] : undefined;
   }
 
   #span(from: number | undefined, to: number | undefined): Needs {
@@ -216,10 +229,10 @@ const COMPARED = new Set([
   'api_key_id',
 ]);
 
-function nameOf(node: unknown): string | undefined {
-  if (!isNode(node) || node['class'] !== 'COLUMN_REF') return undefined;
-  const names = node['column_names'] as readonly string[];
-  return names.length <= 2 ? names.at(-1)?.toLowerCase() : undefined;
+/** Its alias, if it has one. */
+function nameOfTable(table: Node): string {
+  const alias = table['alias'];
+  return String(typeof alias === 'string' && alias !== '' ? alias : table['table_name']).toLowerCase();
 }
 
 const textConstant = (value: string): Node => ({

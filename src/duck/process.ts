@@ -102,7 +102,7 @@ function start(memory: number): ChildProcess {
 }
 
 function stopped(reason: unknown): AuditError {
-  const byPerson = typeof reason === 'string' && /^SIG/.test(reason);
+  const byPerson = typeof reason === 'string' && reason.startsWith('SIG');
   if (byPerson) return new AuditError('QUERY_STOPPED', 'stopped', { exit: reason === 'SIGINT' ? 130 : 2 });
   return new AuditError('QUERY_TIMEOUT', 'the query took longer than it may', {
     hint: 'ask for a shorter span with --since and --until, or raise --timeout',

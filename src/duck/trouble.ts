@@ -37,5 +37,11 @@ export function sqlError(error: unknown): AuditError {
 
 const NAMES = [
   ...COLUMNS.map(c => c.name),
-  ...['seq', 'latency_ms', 'ttft_ms', 'queue_ms', 'total_tokens', 'join_by', 'join_confidence'],
+  'seq',
+  'latency_ms',
+  'ttft_ms',
+  'queue_ms',
+  'total_tokens',
+  'join_by',
+  'join_confidence',
 ];

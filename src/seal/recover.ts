@@ -33,6 +33,7 @@ import {
   readCheckpoint,
   readEntries,
   readTile,
+  removeNarrower,
   writeEntry,
 } from '../store/log.ts';
 import { readHeader } from '../store/open.ts';
@@ -62,6 +63,7 @@ export async function recover(
   tip = rollForward(store, tip);
   eraseTemporaries(store.keys);
   eraseEpochKeysBelow(store.keys, tip.size);
+  removeNarrower(store.at, tip.size);
   removeUncommitted(store.at, tip);
   removeTemporaries(store.at, tip);
   await dropNamed(store, tip);

@@ -78,7 +78,7 @@ async function find(store: Store, name: string, options: QueryOptions): Promise<
     rows: rows => {
       for (const [i, column] of names.entries()) {
         const cell: Cell = rows[0]?.[i] ?? null;
-        if (cell !== null) found[column] = String(cell as string | number);
+        if (cell !== null) found[column] = typeof cell === 'string' ? cell : JSON.stringify(cell);
       }
       return true;
     },

@@ -92,7 +92,7 @@ class Fresh implements ResultSink {
 
   async rows(rows: readonly (readonly Cell[])[]): Promise<boolean> {
     const fresh = rows.filter(([seq, id]) => {
-      const name = String(id);
+      const name = id as string;
       if (seq === null) this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
       const told = this.#seen.get(name) ?? 0;
       if (told > 0) this.#seen.set(name, told - 1);

@@ -19,13 +19,25 @@ export const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
 export const NAMES: readonly string[] = [
   'seq',
   ...COLUMNS.map(c => c.name),
-  ...['latency_ms', 'ttft_ms', 'queue_ms', 'total_tokens'],
+  'latency_ms',
+  'ttft_ms',
+  'queue_ms',
+  'total_tokens',
 ];
 const GROUPED = ['records', 'failed', 'tokens', 'first', 'last'];
 /** What a terminal shows of a record; the rest is a `context`, or another format, away. */
 export const BRIEF: readonly string[] = [
-  ...['seq', 'ts', 'event_type', 'user_id', 'client_ip', 'model', 'status'],
-  ...['input_tokens', 'output_tokens', 'latency_ms', 'error_type'],
+  'seq',
+  'ts',
+  'event_type',
+  'user_id',
+  'client_ip',
+  'model',
+  'status',
+  'input_tokens',
+  'output_tokens',
+  'latency_ms',
+  'error_type',
 ];
 
 /** Throws NO_SUCH_COLUMN. */

@@ -175,3 +175,13 @@ test('a temporary name that a crash left of a live key goes, and the key stays',
     );
     assert.equal((await box.run(['hash', '--text', 'x'])).code, 0);
   }));
+
+test('a partial tile that a killed writer had not come to remove goes with the next writer', () =>
+  withStore(async box => {
+    for (const n of [0, 1]) await box.run(['ingest'], nativeLines(1, n));
+    const tile = join(box.store, 'log', 'tile', '0', '000.p');
+    const narrower = readFileSync(join(tile, '3')).subarray(0, 64);
+    writeFileSync(join(tile, '2'), narrower);
+    assert.equal((await box.run(['seal'])).code, 0);
+    assert.deepEqual(readdirSync(tile), ['3']);
+  }));

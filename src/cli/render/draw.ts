@@ -13,8 +13,7 @@ export const isBar = ({ name, numeric }: ResultColumn): boolean => numeric && /(
 
 export function shownText(cell: Cell): string {
   if (cell === null) return '';
-  if (Array.isArray(cell) && cell.length > 1 && cell.every(n => typeof n === 'number' || n === null))
-    return sparkline(cell as (number | null)[]);
+  if (Array.isArray(cell) && cell.length > 1 && cell.every(isNumber)) return sparkline(cell);
   return printable(typeof cell === 'string' ? cell : JSON.stringify(cell));
 }
 
@@ -28,6 +27,8 @@ export function drawn(
     columns.map((c, i) => (isBar(c) ? bar(Number(row[i] ?? 0), most[i]!) : shownText(row[i] ?? null))),
   );
 }
+
+const isNumber = (cell: Cell): cell is number | null => typeof cell === 'number' || cell === null;
 
 function sparkline(numbers: readonly (number | null)[]): string {
   const most = Math.max(...numbers.map(n => n ?? 0));
