@@ -1,7 +1,7 @@
 import { malformed, parseCount } from './line.ts';
 
-/** Whole numbers from 1 on, as `1-3,7`: growing, and written in one way only. */
-const RANGES = /^[1-9]\d{0,14}(?:-[1-9]\d{0,14})?(?:,[1-9]\d{0,14}(?:-[1-9]\d{0,14})?)*$/;
+/** Whole numbers as `1-3,7`: growing, and written in one way only. */
+const RANGES = /^(?:0|[1-9]\d{0,14})(?:-[1-9]\d{0,14})?(?:,[1-9]\d{0,14}(?:-[1-9]\d{0,14})?)*$/;
 
 export type Range = readonly [from: number, to: number];
 
@@ -18,15 +18,15 @@ export function rangesOf(numbers: Iterable<number>): Range[] {
 export const formatRanges = (ranges: readonly Range[]): string =>
   ranges.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(',');
 
-/** Throws ENTRY_MALFORMED for what formatRanges would not have written. */
-export function parseRanges(text: string): Range[] {
+/** `least`: the smallest number there can be. Throws ENTRY_MALFORMED for what formatRanges would not have written. */
+export function parseRanges(text: string, least: 0 | 1 = 1): Range[] {
   if (!RANGES.test(text)) throw malformed('ranges are not of their form');
   const ranges = text.split(',').map((part): Range => {
     const [from, to] = part.split('-');
     return [parseCount(from!, 'ranges'), parseCount(to ?? from!, 'ranges')];
   });
   for (const [i, [from, to]] of ranges.entries()) {
-    const before = ranges[i - 1]?.[1] ?? -1;
+    const before = ranges[i - 1]?.[1] ?? least - 2;
     const single = !text.split(',')[i]!.includes('-');
     if (from <= before + 1 || (single ? from !== to : from >= to)) throw malformed('ranges out of order');
   }

@@ -1,7 +1,8 @@
-import { AuditError } from '../errors.ts';
 import type { Entry } from './entry.ts';
 import { type EntryLine, malformed, parseCount, parseInstant } from './line.ts';
+import { CLASS_NAME } from './policy.ts';
 import { formatRanges, parseRanges, type Range } from './ranges.ts';
+import { LineReader, matched, newer } from './reader.ts';
 import { addsUp, emptyTally, type SourceTally, type Tally, TALLY } from './tally.ts';
 
 /**
@@ -11,6 +12,7 @@ import { addsUp, emptyTally, type SourceTally, type Tally, TALLY } from './tally
  *     class <name>
  *     first <seq>                                  place of its first record among all records
  *     batch <id of the open segment it seals>
+ *     part <i> <n>                                 if that has records of n > 1 classes: its i-th segment, from 0
  *     span <earliest ts> <latest ts>               if there are records
  *     payload <sha256 hex> <bytes> parquet         if there are records
  *     rejected <count> <sha256 hex> <bytes>        if input was rejected: the quarantine file
@@ -25,6 +27,8 @@ export interface Segment {
   readonly class: string;
   readonly first: number;
   readonly batch: string;
+  /** Where records of one open segment are of several classes: which of its segments this is, from 0. */
+  readonly part?: { readonly index: number; readonly of: number };
   readonly span?: { readonly from: string; readonly to: string };
   readonly payload?: { readonly sha256: string; readonly bytes: number };
   readonly rejected?: { readonly count: number; readonly sha256: string; readonly bytes: number };
@@ -57,6 +61,7 @@ export function segmentLines(s: Segment): EntryLine[] {
     { key: 'first', values: [String(s.first)] },
     { key: 'batch', values: [s.batch] },
   ];
+  if (s.part) lines.push({ key: 'part', values: [String(s.part.index), String(s.part.of)] });
   if (s.span) lines.push({ key: 'span', values: [s.span.from, s.span.to] });
   if (s.payload)
     lines.push({ key: 'payload', values: [s.payload.sha256, String(s.payload.bytes), 'parquet'] });
@@ -87,51 +92,35 @@ function parseTally([source, ...counts]: readonly string[]): SourceTally {
 
 const HEX64 = /^[0-9a-f]{64}$/;
 const HEX32 = /^[0-9a-f]{32}$/;
-const CLASS = /^[a-z][a-z0-9_-]{0,31}$/;
 
 /** Throws ENTRY_MALFORMED, or WRITTEN_BY_NEWER where a line is of a kind this version doesn't know. */
 export function parseSegment(entry: Entry): Segment {
-  if (entry.kind !== 'segment' || !entry.records) throw malformed('not a manifest');
-  if (entry.version !== 1) throw newer(`manifest version ${entry.version}`);
-  const left = [...entry.lines];
-  const optional = (key: string, count: number): readonly string[] | undefined => {
-    if (left[0]?.key !== key) return undefined;
-    const { values } = left.shift()!;
-    if (values.length !== count) throw malformed(`the ${key} line has ${values.length} values, not ${count}`);
-    return values;
-  };
-  const need = (key: string, count: number): readonly string[] => {
-    const values = optional(key, count);
-    if (values) return values;
-    if (left[0] && !KNOWN.has(left[0].key)) throw newer(`line "${left[0].key}"`);
-    throw malformed(`no ${key} line where one belongs`);
-  };
-  const segment = parseCount(need('segment', 1)[0]!, 'segment');
-  const klass = matched(need('class', 1)[0]!, CLASS, 'class');
-  const first = parseCount(need('first', 1)[0]!, 'first');
-  const batch = matched(need('batch', 1)[0]!, HEX32, 'batch');
-  const span = optional('span', 2);
-  const payload = optional('payload', 3);
-  const rejected = optional('rejected', 3);
-  const lines: SourceTally[] = [];
-  for (let l = optional('lines', 1 + TALLY.length); l; l = optional('lines', 1 + TALLY.length))
-    lines.push(parseTally(l));
-  const damaged = optional('damaged', 1);
-  const sources: SourceRange[] = [];
-  for (let s = optional('source', 5); s; s = optional('source', 5)) {
-    sources.push({
-      name: s[0]!,
-      identity: s[1]!,
-      from: parseCount(s[2]!, 'from'),
-      to: parseCount(s[3]!, 'to'),
-      digest: matched(s[4]!, HEX64, 'the digest of a source'),
-    });
-  }
-  const retried: Retried[] = [];
-  for (let r = optional('retried', 2); r; r = optional('retried', 2))
-    retried.push({ segment: parseCount(r[0]!, 'retried'), ranges: parseRanges(r[1]!) });
-  const policy = parseCount(need('policy', 1)[0]!, 'policy');
-  if (left[0]) throw newer(`line "${left[0].key}"`);
+  if (!entry.records) throw malformed('not a manifest');
+  const read = new LineReader(entry, 'segment', KNOWN);
+  const segment = parseCount(read.need('segment', 1)[0]!, 'segment');
+  const klass = matched(read.need('class', 1)[0]!, CLASS_NAME, 'class');
+  const first = parseCount(read.need('first', 1)[0]!, 'first');
+  const batch = matched(read.need('batch', 1)[0]!, HEX32, 'batch');
+  const part = read.optional('part', 2)?.map(n => parseCount(n, 'part'));
+  const span = read.optional('span', 2);
+  const payload = read.optional('payload', 3);
+  const rejected = read.optional('rejected', 3);
+  const lines = [...read.many('lines', 1 + TALLY.length)].map(parseTally);
+  const damaged = read.optional('damaged', 1);
+  const sources = [...read.many('source', 5)].map((s): SourceRange => ({
+    name: s[0]!,
+    identity: s[1]!,
+    from: parseCount(s[2]!, 'from'),
+    to: parseCount(s[3]!, 'to'),
+    digest: matched(s[4]!, HEX64, 'the digest of a source'),
+  }));
+  const retried = [...read.many('retried', 2)].map((r): Retried => ({
+    segment: parseCount(r[0]!, 'retried'),
+    ranges: parseRanges(r[1]!),
+  }));
+  const policy = parseCount(read.need('policy', 1)[0]!, 'policy');
+  read.end();
+  if (part && !(part[1]! > 1 && part[0]! < part[1]!)) throw malformed('a part that there can not be');
   const filled = entry.records.count > 0;
   if (filled !== Boolean(span) || filled !== Boolean(payload))
     throw malformed('span and payload stand exactly where records do');
@@ -144,6 +133,7 @@ export function parseSegment(entry: Entry): Segment {
     class: klass,
     first,
     batch,
+    ...(part && { part: { index: part[0]!, of: part[1]! } }),
     ...(span && { span: { from: parseInstant(span[0]!, 'span'), to: parseInstant(span[1]!, 'span') } }),
     ...(payload && {
       payload: {
@@ -166,11 +156,12 @@ export function parseSegment(entry: Entry): Segment {
   };
 }
 
-const KNOWN = new Set([
+const KNOWN = [
   'segment',
   'class',
   'first',
   'batch',
+  'part',
   'span',
   'payload',
   'rejected',
@@ -179,16 +170,4 @@ const KNOWN = new Set([
   'source',
   'retried',
   'policy',
-]);
-
-function matched(text: string, form: RegExp, what: string): string {
-  if (!form.test(text)) throw malformed(`${what} is not of its form`);
-  return text;
-}
-
-/** Not tampering, and never skipped: the answer can't be better than "could not check". */
-export function newer(what: string): AuditError {
-  return new AuditError('WRITTEN_BY_NEWER', `written by a newer slmaudit: ${what}`, {
-    hint: 'update slmaudit, then try again',
-  });
-}
+];

@@ -1,0 +1,143 @@
+import { microsOf, tsOfMicros } from '../record/time.ts';
+import type { Hold, Release } from './hold.ts';
+import { classIn, KEEP_ALL, type Policy, type RetentionClass } from './policy.ts';
+
+const DAY = 86_400_000_000;
+
+/** A segment as far as its retention depends on it. */
+export interface Kept {
+  readonly segment: number;
+  readonly class: string;
+  /** The policy that its manifest names. */
+  readonly policy: number;
+  /** When it was sealed. */
+  readonly at: string;
+  readonly span?: { readonly from: string; readonly to: string };
+}
+
+export interface StatedPolicy {
+  readonly entry: number;
+  readonly at: string;
+  readonly policy: Policy;
+}
+
+export interface StatedHold extends Hold {
+  readonly entry: number;
+  readonly at: string;
+  readonly release?: Release & { readonly entry: number; readonly at: string };
+}
+
+/** Why a segment may not be deleted (yet). */
+export type Refusal =
+  /** `until`: the earliest time at which that policy lets it go; undefined: never. */
+  | { readonly why: 'policy'; readonly policy: number; readonly until: string | undefined }
+  | { readonly why: 'hold'; readonly hold: string };
+
+/**
+ * What a log's policies, holds and releases let be deleted, and when (SPEC 14). `prune` decides by it and `verify` judges by it:
+ * neither can do what the other would not. Times are those of entries.
+ */
+export class Retention {
+  /** Genesis first. */
+  readonly policies: StatedPolicy[] = [];
+  readonly holds: StatedHold[] = [];
+
+  /** `at`: of genesis. */
+  constructor(at: string) {
+    this.policies.push({ entry: 0, at, policy: KEEP_ALL });
+  }
+
+  addPolicy(entry: number, at: string, policy: Policy): void {
+    this.policies.push({ entry, at, policy });
+  }
+
+  /** False: there is one of that id. */
+  addHold(entry: number, at: string, hold: Hold): boolean {
+    if (this.holds.some(h => h.id === hold.id)) return false;
+    this.holds.push({ ...hold, entry, at });
+    return true;
+  }
+
+  /** False: no such hold, or it was released before. */
+  addRelease(entry: number, at: string, release: Release): boolean {
+    const index = this.holds.findIndex(h => h.id === release.id && !h.release);
+    if (index < 0) return false;
+    this.holds[index] = { ...this.holds[index]!, release: { ...release, entry, at } };
+    return true;
+  }
+
+  get newest(): StatedPolicy {
+    return this.policies.at(-1)!;
+  }
+
+  /** The policies that bind at a time: the newest, and each before it whose grace is not over. */
+  binding(now: string): StatedPolicy[] {
+    return this.policies.filter((stated, i) => {
+      const next = this.policies[i + 1];
+      return next === undefined || later(next.at, stated.policy.grace) > now;
+    });
+  }
+
+  /** Undefined: the segment may be deleted at that time. `redact`: only rows of it. */
+  refusal(segment: Kept, now: string, redact = false): Refusal | undefined {
+    for (const stated of this.#judges(segment, now)) {
+      const { min } = classIn(stated.policy, segment.class);
+      if (redact && stated.policy.redactAny) continue;
+      const until = min === Infinity ? undefined : later(ageFrom(segment, stated.policy), min);
+      if (until === undefined || until > now) return { why: 'policy', policy: stated.entry, until };
+    }
+    const held = this.holdOn(segment, now);
+    return held && { why: 'hold', hold: held.id };
+  }
+
+  /** The hold that covers a segment, if one does. */
+  holdOn(segment: Kept, now: string): StatedHold | undefined {
+    return this.holdsOn(segment, now)[0];
+  }
+
+  holdsOn(segment: Kept, now: string): StatedHold[] {
+    return this.holds.filter(hold => this.isActive(hold, now) && covers(hold, segment));
+  }
+
+  /** A release counts once the grace of the policy in force then is over. */
+  isActive({ release }: StatedHold, now: string): boolean {
+    if (!release) return true;
+    const then = this.policies.findLast(p => p.entry < release.entry) ?? this.policies[0]!;
+    return later(release.at, then.policy.grace) > now;
+  }
+
+  /** When a segment is to be gone by the newest policy; undefined: never. */
+  due(segment: Kept): string | undefined {
+    const { policy } = this.newest;
+    const { max } = classIn(policy, segment.class);
+    return max === undefined ? undefined : later(ageFrom(segment, policy), max);
+  }
+
+  /** Of a deletion: the policies that bind then, and the one its manifest names unless the newest speaks for the past too. */
+  #judges(segment: Kept, now: string): StatedPolicy[] {
+    const binding = this.binding(now);
+    const { policy } = this.newest;
+    const own = this.policies.find(p => p.entry === segment.policy);
+    return policy.retroactive || !own || binding.includes(own) ? binding : [...binding, own];
+  }
+}
+
+/** From when on a segment's age counts: its sealing, or its newest record, never later than that. */
+export function ageFrom(segment: Kept, policy: Policy): string {
+  const { age }: Pick<RetentionClass, 'age'> = classIn(policy, segment.class);
+  const newest = segment.span?.to;
+  return age === 'record' && newest !== undefined && newest < segment.at ? newest : segment.at;
+}
+
+function covers({ segments, span }: Hold, { segment, at, span: own }: Kept): boolean {
+  if (segments.some(([from, to]) => segment >= from && segment <= to)) return true;
+  if (!span) return false;
+  // Without records, when it was sealed.
+  const { from, to } = own ?? { from: at, to: at };
+  return (span.since === undefined || to >= span.since) && (span.until === undefined || from < span.until);
+}
+
+/** A time so many days behind another one; far times stand for the last that can be written. */
+export function later(at: string, days: number): string {
+  return tsOfMicros(microsOf(at) + days * DAY) ?? '2199-12-31T23:59:59.999999Z';
+}
