@@ -1,14 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { recordKeyId } from '../keys/derive.ts';
-import { formatEntry } from '../log/entry.ts';
 import { recordKeyLines } from '../log/recordkey.ts';
-import { finish } from '../seal/commit.ts';
-import { recover } from '../seal/recover.ts';
-import { entryBehind } from '../seal/tip.ts';
-import { eraseRecordKey, makeEpochKey, readRecordKeys, replaceRecordKey, stageEntry } from '../store/keys.ts';
-import { lockPath } from '../store/layout.ts';
-import { takeLock } from '../store/lock.ts';
+import { appendEvent } from '../seal/append.ts';
+import { eraseRecordKey, readRecordKeys, replaceRecordKey } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 
 export interface Rotated {
@@ -24,24 +19,16 @@ export interface Rotated {
  * (every record names its key), one that is said and lost is not.
  */
 export async function rotateRecordKey(store: Store, lockWaitMs: number): Promise<Rotated> {
-  const { at, keys, origin } = store;
-  const lock = await takeLock(lockPath(at), lockWaitMs);
-  try {
-    const tip = await recover(store);
-    const [present] = readRecordKeys(keys);
-    const made = randomBytes(32);
-    const id = recordKeyId(made);
+  const { keys } = store;
+  const made = randomBytes(32);
+  const id = recordKeyId(made);
+  let before = '';
+  const entry = await appendEvent(store, { lockWaitMs, now: Date.now() }, () => {
+    before = readRecordKeys(keys)[0]!.id;
     replaceRecordKey(keys, made);
-    const next = makeEpochKey(keys, tip.size + 1);
-    const text = formatEntry(
-      entryBehind(tip, origin, Date.now(), { kind: 'recordkey', lines: recordKeyLines(id), next }),
-    );
-    stageEntry(keys, tip.size, text);
-    finish(store, tip, text);
-    return { entry: tip.size, id, before: present!.id };
-  } finally {
-    lock.release();
-  }
+    return { kind: 'recordkey', lines: recordKeyLines(id) };
+  });
+  return { entry: entry!, id, before };
 }
 
 /**

@@ -86,11 +86,7 @@ function parseAbout(read: LineReader): Release {
 const MOST_CHARS = 4000;
 
 /** Ranges on as many lines as they need, each behind the same values. */
-export function rangeLines(
-  key: string,
-  before: readonly string[],
-  ranges: readonly Range[],
-): EntryLine[] {
+export function rangeLines(key: string, before: readonly string[], ranges: readonly Range[]): EntryLine[] {
   const lines: EntryLine[] = [];
   let some: Range[] = [];
   const flush = (): void => {

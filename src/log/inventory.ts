@@ -40,8 +40,10 @@ const OTHERS: ReadonlySet<string> = new Set(['genesis', 'rekey', 'recordkey', 'p
  * Which files hold which segments once so many entries were read: what manifests stated, as `compact`, `prune` and
  * `redact` have restated it since (SPEC 4). Readers go by this, never by a listing of a folder.
  */
-export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' | 'entry' | 'payload'> = SealedSegment> {
-  /** By number. */
+export class Inventory<
+  S extends Pick<SealedSegment, 'segment' | 'class' | 'at' | 'entry' | 'payload'> = SealedSegment,
+> {
+  /** In the order of the log. */
   readonly segments: S[];
   /** The file of each segment that has records still. */
   readonly files: Map<number, PayloadFile>;
@@ -51,6 +53,8 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
   readonly redacted: Map<number, Range[]>;
   /** Segments whose rejected lines were deleted by a redaction. */
   readonly unquarantined: Set<number>;
+  readonly #byNumber = new Map<number, S>();
+  #greatest = -1;
   readonly #of: (segment: SealedSegment) => S;
 
   constructor(of: (segment: SealedSegment) => S, from: Partial<Snapshot<S>> = {}) {
@@ -60,7 +64,8 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
     this.redacted = new Map(from.redacted);
     this.unquarantined = new Set(from.unquarantined);
     this.files = new Map();
-    for (const segment of this.segments) if (!this.pruned.has(segment.segment)) this.#own(segment);
+    for (const segment of this.segments) this.#own(segment);
+    for (const segment of this.pruned.keys()) this.files.delete(segment);
     for (const file of from.restated ?? []) for (const n of file.segments) this.files.set(n, file);
   }
 
@@ -85,7 +90,7 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
     if (entry.version !== 1) throw newer(`entry ${entry.index} of kind ${entry.kind}/v${entry.version}`);
     switch (entry.kind) {
       case 'segment':
-        this.#seal(sealedSegment(entry));
+        this.seal(sealedSegment(entry));
         return [];
       case 'compact':
         return this.restate(entry.index, parseCompact(entry), []);
@@ -100,7 +105,7 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
   }
 
   prune(entry: number, { pruned, files }: Pick<Prune, 'pruned' | 'files'>): Misstated[] {
-    const gone = pruned.flatMap(p => [...this.#known(p.segments)]);
+    const gone = pruned.flatMap(p => [...this.present(p.segments)]);
     const wrong = pruned.flatMap(p => this.#unknown(p.segments));
     wrong.push(...this.restate(entry, { files }, gone));
     for (const segment of gone) {
@@ -110,14 +115,17 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
     return wrong;
   }
 
-  redact(entry: number, { rows, quarantine, files }: Pick<Redact, 'rows' | 'quarantine' | 'files'>): Misstated[] {
+  redact(
+    entry: number,
+    { rows, quarantine, files }: Pick<Redact, 'rows' | 'quarantine' | 'files'>,
+  ): Misstated[] {
     const wrong = this.restate(entry, { files }, []);
     for (const { segment, rows: some } of rows) {
       if (this.files.get(segment)?.entry !== entry) wrong.push({ why: 'unknown', segment });
       else this.redacted.set(segment, [...(this.redacted.get(segment) ?? []), ...some]);
     }
     wrong.push(...this.#unknown(quarantine));
-    for (const segment of this.#known(quarantine)) this.unquarantined.add(segment);
+    for (const segment of this.present(quarantine)) this.unquarantined.add(segment);
     return wrong;
   }
 
@@ -128,11 +136,11 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
     const touched = new Set(besides.map(n => this.files.get(n)));
     const made = files.map(({ segments: ranges, sha256, bytes }): PayloadFile => {
       wrong.push(...this.#unknown(ranges));
-      const segments = [...this.#known(ranges)].filter(n => this.files.has(n));
+      const segments = [...this.present(ranges)].filter(n => this.files.has(n));
       const [first] = segments;
       for (const n of segments) {
         if (named.has(n)) wrong.push({ why: 'unknown', segment: n });
-        if (!isAlike(this.segments[first!]!, this.segments[n]!)) wrong.push({ why: 'mixed', segment: n });
+        if (!isAlike(this.get(first!)!, this.get(n)!)) wrong.push({ why: 'mixed', segment: n });
         named.add(n);
         touched.add(this.files.get(n));
       }
@@ -144,29 +152,37 @@ export class Inventory<S extends Pick<SealedSegment, 'segment' | 'class' | 'at' 
     return wrong;
   }
 
-  #seal(segment: SealedSegment): void {
-    const kept = this.#of(segment);
-    this.segments[segment.segment] = kept;
-    this.#own(kept);
+  seal(sealed: SealedSegment): void {
+    const segment = this.#of(sealed);
+    this.segments.push(segment);
+    this.#own(segment);
   }
 
-  #own({ segment, payload, entry }: S): void {
+  /** Undefined where there is none of that number. */
+  get(segment: number): S | undefined {
+    return this.#byNumber.get(segment);
+  }
+
+  #own(stated: S): void {
+    const { segment, payload, entry } = stated;
+    this.#byNumber.set(segment, stated);
+    this.#greatest = Math.max(this.#greatest, segment);
     if (payload) this.files.set(segment, { ...payload, segments: [segment], entry, isRestated: false });
   }
 
-  /** Of a range, what there is: a forged one could be of any length. */
-  *#known(ranges: readonly Range[]): Generator<number> {
+  /** Of ranges, the segments that there are and that were not deleted: a forged one could be of any length. */
+  *present(ranges: readonly Range[]): Generator<number> {
     for (const n of numbersOf(ranges)) {
-      if (n >= this.segments.length) return;
-      if (!this.pruned.has(n)) yield n;
+      if (n > this.#greatest) return;
+      if (this.#byNumber.has(n) && !this.pruned.has(n)) yield n;
     }
   }
 
   #unknown(ranges: readonly Range[]): Misstated[] {
     const wrong: Misstated[] = [];
     for (const n of numbersOf(ranges)) {
-      if (n >= this.segments.length) return [...wrong, { why: 'unknown', segment: n }];
-      if (this.pruned.has(n)) wrong.push({ why: 'unknown', segment: n });
+      if (n > this.#greatest) return [...wrong, { why: 'unknown', segment: n }];
+      if (!this.#byNumber.has(n) || this.pruned.has(n)) wrong.push({ why: 'unknown', segment: n });
     }
     return wrong;
   }

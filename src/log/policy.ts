@@ -195,7 +195,5 @@ const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g,
 
 /** The class of that name, or what stands for one that a policy doesn't have. */
 export function classIn(policy: Policy, name: string): RetentionClass {
-  return (
-    policy.classes.find(c => c.name === name) ?? policy.classes.find(c => c.name === DEFAULT_CLASS)!
-  );
+  return policy.classes.find(c => c.name === name) ?? policy.classes.find(c => c.name === DEFAULT_CLASS)!;
 }

@@ -36,7 +36,11 @@ export interface Compact {
 export interface Prune extends Compact {
   readonly policy: number;
   readonly reason: string;
-  readonly pruned: readonly { readonly class: string; readonly cutoff: string; readonly segments: readonly Range[] }[];
+  readonly pruned: readonly {
+    readonly class: string;
+    readonly cutoff: string;
+    readonly segments: readonly Range[];
+  }[];
 }
 
 /**

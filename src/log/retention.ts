@@ -1,6 +1,7 @@
 import { microsOf, tsOfMicros } from '../record/time.ts';
-import type { Hold, Release } from './hold.ts';
-import { classIn, KEEP_ALL, type Policy, type RetentionClass } from './policy.ts';
+import type { Entry } from './entry.ts';
+import { type Hold, parseHold, parseRelease, type Release } from './hold.ts';
+import { classIn, KEEP_ALL, parsePolicy, type Policy, type RetentionClass } from './policy.ts';
 
 const DAY = 86_400_000_000;
 
@@ -47,8 +48,12 @@ export class Retention {
     this.policies.push({ entry: 0, at, policy: KEEP_ALL });
   }
 
-  addPolicy(entry: number, at: string, policy: Policy): void {
-    this.policies.push({ entry, at, policy });
+  /** Takes the next entry, of whatever kind. False: a hold or a release that can not be. Throws ENTRY_MALFORMED, WRITTEN_BY_NEWER. */
+  add(entry: Entry): boolean {
+    const { index, at } = entry;
+    if (entry.kind === 'policy') this.policies.push({ entry: index, at, policy: parsePolicy(entry) });
+    if (entry.kind === 'hold') return this.addHold(index, at, parseHold(entry));
+    return entry.kind !== 'release' || this.addRelease(index, at, parseRelease(entry));
   }
 
   /** False: there is one of that id. */
@@ -139,5 +144,5 @@ function covers({ segments, span }: Hold, { segment, at, span: own }: Kept): boo
 
 /** A time so many days behind another one; far times stand for the last that can be written. */
 export function later(at: string, days: number): string {
-  return tsOfMicros(microsOf(at) + days * DAY) ?? '2199-12-31T23:59:59.999999Z';
+  return tsOfMicros(Math.round(microsOf(at) + days * DAY)) ?? '2199-12-31T23:59:59.999999Z';
 }

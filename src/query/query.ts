@@ -7,7 +7,13 @@ import type { JobSegment, Plan, Progress, QueryJob } from '../duck/job.ts';
 import { type ResultSink, runInProcess } from '../duck/process.ts';
 import { microsOf } from '../record/time.ts';
 import type { Head } from '../store/log.ts';
-import { type Placed, placeSegments, unprovedSegments, writeKnown } from '../store/known.ts';
+import {
+  type Placed,
+  type PlacedSegment,
+  placeSegments,
+  unprovedSegments,
+  writeKnown,
+} from '../store/known.ts';
 import { payloadPath } from '../store/layout.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { readOpenRecords } from '../store/unsealed.ts';
@@ -76,13 +82,13 @@ export async function query(
     const unsealed = options.repeatable ? [] : readOpenRecords(store.at, folder);
     const findings: string[] = [];
     const placed = place(store, options, findings);
-    const sealed = new Set(placed.segments.map(s => s.batch));
+    const sealed = new Set(placed.inventory.segments.map(s => s.batch));
     const open = unsealed.filter(u => u.records > 0 && !sealed.has(u.batch)).map(u => u.path);
     const all = join(folder, 'open.ndjson');
     for (const path of open)
       await pipeline(createReadStream(path), createWriteStream(all, { flags: 'a', mode: 0o600 }));
     const kept = keptPayloads(placed.known, options.known);
-    const segments = placed.segments
+    const segments = placed.inventory.segments
       .filter(s => s.entry < (options.size ?? Infinity) && s.first + s.records > (options.fromSeq ?? 0))
       .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...knownOf(s, kept) }));
     let plan: Plan = { read: [], leftOut: [], open: false };
@@ -143,7 +149,7 @@ function place(store: Store, options: QueryOptions, findings: string[]): Placed 
   }
 }
 
-function knownOf({ payload }: Placed['segments'][number], kept: KeptPayloads): Pick<JobSegment, 'known'> {
+function knownOf({ payload }: PlacedSegment, kept: KeptPayloads): Pick<JobSegment, 'known'> {
   const known = payload && kept.payloads.get(payload.sha256);
   return known ? { known } : {};
 }

@@ -113,7 +113,7 @@ function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepar
     damaged: batch.damaged,
     sources: batch.sources,
     retried: batch.retried,
-    policy: 0,
+    policy: tip.policy,
   };
   return entryBehind(tip, store.origin, now, {
     records: { count: batch.records, root: batch.root },

@@ -2,10 +2,10 @@ import { dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
 import { parseEntry } from '../log/entry.ts';
+import { sealedSegment } from '../log/inventory.ts';
 import { rootFromTiles } from '../merkle/tile.ts';
 import { noteSignedBy, parseNote } from '../note/note.ts';
 import { ageOf, removeFile, TEMPORARY } from '../store/durable.ts';
-import { sealed } from '../store/history.ts';
 import {
   eraseEpochKeysBelow,
   eraseTemporaries,
@@ -185,7 +185,7 @@ async function dropNamed(store: Store, tip: Tip): Promise<void> {
   if (since.size === 0) return;
   for (const note of readEntries(at, Math.min(...since.values()), tip.size)) {
     const entry = parseEntry(parseNote(note).text);
-    const segment = entry.index === 0 ? undefined : sealed(entry);
+    const segment = entry.kind === 'segment' ? sealedSegment(entry) : undefined;
     if (!segment || !since.has(segment.batch)) continue;
     const digest = segment.payload && (await digestFile(payloadPath(at, segment.segment, segment.at)));
     // A payload that is lost can be made again from this: it stays until someone has looked (`verify` names it).

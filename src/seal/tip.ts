@@ -1,9 +1,9 @@
 import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, parseEntry } from '../log/entry.ts';
+import { type SealedSegment, sealedSegment } from '../log/inventory.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { parseNote } from '../note/note.ts';
 import { instantOf } from '../store/clock.ts';
-import { sealed, type SealedSegment } from '../store/history.ts';
 import type { Layout } from '../store/layout.ts';
 import { type Head, readEntries } from '../store/log.ts';
 
@@ -17,6 +17,8 @@ export interface Tip {
   readonly nextSegment: number;
   /** `seq` of the next record. */
   readonly nextFirst: number;
+  /** Entry of the newest policy; 0: genesis, nothing may be deleted. */
+  readonly policy: number;
 }
 
 export function readTip(at: Layout, head: Head): Tip {
@@ -28,7 +30,7 @@ export function readTip(at: Layout, head: Head): Tip {
       hint: 'begin a new store with `slmaudit init`',
     });
   }
-  const last = lastSegment(at, entry);
+  const { segment: last, policy } = lastOf(at, entry);
   return {
     size: entry.index + 1,
     prev: entryHash(note),
@@ -36,6 +38,7 @@ export function readTip(at: Layout, head: Head): Tip {
     next: entry.next,
     nextSegment: last ? last.segment + 1 : 0,
     nextFirst: last ? last.first + last.records : 0,
+    policy,
   };
 }
 
@@ -59,13 +62,20 @@ export function entryBehind(
   };
 }
 
-/** The newest segment up to an entry: that entry's own, but for a rekey. */
-function lastSegment(at: Layout, entry: Entry): SealedSegment | undefined {
-  for (let one = entry; one.index > 0;) {
-    const segment = sealed(one);
-    if (segment) return segment;
-    const [before] = readEntries(at, one.index - 1, one.index);
-    one = parseEntry(parseNote(before!).text);
+/**
+ * The newest segment up to an entry, and the newest policy. Entries of other kinds stand between, few at a time: nights of
+ * `prune` on a log to which nothing comes.
+ */
+function lastOf(at: Layout, last: Entry): { segment?: SealedSegment; policy: number } {
+  let policy: number | undefined;
+  for (let entry = last; entry.index > 0;) {
+    if (entry.kind === 'policy') policy ??= entry.index;
+    if (entry.kind === 'segment') {
+      const segment = sealedSegment(entry);
+      return { segment, policy: policy ?? segment.policy };
+    }
+    const [before] = readEntries(at, entry.index - 1, entry.index);
+    entry = parseEntry(parseNote(before!).text);
   }
-  return undefined;
+  return { policy: policy ?? 0 };
 }

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { hmacSha256 } from '../keys/hash.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
-import { type Entry, entryHash, parseEntry } from '../log/entry.ts';
+import { entryHash, parseEntry } from '../log/entry.ts';
 import { parseGenesis } from '../log/genesis.ts';
+import { Inventory, type SealedSegment, type Snapshot } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
-import type { Segment } from '../log/segment.ts';
 import { CompactTree, leafHash } from '../merkle/tree.ts';
 import { parseNote } from '../note/note.ts';
 import { createFile, isCode, makeFolder, readWhole, replaceFile } from './durable.ts';
-import { altered, sealed } from './history.ts';
+import { altered } from './history.ts';
 import type { Layout } from './layout.ts';
 import { type Head, readCheckpoint, readEntries } from './log.ts';
 
@@ -30,14 +30,16 @@ export interface KnownLog {
   readonly size: number;
   /** Lower-case hex: the roots of complete subtrees that the root is made of. */
   readonly frontier: readonly string[];
-  readonly segments: readonly PlacedSegment[];
+  readonly inventory: Snapshot<PlacedSegment>;
 }
 
 /** A segment, as far as one must know it to find, check and read its payload. */
-export type PlacedSegment = Pick<Segment, 'segment' | 'first' | 'batch' | 'span' | 'payload'> & {
-  readonly entry: number;
-  readonly at: string;
-  readonly records: number;
+export type PlacedSegment = Pick<
+  SealedSegment,
+  'segment' | 'class' | 'first' | 'batch' | 'span' | 'payload' | 'entry' | 'at' | 'records'
+> & {
+  /** Lower-case hex. */
+  readonly root: string;
 };
 
 export interface KnownPayload {
@@ -63,7 +65,7 @@ export interface Placed {
   readonly head: Head;
   /** Hash of genesis. */
   readonly genesis: Buffer;
-  readonly segments: readonly PlacedSegment[];
+  readonly inventory: Inventory<PlacedSegment>;
   readonly known: Known;
   readonly log: KnownLog;
 }
@@ -81,38 +83,40 @@ export function placeSegments(at: Layout, pin: Pin | undefined, folder: string |
   const logKey = pin?.logKey ?? parseGenesis(parseEntry(parseNote(first).text)).logKey;
   if (!checkpointSignedBy(head.note, logKey)) throw altered('the checkpoint is not signed by the log key');
   const known = folder === undefined ? NOTHING : readKnown(folder, genesis);
-  const log = extended(at, head, known.log) ?? extended(at, head, undefined);
-  if (!log) throw altered('the entries are not those of the checkpoint');
-  return { head, genesis, segments: log.segments, known, log };
+  const found = extended(at, head, known.log) ?? extended(at, head, undefined);
+  if (!found) throw altered('the entries are not those of the checkpoint');
+  return { head, genesis, known, ...found };
 }
 
 /** Undefined where `known` and the entries behind it don't make the root of the checkpoint. */
-function extended(at: Layout, head: Head, known: KnownLog | undefined): KnownLog | undefined {
+function extended(
+  at: Layout,
+  head: Head,
+  known: KnownLog | undefined,
+): Pick<Placed, 'inventory' | 'log'> | undefined {
   if (known && known.size > head.size) return undefined;
   const tree = CompactTree.of(
     known?.size ?? 0,
     (known?.frontier ?? []).map(h => Buffer.from(h, 'hex')),
   );
-  const segments = [...(known?.segments ?? [])];
+  const inventory = new Inventory(placed, known?.inventory);
   for (const note of readEntries(at, tree.size, head.size)) {
-    const entry = parseEntry(parseNote(note).text);
-    if (tree.size > 0) segments.push(...placedIn(entry));
+    inventory.add(parseEntry(parseNote(note).text));
     tree.add(leafHash(note));
   }
   if (!tree.root().equals(head.root)) return undefined;
-  return { size: tree.size, frontier: tree.frontier.map(h => h.toString('hex')), segments };
+  const frontier = tree.frontier.map(h => h.toString('hex'));
+  return { inventory, log: { size: tree.size, frontier, inventory: inventory.snapshot() } };
 }
 
-function placedIn(entry: Entry): PlacedSegment[] {
-  const found = sealed(entry);
-  if (!found) return [];
-  const { segment, first, batch, span, payload, entry: index, at, records } = found;
-  const placed = { segment, first, batch, entry: index, at, records };
-  return [{ ...placed, ...(span && { span }), ...(payload && { payload }) }];
+function placed(sealed: SealedSegment): PlacedSegment {
+  const { segment, class: name, first, batch, span, payload, entry, at, records, root } = sealed;
+  const place = { segment, class: name, first, batch, entry, at, records, root: root.toString('hex') };
+  return { ...place, ...(span && { span }), ...(payload && { payload }) };
 }
 
 const NOTHING: Known = { payloads: new Map() };
-const FORM = 'slmaudit-known/1';
+const FORM = 'slmaudit-known/2';
 const MOST_BYTES = 1 << 30;
 
 const knownPath = (folder: string, genesis: Buffer): string => join(folder, genesis.toString('hex'));
@@ -165,16 +169,22 @@ const macOf = (key: Uint8Array, genesis: Buffer, body: string): Buffer =>
 /** The segments that a log's entries tell of, up to where they can't be read; for answers that say that nothing was proved. */
 export function unprovedSegments(at: Layout): Placed {
   const head = readCheckpoint(at);
-  const segments: PlacedSegment[] = [];
+  const inventory = new Inventory(placed);
   let genesis = Buffer.alloc(32);
   try {
     for (const note of readEntries(at, 0, head.size)) {
       const entry = parseEntry(parseNote(note).text);
       if (entry.index === 0) genesis = Buffer.from(entryHash(note));
-      else segments.push(...placedIn(entry));
+      inventory.add(entry);
     }
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
   }
-  return { head, genesis, segments, known: NOTHING, log: { size: 0, frontier: [], segments } };
+  return {
+    head,
+    genesis,
+    inventory,
+    known: NOTHING,
+    log: { size: 0, frontier: [], inventory: inventory.snapshot() },
+  };
 }

@@ -1,29 +1,30 @@
 import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
 import { type Genesis, parseGenesis } from '../log/genesis.ts';
+import { Inventory, type Misstated, type SealedSegment, sealedSegment } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
-import { countOf, formatRanges, numbersOf, rangesOf } from '../log/ranges.ts';
+import { countOf, formatRanges, numbersOf, type Range, rangesOf } from '../log/ranges.ts';
 import { parseRecordKey } from '../log/recordkey.ts';
 import { parseRekey } from '../log/rekey.ts';
-import { parseSegment, type Segment } from '../log/segment.ts';
+import { parseCompact, parsePrune, parseRedact, type Prune, type Redact } from '../log/restate.ts';
+import { ageFrom, later, Retention } from '../log/retention.ts';
+import type { Segment } from '../log/segment.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
 import type { Finding, FindingCode } from './finding.ts';
 
-/** A manifest in its entry, as far as verifying went. */
-export interface ChainedSegment extends Segment {
-  readonly entry: number;
-  readonly at: string;
-  readonly records: number;
-  readonly root: Buffer;
-}
+/** Of an open segment that is no part of one. */
+const WHOLE = -1;
+/** Five minutes: a time further in the future of this host is a finding. */
+const AHEAD_DAYS = 5 / 1440;
 
 /**
  * The chain of entries (SPEC 9, steps 3 to 8): takes notes one after the other and keeps what the next one has to
  * join. A bad entry is a finding; the chain goes on behind it with what the entry itself states.
  */
 export class Chain {
-  readonly segments: ChainedSegment[] = [];
+  /** Which files hold which segments, as far as verifying went. */
+  readonly inventory: Inventory = new Inventory(segment => segment);
   readonly findings: Finding[] = [];
   genesis: Genesis | undefined;
   /** Hash of genesis. */
@@ -32,19 +33,28 @@ export class Chain {
   at = '';
   readonly #origin: string;
   readonly #pin: Pin | undefined;
+  readonly #now: string;
+  #retention: Retention | undefined;
   #index = 0;
   #prev: Buffer | undefined;
   #next: VerifierKey | undefined;
   #records = 0;
-  readonly #batches = new Set<string>();
+  /** Parts of each open segment that were sealed. */
+  readonly #batches = new Map<string, Set<number>>();
   readonly #sources = new Map<string, number>();
   /** Rejected lines of each segment, and those of them that were read again. */
   readonly #rejected: number[] = [];
   readonly #retried = new Map<number, Set<number>>();
 
-  constructor(origin: string, pin: Pin | undefined) {
+  /** `now`: the verifier's own clock, as entries have times. */
+  constructor(origin: string, pin: Pin | undefined, now: string) {
     this.#origin = origin;
     this.#pin = pin;
+    this.#now = now;
+  }
+
+  get segments(): readonly SealedSegment[] {
+    return this.inventory.segments;
   }
 
   add(bytes: Buffer): void {
@@ -55,12 +65,10 @@ export class Chain {
       this.#place(index, entry);
       if (index === 0) this.#begin(note, entry, bytes);
       else this.#join(index, note, entry);
-      if (entry.kind === 'segment') this.#segment(index, entry);
-      else if (entry.kind === 'rekey' && entry.version === 1) this.#rekey(index, entry);
-      else if (entry.kind === 'recordkey' && entry.version === 1)
-        this.#parsed(index, () => parseRecordKey(entry));
-      else if (index > 0)
-        this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
+      if (index === 0) this.#retention = new Retention(entry.at);
+      else if (entry.kind === 'segment') this.#segment(index, entry);
+      else if (entry.version === 1) this.#event(index, entry);
+      else this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
       this.at = entry.at;
     }
     this.#prev = entryHash(bytes);
@@ -83,6 +91,8 @@ export class Chain {
     if (expected !== actual) this.#find('ENTRY_PLACE', index, { expected, actual });
     if (entry.at < this.at)
       this.#find('ENTRY_TIME', index, { expected: `${this.at} or later`, actual: entry.at });
+    if (entry.at > later(this.#now, AHEAD_DAYS))
+      this.#find('ENTRY_FUTURE', index, { expected: `${this.#now} at most`, actual: entry.at });
     if (entry.clock === undefined) return;
     if (entry.clock < entry.at && entry.at === this.at) this.clockRegressions++;
     else this.#find('ENTRY_CLOCK', index, { actual: entry.clock });
@@ -119,22 +129,110 @@ export class Chain {
       this.#find('ENTRY_SIGNATURE', index, { actual: 'no key is named for it' });
   }
 
+  #event(index: number, entry: Entry): void {
+    switch (entry.kind) {
+      case 'rekey':
+        return this.#rekey(index, entry);
+      case 'recordkey':
+        return void this.#parsed(index, () => parseRecordKey(entry));
+      case 'policy':
+      case 'hold':
+      case 'release':
+        if (this.#parsed(index, () => this.#retention?.add(entry)) === false)
+          this.#find('HOLD_UNKNOWN', index, { actual: entry.kind });
+        return;
+      case 'compact': {
+        const compact = this.#parsed(index, () => parseCompact(entry));
+        return this.#misstated(index, compact && this.inventory.restate(index, compact, []));
+      }
+      case 'prune': {
+        const prune = this.#parsed(index, () => parsePrune(entry));
+        if (prune) this.#judgePrune(entry, prune);
+        return this.#misstated(index, prune && this.inventory.prune(index, prune));
+      }
+      case 'redact': {
+        const redact = this.#parsed(index, () => parseRedact(entry));
+        if (redact) this.#judgeRedact(entry, redact);
+        return this.#misstated(index, redact && this.inventory.redact(index, redact));
+      }
+      default:
+        this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
+    }
+  }
+
+  #misstated(entry: number, wrong: readonly Misstated[] = []): void {
+    for (const { why, segment } of wrong) this.#add('RESTATED_WRONG', { entry, segment }, { actual: why });
+  }
+
+  #judgePrune(entry: Entry, { policy, pruned }: Prune): void {
+    const { newest } = this.#retention!;
+    const of = { entry: entry.index };
+    if (policy !== newest.entry)
+      this.#add('PRUNE_OUTSIDE_POLICY', of, { expected: `policy ${newest.entry}`, actual: policy });
+    for (const group of pruned)
+      for (const segment of this.#named(group.segments)) {
+        this.#judge(entry, segment, 'PRUNE');
+        const age = ageFrom(segment, newest.policy);
+        if (segment.class !== group.class || age >= group.cutoff)
+          this.#add(
+            'PRUNE_OUTSIDE_POLICY',
+            { ...of, segment: segment.segment },
+            {
+              expected: `class ${group.class}, of before ${group.cutoff}`,
+              actual: `${segment.class}, ${age}`,
+            },
+          );
+      }
+  }
+
+  #judgeRedact(entry: Entry, { policy, rows, quarantine }: Redact): void {
+    const { newest } = this.#retention!;
+    if (policy !== newest.entry)
+      this.#add(
+        'REDACT_OUTSIDE_POLICY',
+        { entry: entry.index },
+        { expected: `policy ${newest.entry}`, actual: policy },
+      );
+    const ranges = [...rows.map(r => [r.segment, r.segment] as const), ...quarantine];
+    for (const segment of new Set(this.#named(ranges))) this.#judge(entry, segment, 'REDACT');
+  }
+
+  *#named(ranges: readonly Range[]): Generator<SealedSegment> {
+    for (const n of this.inventory.present(ranges)) yield this.inventory.get(n)!;
+  }
+
+  /** By the time that the entry states, or by this clock where that is from its future: nobody's clock makes segments older. */
+  #judge({ at, index }: Entry, segment: SealedSegment, what: 'PRUNE' | 'REDACT'): void {
+    const then = at < this.#now ? at : this.#now;
+    const refusal = this.#retention!.refusal(segment, then, what === 'REDACT');
+    const of = { entry: index, segment: segment.segment };
+    if (refusal?.why === 'hold') this.#add(`${what}_UNDER_HOLD`, of, { actual: `hold ${refusal.hold}` });
+    if (refusal?.why === 'policy')
+      this.#add(`${what}_OUTSIDE_POLICY`, of, {
+        expected: `${refusal.until ?? 'never'}, by policy ${refusal.policy}`,
+        actual: then,
+      });
+  }
+
   #rekey(index: number, entry: Entry): void {
     const reason = this.#parsed(index, () => parseRekey(entry));
     if (reason) this.#find('REKEYED', index, { actual: `the key before was ${reason}` });
   }
 
   #segment(index: number, entry: Entry): void {
-    const segment = this.#parsed(index, () => parseSegment(entry));
-    if (!segment || !entry.records) return;
+    const segment = this.#parsed(index, () => sealedSegment(entry));
+    if (!segment) return;
     const of = { entry: index, segment: segment.segment };
     const number = this.segments.length;
     if (segment.segment !== number)
       this.#add('SEGMENT_NUMBER', of, { expected: number, actual: segment.segment });
     if (segment.first !== this.#records)
       this.#add('SEGMENT_FIRST', of, { expected: this.#records, actual: segment.first });
-    if (this.#batches.has(segment.batch)) this.#add('SEGMENT_BATCH', of, { actual: segment.batch });
-    this.#batches.add(segment.batch);
+    const parts = this.#batches.get(segment.batch) ?? new Set<number>();
+    const part = segment.part?.index ?? WHOLE;
+    if (parts.has(part) || parts.has(WHOLE) || (part === WHOLE && parts.size > 0))
+      this.#add('SEGMENT_BATCH', of, { actual: segment.batch });
+    this.#batches.set(segment.batch, parts.add(part));
     for (const { name, identity, from, to } of segment.sources) {
       const expected = this.#sources.get(identity) ?? 0;
       if (from !== expected || to < from)
@@ -146,14 +244,8 @@ export class Chain {
     }
     this.#retry(segment, of);
     this.#rejected.push(segment.rejected?.count ?? 0);
-    this.#records = segment.first + entry.records.count;
-    this.segments.push({
-      ...segment,
-      entry: index,
-      at: entry.at,
-      records: entry.records.count,
-      root: entry.records.root,
-    });
+    this.#records = segment.first + segment.records;
+    this.inventory.seal(segment);
   }
 
   /** Lines of an earlier segment's quarantine, each once. */

@@ -17,7 +17,7 @@ import {
   tileFile,
 } from '../store/layout.ts';
 import { partialWidths } from '../store/log.ts';
-import type { ChainedSegment } from './chain.ts';
+import type { SealedSegment } from '../log/inventory.ts';
 import type { Finding, Pending } from './finding.ts';
 
 const WIDTH = 256;
@@ -111,7 +111,7 @@ export interface Reach {
 export function checkStrays(
   at: Layout,
   reach: Reach,
-  segments: readonly ChainedSegment[],
+  segments: readonly SealedSegment[],
 ): { findings: Finding[]; pending: Pending[] } {
   const known = new Set([formatPath(at), checkpointPath(at), settingsPath(at), lockPath(at)]);
   for (const s of segments) {

@@ -1,13 +1,15 @@
 import { join, relative, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
+import type { SealedSegment } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
+import { instantOf } from '../store/clock.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
 import { type Layout, namesIn, payloadPath, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
 import { digestFile, localPin, openStore, type Store } from '../store/store.ts';
-import { Chain, type ChainedSegment } from './chain.ts';
+import { Chain } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { checkHeads, quietly, rememberHead } from './heads.ts';
 import {
@@ -182,7 +184,7 @@ function isWholeLog(at: Layout, head: Head): boolean {
   return chain.findings.length === 0 && logKey !== undefined && checkpointSignedBy(head.note, logKey);
 }
 
-function isMeant({ segment, span, at }: ChainedSegment, only: Only | undefined): boolean {
+function isMeant({ segment, span, at }: SealedSegment, only: Only | undefined): boolean {
   const [first, last] = only?.segments ?? [0, Infinity];
   if (segment < first || segment > last) return false;
   // Without records, when it was sealed.
@@ -208,7 +210,7 @@ interface ReadChain {
 
 /** Entries up to a missing or damaged bundle; that one is a finding, and what it makes unreadable is not checked. */
 function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined): ReadChain {
-  const chain = new Chain(origin, pin);
+  const chain = new Chain(origin, pin, instantOf(Date.now()));
   const hashes: Buffer[] = [];
   const findings: Finding[] = [];
   try {
@@ -230,7 +232,7 @@ function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined)
 
 async function checkSegment(
   at: Layout,
-  segment: ChainedSegment,
+  segment: SealedSegment,
   records: boolean,
   checked: { -readonly [K in keyof Checked]: Checked[K] },
 ): Promise<Finding[]> {
@@ -281,7 +283,7 @@ async function checkSegment(
 async function checkRecords(
   path: string,
   file: string,
-  segment: ChainedSegment,
+  segment: SealedSegment,
   checked: { recomputed: number },
 ): Promise<Finding[]> {
   const { readPayload } = await import('../duck/payload.ts');

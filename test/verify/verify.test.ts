@@ -204,7 +204,7 @@ test('an entry of a kind that this version does not know is never called intact,
   const text = formatEntry({
     origin: entry.origin,
     index: 5,
-    kind: 'prune',
+    kind: 'close',
     version: 1,
     at: entry.at,
     prev: entryHash(last),
