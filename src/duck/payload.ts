@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { CompactTree } from '../merkle/tree.ts';
+import { tsOfMicros } from '../record/time.ts';
 import { COLUMNS, REDACTED_LEAF, SCHEMA_VERSION } from '../record/schema.ts';
 import { quote, withEngine, withFile } from './engine.ts';
 import { FROM_STRUCT, LEAF_HEX, PAYLOAD_COLUMNS, RECORD_STRUCT, selectLines } from './lines.ts';
@@ -10,11 +11,19 @@ import { FROM_STRUCT, LEAF_HEX, PAYLOAD_COLUMNS, RECORD_STRUCT, selectLines } fr
 /** What a payload holds, computed from its rows alone. */
 export interface PayloadContent {
   readonly rows: number;
-  readonly root: Buffer;
-  /** Earliest and latest `ts`, if there are rows. */
-  readonly span?: { readonly from: string; readonly to: string };
+  /** Of each segment in it, in their order. */
+  readonly parts: readonly PayloadPart[];
   /** What the row checks found (SPEC 5), in words; empty if all is well. */
   readonly problems: readonly string[];
+}
+
+export interface PayloadPart {
+  readonly rows: number;
+  readonly root: Buffer;
+  /** Earliest and latest `ts` of rows that are not redacted, if there are any. */
+  readonly span?: { readonly from: string; readonly to: string };
+  /** Rows of which only the leaf hash is there, counted from 0. */
+  readonly redacted: readonly number[];
 }
 
 /**
@@ -43,16 +52,30 @@ export async function writePayload(frames: string, records: number, payload: str
 }
 
 async function copyRecords(frames: string, records: number, payload: string): Promise<void> {
-  const rows = rowGroupSize(statSync(frames).size / Math.max(1, records));
+  const lineBytes = statSync(frames).size / Math.max(1, records);
   await withMemory(memory =>
     withEngine({ memory, temporary: `${dirname(payload)}/.duckdb` }, db =>
       withFile(frames, name =>
-        db.run(`
-        COPY (SELECT ${FROM_STRUCT} FROM ${recordsIn(name)} WHERE r IS NOT NULL)
-        TO ${quote(payload)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE ${rows})`),
+        copyToPayload(
+          db,
+          `SELECT ${FROM_STRUCT} FROM ${recordsIn(name)} WHERE r IS NOT NULL`,
+          payload,
+          lineBytes,
+        ),
       ),
     ),
   );
+}
+
+/** The one way in which payloads are written (SPEC 5). */
+export async function copyToPayload(
+  db: DuckDBConnection,
+  select: string,
+  payload: string,
+  lineBytes: number,
+): Promise<void> {
+  await db.run(`COPY (${select}) TO ${quote(payload)}
+    (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE ${rowGroupSize(lineBytes)})`);
 }
 
 /** Rows of a row group, in whole vectors of the engine, for lines of so many bytes. */
@@ -61,7 +84,7 @@ function rowGroupSize(lineBytes: number): number {
   return Math.min(ROW_GROUP.most, Math.max(ROW_GROUP.least, rows));
 }
 
-async function withMemory<T>(work: (memory: string) => Promise<T>): Promise<T> {
+export async function withMemory<T>(work: (memory: string) => Promise<T>): Promise<T> {
   for (const [i, memory] of [MEMORY, ...MORE_MEMORY].entries()) {
     try {
       return await work(memory);
@@ -79,29 +102,97 @@ export function recordsIn(name: string): string {
     maximum_object_size = 2097152, columns = {r: ${quote(RECORD_STRUCT)}})`;
 }
 
-/** Reads every row of a payload again: leaf hashes, root and the row checks. Throws what DuckDB throws. */
-export function readPayload(path: string): Promise<PayloadContent> {
-  return withMemory(memory => withEngine({ memory }, db => withFile(path, name => contentOf(db, name))));
+/**
+ * Reads every row of a payload again: leaf hashes, roots and the row checks. `counts`: rows of each segment in it; what is over
+ * counts for the last. Throws what DuckDB throws.
+ */
+export function readPayload(path: string, counts: readonly number[]): Promise<PayloadContent> {
+  return withMemory(memory =>
+    withEngine({ memory }, db => withFile(path, name => contentOf(db, name, counts))),
+  );
 }
 
-async function contentOf(db: DuckDBConnection, name: string): Promise<PayloadContent> {
-  const from = `read_parquet(${quote(name)}, hive_partitioning = false)`;
-  const problems = await columnProblems(db, from);
-  if (problems.length > 0) return { rows: 0, root: new CompactTree().root(), problems };
-  const checks = await rowChecks(db, from);
+export async function contentOf(
+  db: DuckDBConnection,
+  name: string,
+  counts: readonly number[],
+): Promise<PayloadContent> {
+  const from = `read_parquet(${quote(name)}, hive_partitioning = false, file_row_number = true)`;
+  const problems = await columnProblems(db, `read_parquet(${quote(name)}, hive_partitioning = false)`);
+  if (problems.length > 0) return { rows: 0, parts: [], problems };
+  const checks = await rowProblems(db, from);
   // A leaf of another length is none: there is no root to be made.
-  if (checks.problems.includes(NO_LEAF)) return { rows: 0, root: new CompactTree().root(), ...checks };
-  const tree = new CompactTree();
+  if (checks.includes(NO_LEAF)) return { rows: 0, parts: [], problems: checks };
+  const parts = new Parts(counts, await redactedRows(db, from));
   // run() hashes on all cores, stream() on one: 3.3 s against 6.6 s a million rows.
-  const result = await db.run(`SELECT ${LEAF_HEX} FROM (${selectLines(`"${REDACTED_LEAF}"`, from)})`);
+  const result = await db.run(
+    `SELECT ${LEAF_HEX}, epoch_us(ts)::DOUBLE FROM (${selectLines(`"${REDACTED_LEAF}", ts`, from)})`,
+  );
   for (
     let chunk = await result.fetchChunk();
     chunk && chunk.rowCount > 0;
     chunk = await result.fetchChunk()
   ) {
-    for (const leaf of chunk.getColumnValues(0)) tree.add(Buffer.from(String(leaf), 'hex'));
+    const times = chunk.getColumnValues(1);
+    for (const [i, leaf] of chunk.getColumnValues(0).entries())
+      parts.add(Buffer.from(String(leaf), 'hex'), times[i] as number | null);
   }
-  return { rows: tree.size, root: tree.root(), ...checks };
+  return { rows: parts.rows, parts: parts.end(), problems: checks };
+}
+
+/** Rows as they come, parted into segments. */
+class Parts {
+  rows = 0;
+  readonly #counts: readonly number[];
+  readonly #redacted: readonly number[];
+  readonly #done: PayloadPart[] = [];
+  #tree = new CompactTree();
+  #earliest = Infinity;
+  #latest = -Infinity;
+  #begin = 0;
+
+  constructor(counts: readonly number[], redacted: readonly number[]) {
+    this.#counts = counts;
+    this.#redacted = redacted;
+  }
+
+  add(leaf: Buffer, micros: number | null): void {
+    while (this.#tree.size >= this.#counts[this.#done.length]! && this.#done.length < this.#counts.length - 1)
+      this.#close();
+    this.#tree.add(leaf);
+    this.rows++;
+    if (micros === null) return;
+    if (micros < this.#earliest) this.#earliest = micros;
+    if (micros > this.#latest) this.#latest = micros;
+  }
+
+  end(): PayloadPart[] {
+    while (this.#done.length < this.#counts.length) this.#close();
+    return this.#done;
+  }
+
+  #close(): void {
+    const [from, to] = this.#latest >= this.#earliest ? [this.#earliest, this.#latest].map(tsOfMicros) : [];
+    this.#done.push({
+      rows: this.#tree.size,
+      root: this.#tree.root(),
+      ...(from !== undefined && to !== undefined && { span: { from, to } }),
+      redacted: this.#redacted
+        .filter(row => row >= this.#begin && row < this.rows)
+        .map(row => row - this.#begin),
+    });
+    this.#begin = this.rows;
+    this.#tree = new CompactTree();
+    this.#earliest = Infinity;
+    this.#latest = -Infinity;
+  }
+}
+
+async function redactedRows(db: DuckDBConnection, from: string): Promise<number[]> {
+  const rows = await db.runAndReadAll(
+    `SELECT file_row_number FROM ${from} WHERE "${REDACTED_LEAF}" IS NOT NULL ORDER BY 1`,
+  );
+  return rows.getRows().map(([row]) => Number(row));
 }
 
 async function columnProblems(db: DuckDBConnection, from: string): Promise<string[]> {
@@ -117,26 +208,25 @@ async function columnProblems(db: DuckDBConnection, from: string): Promise<strin
 
 const NO_LEAF = 'what stands for a redacted row is no leaf hash';
 
-async function rowChecks(
-  db: DuckDBConnection,
-  from: string,
-): Promise<Pick<PayloadContent, 'span' | 'problems'>> {
-  const always = COLUMNS.filter(c => c.always).map(c => `"${c.name}"`);
-  const stamp = (aggregate: string): string => `strftime(${aggregate}(ts), '%Y-%m-%dT%H:%M:%S.%fZ')`;
+/** Rows that are whole records, or nothing but a leaf hash. */
+async function rowProblems(db: DuckDBConnection, from: string): Promise<string[]> {
+  const always = COLUMNS.filter(c => c.always).map(c => `"${c.name}" IS NULL`);
+  const any = COLUMNS.map(c => `"${c.name}" IS NOT NULL`);
+  const leaf = `"${REDACTED_LEAF}"`;
   const rows = await db.runAndReadAll(`
-    SELECT ${stamp('min')}, ${stamp('max')},
-      count(*) FILTER (${always.map(c => `${c} IS NULL`).join(' OR ')}),
-      count(*) FILTER (v <> ${SCHEMA_VERSION}), count("${REDACTED_LEAF}"),
-      count(*) FILTER (octet_length("${REDACTED_LEAF}") <> 32)
+    SELECT count(*) FILTER (${leaf} IS NULL AND (${always.join(' OR ')})),
+      count(*) FILTER (v <> ${SCHEMA_VERSION}),
+      count(*) FILTER (${leaf} IS NOT NULL AND (${any.join(' OR ')})),
+      count(*) FILTER (octet_length(${leaf}) <> 32)
     FROM ${from}`);
-  const [first, last, incomplete, foreign, redacted, noLeaf] = rows.getRows()[0]!;
+  const [incomplete, foreign, kept, noLeaf] = rows.getRows()[0]!;
   const problems: string[] = [];
   const count = (n: unknown, what: string): void => {
     if (Number(n) > 0) problems.push(`${Number(n)} rows ${what}`);
   };
   count(incomplete, 'lack a column that every record has');
   count(foreign, 'are of another schema version');
-  count(redacted, 'are redacted, and no entry says so');
+  count(kept, 'are redacted and say something still');
   if (Number(noLeaf) > 0) problems.push(NO_LEAF);
-  return { ...(first !== null && { span: { from: String(first), to: String(last) } }), problems };
+  return problems;
 }

@@ -53,6 +53,8 @@ export class Inventory<
   readonly redacted: Map<number, Range[]>;
   /** Segments whose rejected lines were deleted by a redaction. */
   readonly unquarantined: Set<number>;
+  /** Restated files that a later entry has restated again, or deleted. */
+  readonly superseded: PayloadFile[] = [];
   readonly #byNumber = new Map<number, S>();
   #greatest = -1;
   readonly #of: (segment: SealedSegment) => S;
@@ -148,6 +150,7 @@ export class Inventory<
     });
     for (const file of touched)
       for (const n of file?.segments ?? []) if (!named.has(n)) wrong.push({ why: 'partly', segment: n });
+    for (const file of touched) if (file?.isRestated) this.superseded.push(file);
     for (const file of made) for (const n of file.segments) this.files.set(n, file);
     return wrong;
   }

@@ -26,12 +26,14 @@ export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
     removeFile(path);
     await writePayload(batch.path, batch.records, path);
     syncFile(path);
-    const back = await readPayload(path);
+    const back = await readPayload(path, [records]);
+    const [part] = back.parts;
     const same =
-      back.root.equals(root) &&
+      part?.root.equals(root) === true &&
       back.rows === records &&
-      back.span?.from === span?.from &&
-      back.span?.to === span?.to;
+      part.span?.from === span?.from &&
+      part.span?.to === span?.to &&
+      part.redacted.length === 0;
     if (!same || back.problems.length > 0) {
       const why =
         back.problems[0] ?? `${back.rows} rows with another root than the ${records} records that were read`;

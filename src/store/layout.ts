@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
+import type { PayloadFile } from '../log/inventory.ts';
 import { tilePath } from '../merkle/tile.ts';
 import { isCode, readWhole } from './durable.ts';
 
@@ -11,7 +12,7 @@ import { isCode, readWhole } from './durable.ts';
  *     STORE/log/checkpoint
  *     STORE/log/tile/<L>/<N>[.p/<W>]                      C2SP tlog-tiles
  *     STORE/log/tile/entries/<N>[.p/<W>]                  the entries themselves
- *     STORE/records/sealed_on=YYYY-MM-DD/<segment>.parquet
+ *     STORE/records/sealed_on=YYYY-MM-DD/<segment>[.<entry>].parquet    entry: that restated it
  *     STORE/quarantine/<segment>.ndjson
  *     STORE/open/<batch>.open                             what running ingests have not sealed yet
  *     STORE/settings                                      only if something was set
@@ -55,6 +56,26 @@ export const segmentName = (segment: number): string => String(segment).padStart
 export function payloadPath(at: Layout, segment: number, sealedAt: string): string {
   return join(at.store, 'records', `sealed_on=${sealedAt.slice(0, 10)}`, `${segmentName(segment)}.parquet`);
 }
+
+/** Where a file of records lies: under its first segment's day, and the entry that restated it if one has. */
+export function recordsPath(
+  at: Layout,
+  { segments, entry, isRestated }: Pick<PayloadFile, 'segments' | 'entry' | 'isRestated'>,
+  sealedAt: string,
+): string {
+  const own = payloadPath(at, segments[0]!, sealedAt);
+  return isRestated ? own.replace(/parquet$/, `${entry}.parquet`) : own;
+}
+
+/** The segment, and the entry that restated it, of a file's name under `records/`; undefined for another one. */
+export function parseRecordsName(name: string): { segment: number; entry?: number } | undefined {
+  const parts = /^(\d{8,})(?:\.(0|[1-9]\d{0,14}))?\.parquet$/.exec(name);
+  if (!parts || segmentName(Number(parts[1])) !== parts[1]) return undefined;
+  return { segment: Number(parts[1]), ...(parts[2] !== undefined && { entry: Number(parts[2]) }) };
+}
+
+/** There while files that the log no longer states may lie about: what was stopped between saying so and doing it. */
+export const untidyPath = (at: Layout): string => join(openFolder(at), 'untidy');
 
 export function quarantinePath(at: Layout, segment: number): string {
   return join(at.store, 'quarantine', `${segmentName(segment)}.ndjson`);

@@ -1,6 +1,7 @@
 import { type Dirent, readdirSync } from 'node:fs';
 import { relative } from 'node:path';
 import { AuditError } from '../errors.ts';
+import type { Inventory, PayloadFile } from '../log/inventory.ts';
 import { formatBundle } from '../merkle/bundle.ts';
 import { appendToTiles, tilePath, tilesOf } from '../merkle/tile.ts';
 import { isCode, readWhole, TEMPORARY } from '../store/durable.ts';
@@ -11,13 +12,14 @@ import {
   type Layout,
   lockPath,
   parseOpenName,
+  parseRecordsName,
+  recordsPath,
   payloadPath,
   quarantinePath,
   settingsPath,
   tileFile,
 } from '../store/layout.ts';
 import { partialWidths } from '../store/log.ts';
-import type { SealedSegment } from '../log/inventory.ts';
 import type { Finding, Pending } from './finding.ts';
 
 const WIDTH = 256;
@@ -111,13 +113,18 @@ export interface Reach {
 export function checkStrays(
   at: Layout,
   reach: Reach,
-  segments: readonly SealedSegment[],
+  inventory: Inventory,
 ): { findings: Finding[]; pending: Pending[] } {
   const known = new Set([formatPath(at), checkpointPath(at), settingsPath(at), lockPath(at)]);
-  for (const s of segments) {
-    if (s.payload) known.add(payloadPath(at, s.segment, s.at));
-    if (s.rejected) known.add(quarantinePath(at, s.segment));
+  const gone = new Set<string>();
+  for (const s of inventory.segments) {
+    if (s.payload) gone.add(payloadPath(at, s.segment, s.at));
+    const isDeleted = inventory.pruned.has(s.segment) || inventory.unquarantined.has(s.segment);
+    if (s.rejected) (isDeleted ? gone : known).add(quarantinePath(at, s.segment));
   }
+  const pathOf = (file: PayloadFile): string => recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
+  for (const file of inventory.superseded) gone.add(pathOf(file));
+  for (const file of inventory.payloadFiles()) known.add(pathOf(file));
   const unknown = [...filesUnder(at.store)].filter(path => !known.has(path));
   // Read behind the listing: no file in it can be of a later entry than the next one.
   const beyond = reach.sizeNow() + 1 - reach.size;
@@ -125,7 +132,7 @@ export function checkStrays(
   const pending: Pending[] = [];
   for (const path of unknown) {
     const file = relative(at.store, path).replaceAll('\\', '/');
-    const kind = pendingKind(file, reach, beyond);
+    const kind = gone.has(path) ? 'leftover' : pendingKind(file, reach, beyond);
     if (kind === 'tile') continue;
     if (kind) pending.push({ kind, file });
     else findings.push({ code: 'STRAY_FILE', file });
@@ -141,16 +148,18 @@ function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'
   if (file.startsWith('open/')) {
     const form = parseOpenName(name)?.form;
     if (form) return form === 'open' || form === 'taken' ? 'open' : 'temporary';
-    const byProduct = /^open\/(?:[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;
+    const byProduct =
+      /^open\/(?:untidy|[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;
     return byProduct.test(file) ? 'temporary' : undefined;
   }
-  const number =
-    /^(?:records\/sealed_on=\d{4}-\d\d-\d\d\/(\d{8,})\.parquet|quarantine\/(\d{8,})\.ndjson)$/.exec(file);
-  if (number) {
-    // What an interrupted seal wrote for the next segment: the next writer makes it again.
-    const ahead = Number(number[1] ?? number[2]) - reach.segments;
-    return ahead >= 0 && ahead < beyond ? 'uncommitted' : undefined;
-  }
+  const records = /^records\/sealed_on=\d{4}-\d\d-\d\d\/([^/]+)$/.exec(file);
+  const placed = records ? parseRecordsName(records[1]!) : undefined;
+  const rejected = /^quarantine\/(\d{8,})\.ndjson$/.exec(file)?.[1];
+  const isNext = (ahead: number): boolean => ahead >= 0 && ahead < beyond;
+  // What an interrupted writer wrote for the next entry: the next writer makes it again.
+  if (placed?.entry !== undefined) return isNext(placed.entry - reach.size) ? 'uncommitted' : undefined;
+  const segment = placed?.segment ?? (rejected === undefined ? undefined : Number(rejected));
+  if (segment !== undefined) return isNext(segment - reach.segments) ? 'uncommitted' : undefined;
   return tileKind(file, reach.size, beyond);
 }
 

@@ -72,7 +72,7 @@ export const isLowering = ({ code }: Finding): boolean => LOWERING.has(code);
 
 /** What an interrupted or running writer has left; no finding. */
 export interface Pending {
-  readonly kind: 'open' | 'temporary' | 'uncommitted' | 'superseded' | 'staged';
+  readonly kind: 'open' | 'temporary' | 'uncommitted' | 'superseded' | 'staged' | 'leftover';
   readonly file: string;
 }
 
@@ -112,7 +112,11 @@ export interface Fork {
 export interface Checked {
   readonly entries: number;
   readonly segments: number;
+  /** Records that are not deleted. */
   readonly records: number;
+  /** Records that were deleted as recorded, and records of which only the leaf hash is left. */
+  readonly pruned: number;
+  readonly redacted: number;
   /** Records whose leaf hashes were made again from the payload. */
   readonly recomputed: number;
   readonly payloads: number;

@@ -1,17 +1,19 @@
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
-import type { SealedSegment } from '../log/inventory.ts';
+import type { Inventory, PayloadFile, SealedSegment } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
+import { countOf } from '../log/ranges.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
 import { instantOf } from '../store/clock.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
-import { type Layout, namesIn, payloadPath, quarantinePath } from '../store/layout.ts';
+import { type Layout, namesIn } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
-import { digestFile, localPin, openStore, type Store } from '../store/store.ts';
+import { localPin, openStore, type Store } from '../store/store.ts';
 import { Chain } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { checkHeads, quietly, rememberHead } from './heads.ts';
+import { type CheckedFile, checkPayload, checkQuarantine } from './payloads.ts';
 import {
   type Assurance,
   type Checked,
@@ -138,6 +140,8 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     entries: hashes.length,
     segments: 0,
     records: 0,
+    pruned: 0,
+    redacted: 0,
     recomputed: 0,
     payloads: 0,
     quarantined: 0,
@@ -148,14 +152,11 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const meant = chain.segments.filter(segment => isMeant(segment, options.only));
   if (options.only && meant.length === 0) throw nothingMeant(chain.segments.length);
   checked.passedOver = chain.segments.length - meant.length;
-  for (const segment of meant) {
-    findings.push(...(await checkSegment(at, segment, options.records, checked)));
-    options.onProgress?.({ segments: checked.segments, of: meant.length });
-  }
+  findings.push(...(await checkFiles(at, chain.inventory, meant, checked, options)));
   const strays = checkStrays(
     at,
     { size: head.size, segments: chain.segments.length, sizeNow: () => readCheckpoint(at).size },
-    chain.segments,
+    chain.inventory,
   );
   findings.push(...strays.findings);
   const pending: Pending[] = [...strays.pending, ...staged(store)];
@@ -230,97 +231,43 @@ function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined)
   return { chain, hashes, findings };
 }
 
-async function checkSegment(
+/** The files of some segments, each once, and the segments' rejected lines; counts go to `checked`. */
+async function checkFiles(
   at: Layout,
-  segment: SealedSegment,
-  records: boolean,
+  inventory: Inventory,
+  meant: readonly SealedSegment[],
   checked: { -readonly [K in keyof Checked]: Checked[K] },
+  { records, onProgress }: VerifyOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const of = { entry: segment.entry, segment: segment.segment };
-  checked.segments++;
-  checked.records += segment.records;
-  checked.damaged += segment.damaged;
-  if (segment.payload) {
-    const path = payloadPath(at, segment.segment, segment.at);
-    const file = relative(at.store, path);
-    const digest = await digestFile(path);
-    const whole = digest?.sha256 === segment.payload.sha256 && digest.bytes === segment.payload.bytes;
-    if (digest) checked.payloads++;
-    checked.bytes += digest?.bytes ?? 0;
-    if (!digest) findings.push({ code: 'PAYLOAD_MISSING', ...of, file });
-    else if (!whole)
-      findings.push({
-        code: 'PAYLOAD_ALTERED',
-        ...of,
-        file,
-        expected: segment.payload.sha256,
-        actual: digest.sha256,
-      });
-    else if (records) findings.push(...(await checkRecords(path, file, segment, checked)));
-  }
-  if (segment.rejected) {
-    const path = quarantinePath(at, segment.segment);
-    const file = relative(at.store, path);
-    const digest = await digestFile(path);
-    checked.quarantined += segment.rejected.count;
-    checked.bytes += digest?.bytes ?? 0;
-    if (!digest) findings.push({ code: 'QUARANTINE_MISSING', ...of, file });
-    else if (digest.sha256 !== segment.rejected.sha256 || digest.bytes !== segment.rejected.bytes) {
-      findings.push({
-        code: 'QUARANTINE_ALTERED',
-        ...of,
-        file,
-        expected: segment.rejected.sha256,
-        actual: digest.sha256,
-      });
+  const seen = new Set<PayloadFile>();
+  const note = (file: CheckedFile): void => {
+    findings.push(...file.findings);
+    checked.bytes += file.bytes;
+    checked.recomputed += file.recomputed;
+  };
+  for (const segment of meant) {
+    checked.segments++;
+    checked.damaged += segment.damaged;
+    const file = inventory.files.get(segment.segment);
+    const isPruned = inventory.pruned.has(segment.segment);
+    if (isPruned) checked.pruned += segment.records;
+    else checked.records += segment.records;
+    checked.redacted += countOf(inventory.redacted.get(segment.segment) ?? []);
+    if (file && !seen.has(file)) {
+      seen.add(file);
+      const payload = await checkPayload(at, inventory, file, records);
+      if (payload.isThere) checked.payloads++;
+      note(payload);
     }
+    if (segment.rejected && !isPruned && !inventory.unquarantined.has(segment.segment)) {
+      checked.quarantined += segment.rejected.count;
+      note(await checkQuarantine(at, segment));
+    }
+    onProgress?.({ segments: checked.segments, of: meant.length });
   }
   return findings;
 }
-
-/** The payload's digest was signed with its manifest: this checks that its rows are what the manifest's root says. */
-async function checkRecords(
-  path: string,
-  file: string,
-  segment: SealedSegment,
-  checked: { recomputed: number },
-): Promise<Finding[]> {
-  const { readPayload } = await import('../duck/payload.ts');
-  const of = { entry: segment.entry, segment: segment.segment, file };
-  try {
-    const content = await readPayload(path);
-    checked.recomputed += content.rows;
-    const findings: Finding[] = content.problems.map(actual => ({ code: 'RECORDS_MISMATCH', ...of, actual }));
-    if (!content.root.equals(segment.root) || content.rows !== segment.records) {
-      const [expected, actual] = [
-        `${segment.records} rows, ${segment.root.toString('base64')}`,
-        `${content.rows} rows, ${content.root.toString('base64')}`,
-      ];
-      findings.push({ code: 'RECORDS_MISMATCH', ...of, expected, actual });
-    }
-    if (content.span?.from !== segment.span?.from || content.span?.to !== segment.span?.to) {
-      findings.push({
-        code: 'RECORDS_MISMATCH',
-        ...of,
-        expected: spanText(segment.span),
-        actual: spanText(content.span),
-      });
-    }
-    return findings;
-  } catch (error) {
-    return [
-      {
-        code: 'PAYLOAD_UNREADABLE',
-        ...of,
-        actual: error instanceof Error ? error.message.split('\n', 1)[0]! : String(error),
-      },
-    ];
-  }
-}
-
-const spanText = (span: { from: string; to: string } | undefined): string =>
-  span ? `${span.from} to ${span.to}` : 'no span';
 
 function staged(store: Store): Pending[] {
   const indexes = quietly(() => stagedIndexes(store.keys)) ?? [];
