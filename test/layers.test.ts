@@ -22,6 +22,9 @@ const FLOORS: readonly (readonly string[])[] = [
     'hash',
     'prove',
     'custody',
+    'compact',
+    'prune',
+    'redact',
   ],
   ['cli'],
 ];
@@ -39,6 +42,13 @@ const PAIRS = new Set([
   'search>hash',
   'search>query',
   'export>query',
+  'compact>seal',
+  'compact>verify',
+  'prune>compact',
+  'prune>verify',
+  'redact>compact',
+  'redact>query',
+  'redact>quarantine',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

@@ -6,6 +6,7 @@ import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
 import { keyDestroyCommand, keyRecoverCommand, keyRotateCommand, keyStatusCommand } from './commands/key.ts';
+import { compactCommand, pruneCommand } from './commands/prune.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -38,6 +39,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   keyRotateCommand,
   keyRecoverCommand,
   keyDestroyCommand,
+  pruneCommand,
+  compactCommand,
   statusCommand,
   completionCommand,
 ];

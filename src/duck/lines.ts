@@ -40,24 +40,12 @@ function fromStruct(name: string, type: ColumnType): string {
   return type === 'hash' ? `unhex(r."${name}")` : `r."${name}"`;
 }
 
-/** RFC 8785 wants `\u000b`; DuckDB writes `\u000B`. Nine control characters have a letter and no short escape. */
-const SHORT: Readonly<Record<number, string>> = { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r' };
-
-function escapedSlowly(text: string): string {
-  let sql = `replace(replace(${text}, '\\', '\\\\'), '"', '\\"')`;
-  for (let code = 0; code < 32; code++) {
-    const escape = SHORT[code] ?? `\\u${code.toString(16).padStart(4, '0')}`;
-    sql = `replace(${sql}, chr(${code}), '${escape}')`;
-  }
-  return `'"' || ${sql} || '"'`;
-}
-
-function value({ name, type }: Column, text: (column: string) => string): string {
+function value({ name, type }: Column): string {
   const column = `"${name}"`;
   switch (type) {
     case 'text':
     case 'json':
-      return text(column);
+      return `to_json(${column})::VARCHAR`;
     case 'ts':
       return `strftime(${column}, '"%Y-%m-%dT%H:%M:%S.%fZ"')`;
     case 'hash':
@@ -82,19 +70,26 @@ export function uuidText(column: string): string {
   return parts.join(` || '-' || `);
 }
 
-function members(text: (column: string) => string): string {
-  const sorted = [...COLUMNS].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** RFC 8785's members, but for the nine escapes below. */
+const MEMBERS = [...COLUMNS]
+  .sort((a, b) => (a.name < b.name ? -1 : 1))
   // concat drops NULLs, and with them the absent member's name.
-  return `'{' || substr(concat(${sorted.map(c => `',"${c.name}":' || ${value(c, text)}`).join(', ')}), 2) || '}'`;
-}
+  .map(c => `',"${c.name}":' || ${value(c)}`)
+  .join(', ');
 
-const FAST = members(column => `to_json(${column})::VARCHAR`);
-const SLOW = members(escapedSlowly);
+/** Control characters that have a letter in their number and no short escape: DuckDB writes `\u000B`, RFC 8785 `\u000b`. */
+const UPPER = [0x0b, 0x0e, 0x0f, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f];
 
-/** `SELECT <columns>, line FROM <from>`: each row's canonical line. A control character's escape is spelled slowly. */
+/** Of a line that has escapes of control characters. An escaped backslash is set aside as a byte that no line holds. */
+const LOWERED = UPPER.reduce((sql, code) => {
+  const escape = `\\u00${code.toString(16).toUpperCase().padStart(2, '0')}`;
+  return `replace(${sql}, '${escape}', '${escape.toLowerCase()}')`;
+}, `replace(fast, '\\\\', chr(1))`);
+
+/** `SELECT <columns>, line FROM <from>`: each row's canonical line. */
 export function selectLines(columns: string, from: string): string {
-  return `SELECT ${columns}, CASE WHEN contains(fast, '\\u00') THEN ${SLOW} ELSE fast END AS line
-    FROM (SELECT *, ${FAST} AS fast FROM ${from})`;
+  return `SELECT ${columns}, CASE WHEN contains(fast, '\\u00') THEN replace(${LOWERED}, chr(1), '\\\\') ELSE fast END AS line
+    FROM (SELECT *, '{' || substr(concat(${MEMBERS}), 2) || '}' AS fast FROM ${from})`;
 }
 
 /** Lower-case hex of the RFC 6962 leaf hash; a redacted row states it. */

@@ -155,6 +155,11 @@ export class Inventory<
     return wrong;
   }
 
+  /** Are there rejected lines of a segment still? */
+  hasRejected({ segment, rejected }: Pick<SealedSegment, 'segment' | 'rejected'>): boolean {
+    return rejected !== undefined && !this.pruned.has(segment) && !this.unquarantined.has(segment);
+  }
+
   seal(sealed: SealedSegment): void {
     const segment = this.#of(sealed);
     this.segments.push(segment);

@@ -30,7 +30,7 @@ export interface Compact {
  *
  *     policy <entry>                      in force
  *     reason <code>
- *     pruned <class> <cutoff> <ranges>    segments of that class whose age counts from before the cutoff
+ *     pruned <class> <cutoff> <ranges>    segments of that class whose age counts from the cutoff or before
  *     payload ... holds ...               what is left of files that held others too
  */
 export interface Prune extends Compact {

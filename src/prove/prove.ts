@@ -3,9 +3,9 @@ import { findEvent, readRow } from '../duck/row.ts';
 import { formatProof } from '../log/proof.ts';
 import { inclusionProof } from '../merkle/proof.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
-import type { SealedSegment } from '../log/inventory.ts';
+import type { Inventory, PayloadFile, SealedSegment } from '../log/inventory.ts';
 import { readHistory } from '../store/history.ts';
-import { payloadPath } from '../store/layout.ts';
+import { type Layout, recordsPath } from '../store/layout.ts';
 import { readEntries } from '../store/log.ts';
 import { digestFile, localPin, type Store } from '../store/store.ts';
 
@@ -28,14 +28,20 @@ export interface Proved {
 export async function prove(store: Store, name: string): Promise<Proved> {
   const { at } = store;
   const pin = localPin(store);
-  const { segments, head } = readHistory(at, pin);
+  const { inventory, head } = readHistory(at, pin);
   const { segment, row } = /^\d+$/.test(name)
-    ? bySeq(segments, Number(name))
-    : await byId(store, segments, name);
-  const path = payloadPath(at, segment.segment, segment.at);
+    ? bySeq(inventory, Number(name))
+    : await byId(store, inventory, name);
+  const file = inventory.files.get(segment.segment);
+  if (!file) throw deleted(segment, inventory);
+  const path = pathOf(at, inventory, file);
   const digest = await digestFile(path);
-  if (digest?.sha256 !== segment.payload!.sha256) throw altered(segment, path);
-  const { line, eventId, leaves } = await readRow(path, row);
+  if (digest?.sha256 !== file.sha256) throw altered(segment, path);
+  const before = rowsBefore(inventory, file, segment);
+  if (isRedacted(inventory, segment, row)) throw redacted(segment, row);
+  const { line, eventId, leaves: all } = await readRow(path, before + row);
+  const leaves = all.slice(before, before + segment.records);
+  // A file that was restated is worth what its roots are worth.
   if (!rootOf(leaves).equals(segment.root)) throw altered(segment, path);
 
   const hashes: Buffer[] = [];
@@ -63,7 +69,7 @@ interface Found {
   readonly row: number;
 }
 
-function bySeq(segments: readonly SealedSegment[], seq: number): Found {
+function bySeq({ segments }: Inventory, seq: number): Found {
   const segment = segments.find(s => seq >= s.first && seq < s.first + s.records);
   if (!segment) throw noSuchRecord(String(seq));
   return { segment, row: seq - segment.first };
@@ -72,21 +78,54 @@ function bySeq(segments: readonly SealedSegment[], seq: number): Found {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Where a payload says the id stands; its digest is checked before anything is made of it. */
-async function byId({ at }: Store, segments: readonly SealedSegment[], id: string): Promise<Found> {
+async function byId({ at }: Store, inventory: Inventory, id: string): Promise<Found> {
   if (!UUID.test(id)) throw noSuchRecord(id);
-  const filled = segments.filter(s => s.payload);
+  const files = inventory.payloadFiles();
   const found = await findEvent(
-    filled.map(s => payloadPath(at, s.segment, s.at)),
+    files.map(file => pathOf(at, inventory, file)),
     id.replaceAll('-', ''),
   );
   if (!found) throw noSuchRecord(id);
-  return { segment: filled[found.file]!, row: found.row };
+  const file = files[found.file]!;
+  const segment = file.segments
+    .map(n => inventory.get(n)!)
+    .findLast(s => rowsBefore(inventory, file, s) <= found.row)!;
+  return { segment, row: found.row - rowsBefore(inventory, file, segment) };
 }
+
+const pathOf = (at: Layout, inventory: Inventory, file: PayloadFile): string =>
+  recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
+
+/** Rows of a file before a segment's. */
+function rowsBefore(inventory: Inventory, { segments }: PayloadFile, { segment }: SealedSegment): number {
+  return segments.slice(0, segments.indexOf(segment)).reduce((sum, n) => sum + inventory.get(n)!.records, 0);
+}
+
+const isRedacted = ({ redacted: ranges }: Inventory, { segment }: SealedSegment, row: number): boolean =>
+  (ranges.get(segment) ?? []).some(([from, to]) => row >= from && row <= to);
 
 const noSuchRecord = (name: string): AuditError =>
   new AuditError('NO_SUCH_RECORD', `no sealed record is called ${name.slice(0, 60)}`, {
     hint: 'give an event id or a seq as `slmaudit query` prints them; records of an open segment can be proved once they are sealed',
   });
+
+const deleted = ({ segment }: SealedSegment, { pruned }: Inventory): AuditError =>
+  new AuditError(
+    'RECORD_DELETED',
+    `the records of segment ${segment} were deleted, as entry ${pruned.get(segment)} says`,
+    {
+      hint: 'a proof that was written before still holds: `slmaudit verify --proof`',
+    },
+  );
+
+const redacted = ({ segment }: SealedSegment, row: number): AuditError =>
+  new AuditError(
+    'RECORD_REDACTED',
+    `row ${row} of segment ${segment} was redacted: only its leaf hash is left`,
+    {
+      hint: 'a proof that was written before still holds, with its line',
+    },
+  );
 
 const altered = (segment: SealedSegment, path: string): AuditError =>
   new AuditError(

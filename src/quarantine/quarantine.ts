@@ -32,16 +32,17 @@ const MOST_BYTES = 1 << 30;
 
 /** Every rejected line of the log, in the order of sealing. Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1). */
 export function* rejectedLines(store: Store): Generator<Rejected> {
-  const { segments } = readHistory(store.at, localPin(store));
+  const { segments, inventory } = readHistory(store.at, localPin(store));
   const retried = retriedLines(segments);
-  for (const segment of segments) for (const { about } of sealedLines(store, segment, retried)) yield about;
+  for (const segment of segments.filter(s => inventory.hasRejected(s)))
+    for (const { about } of sealedLines(store, segment, retried)) yield about;
 }
 
 /** What the line held, or its first 64 KiB. Throws NO_SUCH_LINE, KEY_MISSING and what rejectedLines throws. */
 export function openRejected(store: Store, id: string): { readonly about: Rejected; readonly raw: Buffer } {
-  const { segments } = readHistory(store.at, localPin(store));
+  const { segments, inventory } = readHistory(store.at, localPin(store));
   const number = parseRejectedId(id)?.segment;
-  const segment = segments.find(s => s.segment === number);
+  const segment = segments.find(s => s.segment === number && inventory.hasRejected(s));
   const retried = retriedLines(segments);
   const line = segment && [...sealedLines(store, segment, retried)].find(l => l.about.id === id);
   if (line) return { about: line.about, raw: line.open(readRecordKeys(store.keys)) };

@@ -92,12 +92,12 @@ function* chosen(
   store: Store,
   { ids, reason, source }: RetryOptions,
 ): Generator<readonly [SealedSegment, SealedLine[]]> {
-  const { segments } = readHistory(store.at, localPin(store));
+  const { segments, inventory } = readHistory(store.at, localPin(store));
   const retried = retriedLines(segments);
   const wanted = new Set(ids);
   const numbers = new Set(ids.map(id => parseRejectedId(id)?.segment));
   for (const segment of segments) {
-    if (!segment.rejected || (ids.length > 0 && !numbers.has(segment.segment))) continue;
+    if (!inventory.hasRejected(segment) || (ids.length > 0 && !numbers.has(segment.segment))) continue;
     const lines = [...sealedLines(store, segment, retried)].filter(({ about }) => {
       const isWanted = ids.length === 0 || wanted.delete(about.id);
       const isMeant = (reason ?? about.reason) === about.reason && (source ?? about.source) === about.source;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
@@ -6,6 +7,7 @@ import { sealedSegment } from '../log/inventory.ts';
 import { rootFromTiles } from '../merkle/tile.ts';
 import { noteSignedBy, parseNote } from '../note/note.ts';
 import { ageOf, removeFile, TEMPORARY } from '../store/durable.ts';
+import { readHistory } from '../store/history.ts';
 import {
   eraseEpochKeysBelow,
   eraseTemporaries,
@@ -24,6 +26,7 @@ import {
   payloadPath,
   quarantinePath,
   tileFile,
+  untidyPath,
 } from '../store/layout.ts';
 import {
   type Head,
@@ -37,8 +40,9 @@ import {
   writeEntry,
 } from '../store/log.ts';
 import { readHeader } from '../store/open.ts';
-import { digestFile, type Store } from '../store/store.ts';
+import { digestFile, localPin, type Store } from '../store/store.ts';
 import { drop, finish } from './commit.ts';
+import { tidy } from './tidy.ts';
 import { readTip, type Tip } from './tip.ts';
 
 /**
@@ -66,6 +70,7 @@ export async function recover(
   removeNarrower(store.at, tip.size);
   removeUncommitted(store.at, tip);
   removeTemporaries(store.at, tip);
+  if (existsSync(untidyPath(store.at))) tidy(store.at, readHistory(store.at, localPin(store)));
   await dropNamed(store, tip);
   return tip;
 }

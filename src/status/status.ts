@@ -17,7 +17,12 @@ export interface Status {
   readonly pin?: string;
   readonly entries: number;
   readonly segments: number;
+  /** Records that are there, that were deleted as recorded, and of which only the leaf hash is left. */
   readonly records: number;
+  readonly pruned: number;
+  readonly redacted: number;
+  /** Files of records. */
+  readonly files: number;
   /** Lines in quarantine, and those of them that are records by now. */
   readonly rejected: number;
   readonly retried: number;
@@ -39,9 +44,11 @@ export function status(store: Store): Status {
   const pin = localPin(store);
   const unsealed = openRecords(store);
   const history = readHistory(store.at, pin);
+  const { inventory } = history;
+  const isThere = (s: { readonly segment: number }): boolean => !inventory.pruned.has(s.segment);
   const sealed = new Set(history.segments.map(s => s.batch));
   const open = unsealed.filter(u => !sealed.has(u.batch));
-  const spans = history.segments.flatMap(s => (s.span ? [s.span] : []));
+  const spans = history.segments.flatMap(s => (s.span && isThere(s) ? [s.span] : []));
   const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);
   return {
     store: store.at.store,
@@ -49,8 +56,11 @@ export function status(store: Store): Status {
     origin: store.origin,
     entries: history.head.size,
     segments: history.segments.length,
-    records: sum(history.segments.map(s => s.records)),
-    rejected: sum(history.segments.map(s => s.rejected?.count ?? 0)),
+    records: sum(history.segments.filter(isThere).map(s => s.records)),
+    pruned: sum(history.segments.filter(s => !isThere(s)).map(s => s.records)),
+    redacted: sum([...inventory.redacted.values()].map(countOf)),
+    files: inventory.payloadFiles().length,
+    rejected: sum(history.segments.map(s => (inventory.hasRejected(s) ? s.rejected!.count : 0))),
     retried: sum(history.segments.flatMap(s => s.retried.map(r => countOf(r.ranges)))),
     lines: bySource(history.segments.flatMap(s => s.lines)),
     ...(spans.length > 0 && {

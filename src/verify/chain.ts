@@ -173,12 +173,12 @@ export class Chain {
       for (const segment of this.#named(group.segments)) {
         this.#judge(entry, segment, 'PRUNE');
         const age = ageFrom(segment, newest.policy);
-        if (segment.class !== group.class || age >= group.cutoff)
+        if (segment.class !== group.class || age > group.cutoff)
           this.#add(
             'PRUNE_OUTSIDE_POLICY',
             { ...of, segment: segment.segment },
             {
-              expected: `class ${group.class}, of before ${group.cutoff}`,
+              expected: `class ${group.class}, up to ${group.cutoff}`,
               actual: `${segment.class}, ${age}`,
             },
           );

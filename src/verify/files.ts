@@ -119,8 +119,7 @@ export function checkStrays(
   const gone = new Set<string>();
   for (const s of inventory.segments) {
     if (s.payload) gone.add(payloadPath(at, s.segment, s.at));
-    const isDeleted = inventory.pruned.has(s.segment) || inventory.unquarantined.has(s.segment);
-    if (s.rejected) (isDeleted ? gone : known).add(quarantinePath(at, s.segment));
+    if (s.rejected) (inventory.hasRejected(s) ? known : gone).add(quarantinePath(at, s.segment));
   }
   const pathOf = (file: PayloadFile): string => recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
   for (const file of inventory.superseded) gone.add(pathOf(file));

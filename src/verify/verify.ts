@@ -260,8 +260,8 @@ async function checkFiles(
       if (payload.isThere) checked.payloads++;
       note(payload);
     }
-    if (segment.rejected && !isPruned && !inventory.unquarantined.has(segment.segment)) {
-      checked.quarantined += segment.rejected.count;
+    if (inventory.hasRejected(segment)) {
+      checked.quarantined += segment.rejected!.count;
       note(await checkQuarantine(at, segment));
     }
     onProgress?.({ segments: checked.segments, of: meant.length });

@@ -1,5 +1,5 @@
 import type { SourceTally } from '../../log/tally.ts';
-import { status } from '../../status/status.ts';
+import { type Status, status } from '../../status/status.ts';
 import { type CommandSpec, text } from '../command.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
 import { printable } from '../voice.ts';
@@ -13,6 +13,14 @@ function fates({ source, read, records, ...fate }: SourceTally): string {
     ...rest.map(([f, n]) => `${grouped(n)} ${f}`),
   ];
   return `${source}: ${counts.join(', ')}`;
+}
+
+function deleted({ pruned, redacted }: Status): string {
+  const parts = [
+    ...(pruned > 0 ? [`${grouped(pruned)} deleted as recorded`] : []),
+    ...(redacted > 0 ? [`${grouped(redacted)} redacted`] : []),
+  ];
+  return parts.map(p => `; ${p}`).join('');
 }
 
 export const statusCommand: CommandSpec = {
@@ -45,7 +53,10 @@ export const statusCommand: CommandSpec = {
       ['pin', s.pin ?? 'none on this host'],
       ['entries', `${grouped(s.entries)}, the last at ${s.sealedAt}`],
       ['head', s.head],
-      ['records', `${grouped(s.records)} in ${counted(s.segments, 'segment')}`],
+      [
+        'records',
+        `${grouped(s.records)} of ${counted(s.segments, 'segment')}, in ${counted(s.files, 'file')}${deleted(s)}`,
+      ],
       ['span', s.span ? `${s.span.from} to ${s.span.to}` : 'none'],
       ['bytes', `${humanBytes(s.bytes)}${perRecord}`],
       [

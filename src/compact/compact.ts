@@ -1,0 +1,142 @@
+import { AuditError } from '../errors.ts';
+import type { Inventory, PayloadFile } from '../log/inventory.ts';
+import { compactLines } from '../log/restate.ts';
+import { instantOf } from '../store/clock.ts';
+import { type History, readHistory } from '../store/history.ts';
+import { localPin, type Store } from '../store/store.ts';
+import { rewrite } from './rewrite.ts';
+import { restate, statedFile } from './state.ts';
+
+export interface CompactOptions {
+  readonly lockWaitMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly dryRun: boolean;
+  /** Between two files. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+/** Files joined into one. */
+export interface Joined {
+  /** Day of sealing. */
+  readonly day: string;
+  readonly class: string;
+  readonly segments: number;
+  readonly files: number;
+  readonly records: number;
+  /** Of all files before, and of the one that stands for them, if it was made. */
+  readonly bytes: number;
+  readonly becomes?: number;
+}
+
+export interface Compacted {
+  readonly joined: readonly Joined[];
+  /** What could not be joined, and why: nothing was changed there. */
+  readonly leftOut: readonly {
+    readonly day: string;
+    readonly class: string;
+    readonly code: string;
+    readonly why: string;
+  }[];
+  /** Files of records before and behind it. */
+  readonly before: number;
+  readonly behind: number;
+}
+
+/** A file of more rows than that is left as it is; none gets more than MOST. */
+const SMALL = 500_000;
+const MOST_ROWS = 1_000_000;
+const MOST_BYTES = 1 << 30;
+
+/**
+ * Joins small files of one class, one day of sealing, one day of newest records and the same holds: what was sealed by the minute would
+ * else stay a file a minute. Only days that are over. Throws what taking the lock and reading the log throw.
+ */
+export async function compact(store: Store, options: CompactOptions): Promise<Compacted> {
+  const now = instantOf(options.now);
+  const history = readHistory(store.at, localPin(store));
+  const { inventory } = history;
+  const groups = groupsOf(history, now);
+  const joined: Joined[] = [];
+  const leftOut: Compacted['leftOut'][number][] = [];
+  const before = inventory.payloadFiles().length;
+  for (const [i, files] of groups.entries()) {
+    if (options.signal?.aborted) break;
+    const segments = files.flatMap(f => f.segments).toSorted((a, b) => a - b);
+    const first = inventory.get(segments[0]!)!;
+    const about = {
+      day: first.at.slice(0, 10),
+      class: first.class,
+      segments: segments.length,
+      files: files.length,
+      records: segments.reduce((sum, n) => sum + inventory.get(n)!.records, 0),
+      bytes: files.reduce((sum, f) => sum + f.bytes, 0),
+    };
+    if (options.dryRun) {
+      joined.push(about);
+      continue;
+    }
+    try {
+      const made = await rewrite(store.at, inventory, segments);
+      const held = holdsOf(history, files[0]!, now);
+      const entry = await restate(store, options, [made], present =>
+        // A hold that came meanwhile may cover a part of it.
+        segments.every(n => holdsOf(present, { segments: [n] }, now) === held)
+          ? { kind: 'compact', lines: compactLines({ files: [statedFile(made)] }) }
+          : undefined,
+      );
+      if (entry !== undefined) joined.push({ ...about, becomes: made.bytes });
+    } catch (error) {
+      if (!(error instanceof AuditError) || error.exit === 75) throw error;
+      leftOut.push({ day: about.day, class: about.class, code: error.code, why: error.message });
+    }
+    options.onProgress?.(i + 1, groups.length);
+  }
+  const fewer = joined.reduce((sum, j) => sum + j.files - 1, 0);
+  return { joined, leftOut, before, behind: before - fewer };
+}
+
+/** Files to be joined, in their order. */
+function groupsOf(history: History, now: string): PayloadFile[][] {
+  const { inventory } = history;
+  const byKind = new Map<string, PayloadFile[]>();
+  for (const file of inventory.payloadFiles()) {
+    const first = inventory.get(file.segments[0]!)!;
+    if (rowsOf(inventory, file) >= SMALL || first.at.slice(0, 10) >= now.slice(0, 10)) continue;
+    const newest = first.span!.to.slice(0, 10);
+    const kind = [first.at.slice(0, 10), first.class, newest, holdsOf(history, file, now)].join(' ');
+    byKind.set(kind, [...(byKind.get(kind) ?? []), file]);
+  }
+  return [...byKind.values()].flatMap(files => filled(inventory, files)).filter(group => group.length > 1);
+}
+
+function filled(inventory: Inventory, files: readonly PayloadFile[]): PayloadFile[][] {
+  const groups: PayloadFile[][] = [];
+  let [rows, bytes] = [Infinity, Infinity];
+  for (const file of files) {
+    rows += rowsOf(inventory, file);
+    bytes += file.bytes;
+    if (rows > MOST_ROWS || bytes > MOST_BYTES) {
+      groups.push([]);
+      [rows, bytes] = [rowsOf(inventory, file), file.bytes];
+    }
+    groups.at(-1)!.push(file);
+  }
+  return groups;
+}
+
+const rowsOf = (inventory: Inventory, { segments }: PayloadFile): number =>
+  segments.reduce((sum, n) => sum + inventory.get(n)!.records, 0);
+
+function holdsOf(
+  { inventory, retention }: History,
+  { segments }: Pick<PayloadFile, 'segments'>,
+  now: string,
+): string {
+  return retention
+    .holdsOn(inventory.get(segments[0]!)!, now)
+    .map(h => h.id)
+    .toSorted()
+    .join();
+}

@@ -1,0 +1,72 @@
+import { renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { EntryLine } from '../log/line.ts';
+import { rangesOf } from '../log/ranges.ts';
+import type { RestatedFile } from '../log/restate.ts';
+import { commitEvent, type AppendOptions } from '../seal/append.ts';
+import { recover } from '../seal/recover.ts';
+import { beginUntidy, tidy } from '../seal/tidy.ts';
+import { makeFolder, removeFile, syncFolder } from '../store/durable.ts';
+import { type History, readHistory } from '../store/history.ts';
+import { lockPath, recordsPath } from '../store/layout.ts';
+import { takeLock } from '../store/lock.ts';
+import { localPin, type Store } from '../store/store.ts';
+import type { Made } from './rewrite.ts';
+
+/** What is to be said of files that were made anew, if all is still as it was when they were. */
+export interface Statement {
+  readonly kind: 'compact' | 'prune' | 'redact';
+  readonly lines: readonly EntryLine[];
+}
+
+/**
+ * States files that were made anew, and deletes what the log no longer states (SPEC 8): under the seal lock, the log is read
+ * again; `say` looks whether it is still so and says what is to be said, or undefined for nothing; the files get their final names, the entry
+ * is committed, then files go. Interrupted before the entry, nothing has happened; behind it, the next writer goes on.
+ * Returns the number of the entry.
+ */
+export async function restate(
+  store: Store,
+  options: AppendOptions,
+  made: readonly Made[],
+  say: (history: History) => Statement | undefined,
+): Promise<number | undefined> {
+  const { at } = store;
+  const lock = await takeLock(lockPath(at), options.lockWaitMs);
+  try {
+    const tip = await recover(store);
+    const history = readHistory(at, localPin(store));
+    const { inventory } = history;
+    const isStale = made.some(m => m.segments.some(n => !isSame(inventory.files.get(n), m)));
+    const statement = isStale ? undefined : say(history);
+    if (!statement) return undefined;
+    beginUntidy(at);
+    for (const { path, segments } of made) {
+      const place = { segments, entry: tip.size, isRestated: true };
+      const to = recordsPath(at, place, inventory.get(segments[0]!)!.at);
+      makeFolder(dirname(to));
+      renameSync(path, to);
+      syncFolder(dirname(to));
+    }
+    commitEvent(store, tip, statement, options.now);
+    tidy(at, readHistory(at, localPin(store)));
+    return tip.size;
+  } finally {
+    for (const { path } of made) removeFile(path);
+    lock.release();
+  }
+}
+
+/** Does a segment still lie in one of the files that it was taken from? */
+function isSame(
+  file: { readonly sha256: string; readonly entry: number } | undefined,
+  { from }: Made,
+): boolean {
+  return file !== undefined && from.some(f => f.sha256 === file.sha256 && f.entry === file.entry);
+}
+
+export const statedFile = ({ sha256, bytes, segments }: Made): RestatedFile => ({
+  sha256,
+  bytes,
+  segments: rangesOf(segments),
+});
