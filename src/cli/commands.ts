@@ -15,6 +15,7 @@ import {
 } from './commands/quarantine.ts';
 import { queryCommand } from './commands/query.ts';
 import { contextCommand, searchCommand } from './commands/search.ts';
+import { redactCommand } from './commands/redact.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -41,6 +42,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   keyDestroyCommand,
   pruneCommand,
   compactCommand,
+  redactCommand,
   statusCommand,
   completionCommand,
 ];

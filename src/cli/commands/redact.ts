@@ -1,0 +1,99 @@
+import { type CommandSpec, flag, text, texts } from '../command.ts';
+import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
+import { optionsOf, SPAN_OPTIONS, spanOf } from '../answer.ts';
+import { counted, readSpan, usage } from '../values.ts';
+
+/** Filters whose value is looked for in rejected lines too. */
+const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request', 'text'] as const;
+
+export const redactCommand: CommandSpec = {
+  name: 'redact',
+  summary: 'leave of some records nothing but their hashes',
+  description: [
+    'Remove what some records say, found by event id or as `slmaudit search` finds them. Of each only its leaf hash stays, so that everything still verifies, and proofs of other records still hold. What they said is gone from payloads, from quarantine (with all rejected lines of a segment of which one holds what was searched for), and from what queries remember. How many and why is in the log for ever; who is not.',
+    'A redaction obeys policy and holds as `slmaudit prune` does; a policy with `redact: any` lets rows be redacted before their minimum. Records of running ingests are not sealed yet and are not redacted: run it again once they are.',
+    'Backups, exports and receipts that were made before hold what they held.',
+  ],
+  arguments: [
+    { name: 'EVENT_ID', about: 'event ids, as `slmaudit search` prints them', many: true, optional: true },
+  ],
+  options: [
+    ...FILTER_OPTIONS,
+    ...SPAN_OPTIONS,
+    { flags: '--reason <CODE>', about: 'why, as a code: erasure-request, court-order, ...' },
+    { flags: '-n, --dry-run', about: 'say what would be redacted, and do nothing' },
+    { flags: '--yes', about: 'do it: what is redacted can not be had back' },
+    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '0s' },
+  ],
+  examples: [
+    { command: 'slmaudit redact --user ana --reason erasure-request --dry-run', about: 'what would go' },
+    { command: 'slmaudit redact --user ana --reason erasure-request --yes', about: 'all that ana asked' },
+  ],
+  exits: [
+    [0, 'redacted, or nothing to redact'],
+    [1, 'what was sealed has been altered; nothing was done'],
+    [2, 'a policy or a hold keeps a record, or it could not be done; nothing was'],
+    [75, 'another writer holds the lock'],
+  ],
+  async run(given, context) {
+    const { voice } = context;
+    const dryRun = flag(given, 'dryRun');
+    const reason = text(given, 'reason');
+    if (reason === undefined || !/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/.test(reason))
+      throw usage('give --reason as a code of letters, digits and ._:/- such as erasure-request');
+    if (!dryRun && !flag(given, 'yes'))
+      throw usage('what is redacted can not be had back: look with --dry-run, then say --yes');
+    const store = context.openStore();
+    const { conditionOf } = await import('../../search/conditions.ts');
+    const { redact } = await import('../../redact/redact.ts');
+    const filters = await filtersOf(given, store);
+    const span = spanOf(given, context);
+    const condition = conditionOf(filters);
+    if (
+      given.args.length === 0 &&
+      condition.sql === 'true' &&
+      span.since === undefined &&
+      span.until === undefined
+    )
+      throw usage('name event ids, or say which records as for `slmaudit search`');
+    const ids = Object.fromEntries(given.args.map((id, i) => [`event_${i + 1}`, id.toLowerCase()]));
+    const named =
+      given.args.length === 0
+        ? ''
+        : ` AND event_id IN (${Object.keys(ids)
+            .map(n => `$${n}`)
+            .join(', ')})`;
+    const lockWaitMs = readSpan(text(given, 'lockWait') ?? '0s', '--lock-wait');
+    const { sealLeftovers } = await import('../../seal/seal.ts');
+    if (!dryRun) await sealLeftovers(store, { lockWaitMs, take: false });
+    const done = await redact(
+      store,
+      {
+        sql: `SELECT seq FROM records WHERE ${condition.sql}${named}`,
+        parameters: { ...condition.parameters, ...ids },
+        ...span,
+      },
+      {
+        lockWaitMs,
+        now: Date.now(),
+        dryRun,
+        reason,
+        query: optionsOf(given, context),
+        texts: [...given.args, ...PERSONAL.flatMap(name => text(given, name) ?? texts(given, name))],
+      },
+    );
+    const what = `${counted(done.records, 'record')} in ${counted(done.segments.length, 'segment')}`;
+    const rejected =
+      done.quarantine.length > 0
+        ? `, and the rejected lines of ${counted(done.quarantine.length, 'segment')}`
+        : '';
+    voice.say(
+      done.entry === undefined
+        ? `would redact ${what}${rejected}`
+        : `redacted ${what}${rejected} (entry ${done.entry})`,
+    );
+    if (done.open > 0)
+      voice.warn(`${counted(done.open, 'record')} of running ingests can be redacted once they are sealed`);
+    return 0;
+  },
+};
