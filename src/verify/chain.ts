@@ -206,7 +206,8 @@ export class Chain {
     const then = at < this.#now ? at : this.#now;
     const refusal = this.#retention!.refusal(segment, then, what === 'REDACT');
     const of = { entry: index, segment: segment.segment };
-    if (refusal?.why === 'hold') this.#add(`${what}_UNDER_HOLD`, of, { actual: `hold ${refusal.hold}` });
+    const hold = this.#retention!.holdOn(segment, then);
+    if (hold) this.#add(`${what}_UNDER_HOLD`, of, { actual: `hold ${hold.id}` });
     if (refusal?.why === 'policy')
       this.#add(`${what}_OUTSIDE_POLICY`, of, {
         expected: `${refusal.until ?? 'never'}, by policy ${refusal.policy}`,

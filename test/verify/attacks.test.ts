@@ -45,6 +45,14 @@ test('every finding that can be made of a store has an attack here, or a test of
     'HEAD_UNREADABLE',
     'GENESIS_SIGNATURE',
     'REKEYED',
+    // deletions.test.ts
+    'ENTRY_FUTURE',
+    'PRUNE_OUTSIDE_POLICY',
+    'PRUNE_UNDER_HOLD',
+    'REDACT_OUTSIDE_POLICY',
+    'REDACT_UNDER_HOLD',
+    'RESTATED_WRONG',
+    'HOLD_UNKNOWN',
   ];
   const here = new Set([...ATTACKS.flatMap(a => a.codes), ...own]);
   assert.deepEqual(

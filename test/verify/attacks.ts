@@ -385,7 +385,7 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: "a clock that is said to have gone back and hadn't, with today's keys",
-    codes: ['ENTRY_CLOCK'],
+    codes: ['ENTRY_CLOCK', 'ENTRY_FUTURE'],
     run: at =>
       appendEntry(at, last => ({
         ...heartbeat(last),
