@@ -29,9 +29,12 @@ export interface Rejected {
 /** A quarantine file is read whole: a segment has a million rejects at most. */
 const MOST_BYTES = 1 << 30;
 
-/** Every rejected line of the log, in the order of sealing. Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1). */
-export function* rejectedLines(store: Store): Generator<Rejected> {
-  const { segments } = readHistory(store.at, localPin(store));
+/**
+ * Every rejected line of the log, in the order of sealing, as the first `size` entries tell of them.
+ * Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1).
+ */
+export function* rejectedLines(store: Store, size: number = Infinity): Generator<Rejected> {
+  const segments = readHistory(store.at, localPin(store)).segments.filter(s => s.entry < size);
   const retried = retriedLines(segments);
   for (const segment of segments) for (const { about } of sealedLines(store, segment, retried)) yield about;
 }
