@@ -75,6 +75,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
   const receiptPath = text(given, 'receipt');
   const signPath = text(given, 'signKey');
   if (signPath !== undefined && receiptPath === undefined) throw usage('--sign-key signs a --receipt');
+  if (receiptPath !== undefined && flag(given, 'allowUnverified'))
+    throw usage('a receipt is for an answer that was verified: leave out --allow-unverified');
   const signer = signPath === undefined ? undefined : readSigner(signPath);
   const format = asking.sink ? undefined : formatOf(given, context);
   const at = instantOf(Date.now());

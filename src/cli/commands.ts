@@ -14,6 +14,7 @@ import {
 } from './commands/quarantine.ts';
 import { queryCommand } from './commands/query.ts';
 import { contextCommand, searchCommand } from './commands/search.ts';
+import { receiptKeyCommand, receiptVerifyCommand } from './commands/receipt.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -30,6 +31,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   searchCommand,
   contextCommand,
   queryCommand,
+  receiptVerifyCommand,
+  receiptKeyCommand,
   hashCommand,
   quarantineListCommand,
   quarantineShowCommand,
