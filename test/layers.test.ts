@@ -22,6 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'hash',
     'prove',
     'custody',
+    'config',
   ],
   ['cli'],
 ];
@@ -38,7 +39,9 @@ const PAIRS = new Set([
   'query>quarantine',
   'search>hash',
   'search>query',
+  'config>query',
   'export>query',
+  'export>search',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

@@ -54,15 +54,16 @@ export interface Asking {
   readonly next?: () => Promise<Question>;
   /** Formats are not asked: rows come out so. */
   readonly sink?: (print: Print) => ResultSink;
-  /** Bound of the engine's buffers where none is given. */
-  readonly memory?: number;
+  /** What the engine gets where nothing else is said. */
+  readonly engine?: Pick<QueryOptions, 'memory' | 'threads'>;
 }
 
 export function optionsOf(
   given: Given,
   context: Context,
+  memory?: number,
 ): ReturnType<typeof limitsOf> & Pick<QueryOptions, 'unverified'> {
-  return { ...limitsOf(given, context), unverified: flag(given, 'allowUnverified') };
+  return { ...limitsOf(given, context, memory), unverified: flag(given, 'allowUnverified') };
 }
 
 /** Asks, shows what comes, and writes what was asked for beside it. The verbs' own business is the question. */
@@ -94,8 +95,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
       store,
       question,
       {
-        ...optionsOf(given, context),
-        ...(asking.memory !== undefined && text(given, 'memory') === undefined && { memory: asking.memory }),
+        ...asking.engine,
+        ...optionsOf(given, context, asking.engine?.memory),
         ...(logged && { except: logged.batch }),
         repeatable: receiptPath !== undefined,
         ...(parquet !== undefined && { parquet: { path: parquet, andRows: true } }),

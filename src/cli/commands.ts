@@ -1,5 +1,7 @@
 import type { CommandSpec } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { configCommand } from './commands/config.ts';
+import { exportCommand } from './commands/export.ts';
 import { hashCommand } from './commands/hash.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
@@ -31,6 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   searchCommand,
   contextCommand,
   queryCommand,
+  exportCommand,
   receiptVerifyCommand,
   receiptKeyCommand,
   hashCommand,
@@ -42,5 +45,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   keyRecoverCommand,
   keyDestroyCommand,
   statusCommand,
+  configCommand,
   completionCommand,
 ];

@@ -14,13 +14,15 @@ export const LIMIT_OPTIONS: readonly OptionSpec[] = [
   { flags: '--strict', about: 'trust no remembered digest, and check all once more behind the query' },
 ];
 
+/** `memory`: bytes, where none are given. */
 export function limitsOf(
   given: Given,
   { signal, knownFolder }: Context,
+  memory: number = defaultMemory(),
 ): Pick<QueryOptions, 'memory' | 'timeoutMs' | 'signal' | 'known' | 'strict'> {
-  const memory = text(given, 'memory');
+  const stated = text(given, 'memory');
   return {
-    memory: memory === undefined ? defaultMemory() : readSize(memory, '--memory'),
+    memory: stated === undefined ? memory : readSize(stated, '--memory'),
     timeoutMs: readSpan(text(given, 'timeout') ?? '5m', '--timeout'),
     signal,
     known: knownFolder,

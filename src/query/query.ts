@@ -29,6 +29,8 @@ export interface Question {
 export interface QueryOptions {
   /** Bound of the engine's buffers, bytes. */
   readonly memory: number;
+  /** Of the engine; with one, rows come in the order of the log where nothing sorts them. */
+  readonly threads?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Folder outside the store where is remembered what was verified; nothing is, if not given. */
@@ -112,7 +114,9 @@ export async function query(
       findings,
       repeatable: options.repeatable ?? false,
       // Sums of floats depend on who adds what first.
-      ...(options.repeatable && { threads: 1 }),
+      ...(options.repeatable
+        ? { threads: 1 }
+        : options.threads !== undefined && { threads: options.threads }),
       ...(kept.filters !== undefined && { filters: kept.filters }),
       ...(options.parquet && { parquet: options.parquet }),
     };
