@@ -89,7 +89,7 @@ function base(r: AuditRecord, seq: number | null): object {
     status_id: r.status === 'ok' ? 1 : r.status === 'unknown' ? 0 : 2,
     status: r.status,
     status_code: r.error_type,
-    src_endpoint: isAddress(r.client_ip) ? { ip: r.client_ip } : { uid: r.client_ip ?? 'unknown' },
+    src_endpoint: endpointOf(r),
   };
 }
 
@@ -100,7 +100,8 @@ function apiOf(r: AuditRecord, isInference: boolean): object {
     activity_id: OTHER,
     activity_name: r.operation ?? r.event_type,
     type_uid: API_ACTIVITY * 100 + OTHER,
-    actor: { user: userOf(r) },
+    actor:
+      r.user_id === undefined && r.api_key_id === undefined ? { app_name: 'unknown' } : { user: userOf(r) },
     api: {
       operation: r.operation ?? 'unknown',
       request: some({ uid: r.request_id }),
@@ -150,5 +151,10 @@ function authOf(r: AuditRecord): object {
 }
 
 function userOf({ user_id: uid, api_key_id: credential }: AuditRecord): object {
-  return { uid: uid ?? 'unknown', credential_uid: credential };
+  return { uid, credential_uid: credential };
+}
+
+function endpointOf({ client_ip: ip }: AuditRecord): object {
+  if (ip === undefined) return { name: 'unknown' };
+  return isAddress(ip) ? { ip } : { uid: ip };
 }

@@ -16,7 +16,6 @@ export const otel: Form = {
   line(record, seq) {
     const { ts, event_type: type, source_id: source, status, trace_id: trace } = record;
     const isTrace = trace !== undefined && TRACE.test(trace);
-    const nanos = `${microsOf(ts)}000`;
     return JSON.stringify({
       resourceLogs: [
         {
@@ -26,8 +25,7 @@ export const otel: Form = {
               scope: { name: 'slmaudit' },
               logRecords: [
                 {
-                  timeUnixNano: nanos,
-                  observedTimeUnixNano: nanos,
+                  timeUnixNano: `${microsOf(ts)}000`,
                   severityNumber: status === 'ok' || status === 'unknown' ? INFO : ERROR,
                   eventName: type === 'inference' ? EVENT : `slmaudit.${type}`,
                   ...(isTrace && { traceId: trace }),
@@ -78,13 +76,20 @@ const COMMON: Readonly<Partial<Record<string, Named>>> = {
 };
 
 const OPERATIONS: Readonly<Record<string, string>> = {
+  chat: 'chat',
   completion: 'text_completion',
   embedding: 'embeddings',
+  rerank: 'rerank',
 };
 
 const INFERENCE: Readonly<Partial<Record<string, Named>>> = {
   session_id: 'gen_ai.conversation.id',
-  operation: name => attribute('gen_ai.operation.name', OPERATIONS[String(name)] ?? name),
+  operation: name => {
+    const known = OPERATIONS[String(name)];
+    return known === undefined
+      ? attribute('slmaudit.operation', name)
+      : attribute('gen_ai.operation.name', known);
+  },
   request_id: 'gen_ai.response.id',
   model: 'gen_ai.response.model',
   model_requested: 'gen_ai.request.model',
