@@ -43,7 +43,7 @@ export const ocsf: Adapter = {
     draft.column('trace_id', 'metadata.correlation_uid');
     if (isAuth) readLogon(draft);
     draft.column('status', 'status');
-    readStatus(draft, isAuth);
+    readStatus(draft, { isAuth, isOurs });
     draft.column('error_type', 'status_detail', 'status_code');
     draft.ignoreValue('class_uid', AUTHENTICATION, API_ACTIVITY);
   },
@@ -110,13 +110,15 @@ function readLogon(draft: Draft): void {
   draft.column('mfa', 'is_mfa', 'mfa');
 }
 
-function readStatus(draft: Draft, isAuth: boolean): void {
+function readStatus(
+  draft: Draft,
+  { isAuth, isOurs }: { readonly isAuth: boolean; readonly isOurs: boolean },
+): void {
   const status = draft.peek('status_id');
   if (status !== 1 && status !== 2) return;
   draft.take('status_id');
   const isGood = status === 1;
-  if (isAuth && draft.record.auth_result === undefined)
-    draft.set('auth_result', isGood ? 'success' : 'failure');
+  if (isAuth && !isOurs) draft.set('auth_result', isGood ? 'success' : 'failure');
   draft.statusFromHttp();
   if (draft.record.status === undefined) draft.set('status', isGood ? 'ok' : isAuth ? 'denied' : 'error');
 }
