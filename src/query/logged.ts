@@ -69,17 +69,23 @@ function orRefused<T>(work: () => T): T {
 
 function asked({ sql, parameters, since, until }: Question): object {
   const clear = scrubbed(sql);
-  const values = Object.entries(parameters).map(([name, value]) => [name, scrubbed(value)]);
-  // Once more as a whole: a parameter may be called like a secret.
-  const given = scrubbed(JSON.stringify(Object.fromEntries(values)));
+  const values = Object.entries(parameters).map(([name, value]) => [name, clearValue(name, value)]);
+  const given = JSON.stringify(Object.fromEntries(values));
   return {
     ...(bytesOf(clear) > MOST_SQL ? { sql_sha256: hash('sha256', sql) } : { sql: clear }),
     ...(Buffer.byteLength(given) > MOST_PARAMETERS
       ? { parameters_sha256: hash('sha256', given) }
-      : { parameters: JSON.parse(given) as unknown }),
+      : { parameters: Object.fromEntries(values) as object }),
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
   };
+}
+
+/** A parameter may be called like a secret. */
+function clearValue(name: string, value: string): string {
+  const clear = scrubbed(value);
+  const member = JSON.stringify({ [name]: clear });
+  return scrubbed(member) === member ? clear : '[removed:secret_name]';
 }
 
 const bytesOf = (text: string): number => Buffer.byteLength(JSON.stringify(text));
