@@ -13,7 +13,7 @@ const ACTIVITIES: ReadonlyMap<unknown, string> = new Map([
 
 const AUTHENTICATION = 3002;
 const API_ACTIVITY = 6003;
-const CLASSES: readonly unknown[] = [AUTHENTICATION, API_ACTIVITY];
+const CLASSES: ReadonlySet<unknown> = new Set([AUTHENTICATION, API_ACTIVITY]);
 
 /**
  * Authentication and API Activity events of the Open Cybersecurity Schema Framework (ocsf/ocsf-schema, events/iam/authentication.json,
@@ -27,7 +27,7 @@ export const ocsf: Adapter = {
   example:
     '{"class_uid":3002,"activity_id":1,"time":1777593607603,"status_id":1,"user":{"name":"ana","uid":"u-1"},"src_endpoint":{"ip":"192.0.2.7"},"auth_protocol":"OpenID","is_mfa":true}',
   fills: OWN_FILLS,
-  recognizes: source => CLASSES.includes(source.get('class_uid')),
+  recognizes: source => CLASSES.has(source.get('class_uid')),
   read(draft) {
     const isAuth = draft.peek('class_uid') === AUTHENTICATION;
     if (isAuth) draft.set('event_type', 'auth');
