@@ -25,6 +25,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'compact',
     'prune',
     'redact',
+    'config',
   ],
   ['cli'],
 ];
@@ -41,6 +42,7 @@ const PAIRS = new Set([
   'query>quarantine',
   'search>hash',
   'search>query',
+  'config>query',
   'export>query',
   'compact>seal',
   'compact>verify',
@@ -49,6 +51,7 @@ const PAIRS = new Set([
   'redact>compact',
   'redact>query',
   'redact>quarantine',
+  'export>search',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

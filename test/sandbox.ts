@@ -34,11 +34,12 @@ export class Sandbox {
 
   start(
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+    options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly uid?: number } = {},
   ): Started {
     const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [BINARY, ...args], {
       cwd: options.cwd ?? this.folder,
       env: { ...this.env, ...options.env },
+      ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

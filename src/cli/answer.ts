@@ -1,34 +1,21 @@
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
-import { hostname, tmpdir, totalmem, userInfo } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Progress } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
 import type { Answered, Question, QueryOptions } from '../query/query.ts';
 import type { Receipt } from '../query/receipt.ts';
-import { readWhen } from '../record/when.ts';
 import { instantOf } from '../store/clock.ts';
 import { replaceFile } from '../store/durable.ts';
 import { type Store } from '../store/store.ts';
+import { userName } from './actor.ts';
 import { type Context, flag, type Given, type OptionSpec, text } from './command.ts';
-import { ANSWER_FORMATS, printer, type RowFormat, rowSink } from './render/rows.ts';
+import { LIMIT_OPTIONS, limitsOf } from './limits.ts';
+import { showProgress } from './progress.ts';
+import { ANSWER_FORMATS, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
 import { readSigner } from './signer.ts';
 import { type Target, targetOf } from './target.ts';
-import { counted, grouped, humanBytes, readSize, readSpan, readZone, usage } from './values.ts';
-
-/** Options of every verb that answers from records. */
-export const SPAN_OPTIONS: readonly OptionSpec[] = [
-  {
-    flags: '--since <TIME>',
-    about: 'only records from then on: 2h, 7d, yesterday, "last tuesday", 2026-05-01, RFC 3339',
-  },
-  { flags: '--until <TIME>', about: 'only records before that' },
-  {
-    flags: '--zone <ZONE>',
-    about: 'of times and days that name none, such as Europe/Berlin',
-    default: 'UTC',
-  },
-];
+import { counted, grouped, usage } from './values.ts';
 
 export const FORMAT_OPTION: OptionSpec = {
   flags: '--format <FORMAT>',
@@ -37,15 +24,10 @@ export const FORMAT_OPTION: OptionSpec = {
   default: 'table on a terminal, ndjson in a pipe',
 };
 
+/** Options of every verb that answers from records. */
 export const ANSWER_OPTIONS: readonly OptionSpec[] = [
   { flags: '-o, --output <FILE>', about: 'write the answer there, all of it or nothing' },
-  { flags: '--timeout <SPAN>', about: 'stop after so long', default: '5m' },
-  {
-    flags: '--memory <SIZE>',
-    about: "bound of the engine's buffers; beyond it spills to disk",
-    default: "a quarter of the machine's, at most 1GiB",
-  },
-  { flags: '--strict', about: 'trust no remembered digest, and check all once more behind the query' },
+  ...LIMIT_OPTIONS,
   {
     flags: '--allow-unverified',
     about: 'answer from what is there though it was altered; every row says so in a column `unverified`',
@@ -68,35 +50,54 @@ export interface Asking {
   readonly verb: string;
   readonly title?: string;
   readonly question: Question;
+  /** The question itself, where `question` is only what is asked first to find it. */
+  readonly next?: () => Promise<Question>;
   /** Formats are not asked: rows come out so. */
-  readonly sink?: (print: ReturnType<typeof printer>) => ResultSink;
+  readonly sink?: (print: Print) => ResultSink;
+  /** What the engine gets where nothing else is said. */
+  readonly engine?: Pick<QueryOptions, 'memory' | 'threads'>;
+}
+
+export function optionsOf(
+  given: Given,
+  context: Context,
+  memory?: number,
+): ReturnType<typeof limitsOf> & Pick<QueryOptions, 'unverified'> {
+  return { ...limitsOf(given, context, memory), unverified: flag(given, 'allowUnverified') };
 }
 
 /** Asks, shows what comes, and writes what was asked for beside it. The verbs' own business is the question. */
 export async function answer(given: Given, context: Context, store: Store, asking: Asking): Promise<number> {
-  const { question, verb } = asking;
+  const { verb } = asking;
   const { voice } = context;
   const { query } = await import('../query/query.ts');
+  const { Counting, Hashing, formatReceipt, receiptOf } = await import('../query/receipt.ts');
+  const { beginLogged } = await import('../query/logged.ts');
   const receiptPath = text(given, 'receipt');
   const signPath = text(given, 'signKey');
   if (signPath !== undefined && receiptPath === undefined) throw usage('--sign-key signs a --receipt');
+  if (receiptPath !== undefined && flag(given, 'allowUnverified'))
+    throw usage('a receipt is for an answer that was verified: leave out --allow-unverified');
   const signer = signPath === undefined ? undefined : readSigner(signPath);
-  const { beginLogged } = await import('../query/logged.ts');
-  const at = instantOf(Date.now());
-  const logged = beginLogged(store, { verb, question, user: userName(), at });
   const format = asking.sink ? undefined : formatOf(given, context);
+  const at = instantOf(Date.now());
+  const logged = beginLogged(store, { verb, question: asking.question, user: userName(), at });
   const target = targetOf(text(given, 'output'), context.stdout);
   const folder = format === 'parquet' ? mkdtempSync(join(tmpdir(), 'slmaudit-parquet-')) : undefined;
   const parquet = folder && join(folder, 'answer.parquet');
-  const { Hashing, formatReceipt, receiptOf } = await import('../query/receipt.ts');
-  const hashing = new Hashing(sinkOf(asking, format, target, context));
-  const progress = showProgress(context, hashing);
+  const sink = sinkOf(asking, format, target, context);
+  const rows = receiptPath === undefined ? new Counting(sink) : new Hashing(sink);
+  const progress = showProgress(context, rows);
   try {
+    const question = asking.next ? await asking.next() : asking.question;
+    if (asking.next) logged?.asks(question);
     const answered = await query(
       store,
       question,
       {
-        ...optionsOf(given, context),
+        ...asking.engine,
+        ...optionsOf(given, context, asking.engine?.memory),
+        ...(logged && { except: logged.batch }),
         repeatable: receiptPath !== undefined,
         ...(parquet !== undefined && { parquet: { path: parquet, andRows: true } }),
         onProgress: progress.heard,
@@ -104,23 +105,22 @@ export async function answer(given: Given, context: Context, store: Store, askin
           if (findings.length > 0) voice.warn(`this answer is not verified: ${findings.join('; ')}`);
         },
       },
-      hashing,
+      rows,
     );
     progress.end();
     if (parquet !== undefined) await pipeline(createReadStream(parquet), target.stream, { end: false });
     await target.keep();
-    const result = hashing.answer();
     let receipt: string | undefined;
-    if (receiptPath !== undefined) {
-      const made = receiptOf(question, answered, result, circumstances(verb, at, context));
+    if (rows instanceof Hashing) {
+      const made = receiptOf(question, answered, rows.answer(), circumstances(verb, at, context));
       receipt = formatReceipt(made, signer);
-      replaceFile(receiptPath, receipt, 0o600);
-      voice.say(receiptLine(receiptPath, made, answered));
+      replaceFile(receiptPath!, receipt, 0o600);
+      voice.say(receiptLine(receiptPath!, made, answered));
     }
-    logged?.end('ok', { rows: result.rows, receipt });
+    logged?.end('ok', { rows: rows.count, receipt });
     return 0;
   } catch (error) {
-    logged?.end(context.signal.aborted ? 'cancelled' : 'error', { rows: hashing.count });
+    logged?.end(context.signal.aborted ? 'cancelled' : 'error', { rows: rows.count });
     throw error;
   } finally {
     progress.end();
@@ -163,61 +163,6 @@ function sinkOf(
   return rowSink(format as RowFormat, print, { title, width: target.isFile ? undefined : width });
 }
 
-export function optionsOf(
-  given: Given,
-  { signal, knownFolder }: Context,
-): Pick<QueryOptions, 'memory' | 'timeoutMs' | 'signal' | 'known' | 'strict' | 'unverified'> {
-  const memory = text(given, 'memory');
-  return {
-    memory: memory === undefined ? defaultMemory() : readSize(memory, '--memory'),
-    timeoutMs: readSpan(text(given, 'timeout') ?? '5m', '--timeout'),
-    signal,
-    known: knownFolder,
-    strict: flag(given, 'strict'),
-    unverified: flag(given, 'allowUnverified'),
-  };
-}
-
-/** A quarter of the machine's, or of what its container may have; at most 1 GiB. */
-function defaultMemory(): number {
-  const allowed = process.constrainedMemory();
-  const all = allowed !== undefined && allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
-  return Math.min(2 ** 30, Math.floor(all / 4));
-}
-
-/** `--since` and `--until` as records have times; what was understood is said. */
-export function spanOf(given: Given, { voice }: Context): Pick<Question, 'since' | 'until'> {
-  const zone = readZone(text(given, 'zone')) ?? 'UTC';
-  const now = Date.now() * 1000;
-  const read = (name: 'since' | 'until'): string | undefined => {
-    const said = text(given, name);
-    if (said === undefined) return undefined;
-    const ts = readWhen(said, now, zone);
-    if (ts === undefined)
-      throw usage(
-        `--${name} takes a time such as 2h, yesterday, "last tuesday", 2026-05-01 or RFC 3339, not "${said}"`,
-      );
-    return ts;
-  };
-  const [since, until] = [read('since'), read('until')];
-  if (since !== undefined && until !== undefined && since >= until)
-    throw usage(`--since ${since} is not before --until ${until}`);
-  const parts = [since && `from ${short(since)}`, until && `before ${short(until)}`].filter(Boolean);
-  if (parts.length > 0)
-    voice.say(`${parts.join(', ')}${zone === 'UTC' ? ' (UTC)' : `; days of ${zone}, times in UTC`}`);
-  return { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
-}
-
-const short = (ts: string): string => ts.replace(/\.?0*Z$/, 'Z');
-
-export function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
-}
-
 function circumstances(
   verb: string,
   at: string,
@@ -233,30 +178,4 @@ function circumstances(
 
 function receiptLine(path: string, { answer: { rows }, read }: Receipt, { plan }: Answered): string {
   return `receipt ${path}: ${counted(rows, 'row')} from ${counted(read.length, 'payload')}, ${grouped(plan.leftOut.length)} left out`;
-}
-
-/** What goes on, for whoever waits longer than a second. */
-function showProgress(
-  { voice }: Context,
-  answered: { readonly count: number },
-): { readonly heard: (progress: Progress) => void; readonly end: () => void } {
-  let latest: Progress | undefined;
-  const began = performance.now();
-  const clock = setInterval(() => {
-    if (performance.now() - began < 1000) return;
-    const seconds = `${((performance.now() - began) / 1000).toFixed(0)} s`;
-    if (answered.count > 0) voice.progress(`${counted(answered.count, 'row')}, ${seconds}`);
-    else if (latest?.phase === 'checking')
-      voice.progress(
-        `checking payloads: ${latest.files} of ${latest.of}, ${humanBytes(latest.bytes)} read, ${seconds}`,
-      );
-    else if (latest?.phase === 'querying')
-      voice.progress(`querying: ${latest.percent.toFixed(0)} % of ${humanBytes(latest.bytes)}, ${seconds}`);
-  }, 200);
-  return {
-    heard: progress => {
-      latest = progress;
-    },
-    end: () => clearInterval(clock),
-  };
 }

@@ -1,5 +1,7 @@
 import type { CommandSpec } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { configCommand } from './commands/config.ts';
+import { exportCommand } from './commands/export.ts';
 import { hashCommand } from './commands/hash.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
@@ -16,6 +18,7 @@ import {
 import { queryCommand } from './commands/query.ts';
 import { contextCommand, searchCommand } from './commands/search.ts';
 import { redactCommand } from './commands/redact.ts';
+import { receiptKeyCommand, receiptVerifyCommand } from './commands/receipt.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -32,6 +35,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   searchCommand,
   contextCommand,
   queryCommand,
+  exportCommand,
+  receiptVerifyCommand,
+  receiptKeyCommand,
   hashCommand,
   quarantineListCommand,
   quarantineShowCommand,
@@ -44,5 +50,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   compactCommand,
   redactCommand,
   statusCommand,
+  configCommand,
   completionCommand,
 ];

@@ -80,6 +80,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   key: 'look after the keys',
   map: 'try a format of your own',
   quarantine: 'look at lines that were rejected, and read them again',
+  receipt: 'check what an answer was made from',
 };
 
 /** The command that a spec has become. */

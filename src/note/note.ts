@@ -32,10 +32,10 @@ function formatSignature(s: NoteSignature): string {
   return `— ${s.name} ${Buffer.concat([id, s.signature]).toString('base64')}\n`;
 }
 
-/** Canonical bytes only; throws NOTE_MALFORMED. */
-export function parseNote(bytes: Uint8Array | string): Note {
+/** Canonical bytes only, at most so many; throws NOTE_MALFORMED. */
+export function parseNote(bytes: Uint8Array | string, mostBytes: number = MAX_BYTES): Note {
   const data = typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes;
-  if (data.length > MAX_BYTES) throw malformed('it has more than a million bytes');
+  if (data.length > mostBytes) throw malformed(`it has more than ${mostBytes} bytes`);
   if (!isUtf8(data)) throw malformed('it is not UTF-8');
   const whole = Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8');
   if (/[\u0000-\u0009\u000b-\u001f]/.test(whole)) throw malformed('it holds control characters');

@@ -30,11 +30,15 @@ export interface Rejected {
 /** A quarantine file is read whole: a segment has a million rejects at most. */
 const MOST_BYTES = 1 << 30;
 
-/** Every rejected line of the log, in the order of sealing. Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1). */
-export function* rejectedLines(store: Store): Generator<Rejected> {
-  const { segments, inventory } = readHistory(store.at, localPin(store));
+/**
+ * Every rejected line of the log, in the order of sealing, as the first `size` entries tell of them.
+ * Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1).
+ */
+export function* rejectedLines(store: Store, size: number = Infinity): Generator<Rejected> {
+  const history = readHistory(store.at, localPin(store));
+  const segments = history.segments.filter(s => s.entry < size);
   const retried = retriedLines(segments);
-  for (const segment of segments.filter(s => inventory.hasRejected(s)))
+  for (const segment of segments.filter(s => history.inventory.hasRejected(s)))
     for (const { about } of sealedLines(store, segment, retried)) yield about;
 }
 

@@ -35,6 +35,8 @@ export interface Question {
 export interface QueryOptions {
   /** Bound of the engine's buffers, bytes. */
   readonly memory: number;
+  /** Of the engine; with one, rows come in the order of the log where nothing sorts them. */
+  readonly threads?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Folder outside the store where is remembered what was verified; nothing is, if not given. */
@@ -45,6 +47,8 @@ export interface QueryOptions {
   readonly repeatable?: boolean;
   /** Only the segments of the first so many entries. */
   readonly size?: number;
+  /** Batch of an open segment that is left out: a query doesn't count the record of itself. */
+  readonly except?: string;
   /** Only segments with records from this place on. */
   readonly fromSeq?: number;
   readonly parquet?: QueryJob['parquet'];
@@ -83,13 +87,16 @@ export async function query(
     const findings: string[] = [];
     const placed = place(store, options, findings);
     const sealed = new Set(placed.inventory.segments.map(s => s.batch));
-    const open = unsealed.filter(u => u.records > 0 && !sealed.has(u.batch)).map(u => u.path);
+    const open = unsealed
+      .filter(u => u.records > 0 && !sealed.has(u.batch) && u.batch !== options.except)
+      .map(u => u.path);
     const all = join(folder, 'open.ndjson');
     for (const path of open)
       await pipeline(createReadStream(path), createWriteStream(all, { flags: 'a', mode: 0o600 }));
     const kept = keptPayloads(placed.known, options.known);
+    const size = Math.min(options.size ?? Infinity, placed.head.size);
     const segments = placed.inventory.segments
-      .filter(s => s.entry < (options.size ?? Infinity) && s.first + s.records > (options.fromSeq ?? 0))
+      .filter(s => s.entry < size && s.first + s.records > (options.fromSeq ?? 0))
       .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...knownOf(s, kept) }));
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
@@ -104,7 +111,7 @@ export async function query(
       },
       segments,
       ...(open.length > 0 && { open: all }),
-      tables: tablesOf(store, question.sql, folder),
+      tables: tablesOf(store, question.sql, size, folder),
       memory: `${Math.max(64, Math.floor(options.memory / 2 ** 20))}MiB`,
       temporary: join(folder, 'spill'),
       spill: spillOf(folder),
@@ -113,7 +120,9 @@ export async function query(
       findings,
       repeatable: options.repeatable ?? false,
       // Sums of floats depend on who adds what first.
-      ...(options.repeatable && { threads: 1 }),
+      ...(options.repeatable
+        ? { threads: 1 }
+        : options.threads !== undefined && { threads: options.threads }),
       ...(kept.filters !== undefined && { filters: kept.filters }),
       ...(options.parquet && { parquet: options.parquet }),
     };

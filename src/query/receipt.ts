@@ -48,18 +48,16 @@ export interface Answer {
   readonly rows: number;
   /** Of the rows as `--format ndjson` prints them. */
   readonly sha256: string;
-  /** Of the rows' SHA-256 in ascending order: the same for another order. Not for more than a million rows. */
+  /** Of the rows' SHA-256 in ascending order: the same for another order. Not for more than a hundred thousand rows. */
   readonly sortedSha256?: string;
 }
 
-const MOST_SORTED = 1_000_000;
+/** Their hashes are held in memory until the last row is there. */
+const MOST_SORTED = 100_000;
 
-/** Passes rows on, and hashes them. */
-export class Hashing implements ResultSink {
+/** Passes rows on, and counts them. */
+export class Counting implements ResultSink {
   readonly #to: ResultSink;
-  readonly #running = createHash('sha256');
-  #columns: readonly ResultColumn[] = [];
-  #each: string[] = [];
   count = 0;
 
   constructor(to: ResultSink) {
@@ -67,21 +65,38 @@ export class Hashing implements ResultSink {
   }
 
   columns(columns: readonly ResultColumn[]): void | Promise<void> {
-    this.#columns = columns;
     return this.#to.columns(columns);
   }
 
   rows(rows: readonly (readonly Cell[])[]): boolean | Promise<boolean> {
-    for (const row of rows) {
-      const line = `${objectText(this.#columns, row)}\n`;
-      this.#running.update(line);
-      if (this.count++ < MOST_SORTED) this.#each.push(hash('sha256', line));
-    }
+    this.count += rows.length;
     return this.#to.rows(rows);
   }
 
   end(): void | Promise<void> {
     return this.#to.end();
+  }
+}
+
+/** Hashes them too. */
+export class Hashing extends Counting {
+  readonly #running = createHash('sha256');
+  #columns: readonly ResultColumn[] = [];
+  #each: string[] = [];
+
+  override columns(columns: readonly ResultColumn[]): void | Promise<void> {
+    this.#columns = columns;
+    return super.columns(columns);
+  }
+
+  override rows(rows: readonly (readonly Cell[])[]): boolean | Promise<boolean> {
+    if (this.count + rows.length > MOST_SORTED) this.#each = [];
+    for (const row of rows) {
+      const line = `${objectText(this.#columns, row)}\n`;
+      this.#running.update(line);
+      if (this.count + rows.length <= MOST_SORTED) this.#each.push(hash('sha256', line));
+    }
+    return super.rows(rows);
   }
 
   answer(): Answer {
@@ -152,11 +167,14 @@ export interface ReadReceipt {
   readonly signers: readonly string[];
 }
 
+/** A payload that was read takes some 120 bytes. */
+export const MOST_BYTES: number = 64 << 20;
+
 /** Throws RECEIPT_MALFORMED. */
 export function parseReceipt(text: string): ReadReceipt {
   const isNote = text.includes('\n\n');
   try {
-    const note = isNote ? parseNote(text) : { text, signatures: [] };
+    const note = isNote ? parseNote(text, MOST_BYTES) : { text, signatures: [] };
     const receipt = JSON.parse(note.text) as Receipt;
     if (!isReceipt(receipt)) throw new Error('its members are not those of a receipt');
     return {
@@ -173,14 +191,25 @@ export function parseReceipt(text: string): ReadReceipt {
   }
 }
 
+/** It comes from somebody else: nothing in it is believed to have a form that was not looked at. */
 function isReceipt(r: Partial<Receipt> | null): boolean {
-  const texts = [r?.origin, r?.genesis, r?.checkpoint, r?.at, r?.asked?.sql, r?.answer?.sha256];
+  const texts = [r?.origin, r?.genesis, r?.checkpoint, r?.at, r?.asked?.sql, r?.asked?.verb];
+  const optional = [r?.asked?.since, r?.asked?.until, r?.answer?.sortedSha256].filter(t => t !== undefined);
   return (
     r?.form === 'slmaudit-receipt/1' &&
-    texts.every(t => typeof t === 'string') &&
-    [r.size, r.answer?.rows].every(n => Number.isSafeInteger(n)) &&
+    [...texts, ...optional, r.answer?.sha256, r.by?.user, r.by?.host].every(isText) &&
+    [r.size, r.answer?.rows].every(isCount) &&
     Array.isArray(r.read) &&
-    typeof r.leftOut === 'object' &&
-    Object.values(r.asked?.parameters ?? { none: 0 }).every(v => typeof v === 'string')
+    r.read.every(isRead) &&
+    isTexts(r.leftOut) &&
+    isTexts(r.asked?.parameters) &&
+    isTexts(r.versions)
   );
 }
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isTexts = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isText);
+const isRead = (value: Partial<ReadSegment> | null): boolean =>
+  [value?.segment, value?.entry, value?.bytes].every(isCount) && isText(value?.sha256);

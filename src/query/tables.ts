@@ -6,12 +6,13 @@ import { parseNote } from '../note/note.ts';
 import { rejectedLines } from '../quarantine/quarantine.ts';
 import { writeAll } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
-import { readCheckpoint, readEntries } from '../store/log.ts';
+import { readEntries } from '../store/log.ts';
 import { localPin, type Store } from '../store/store.ts';
 
 interface Table {
   readonly columns: Readonly<Record<string, string>>;
-  readonly rows: (store: Store) => Iterable<Readonly<Record<string, unknown>>>;
+  /** As they were when the log had `size` entries. */
+  readonly rows: (store: Store, size: number) => Iterable<Readonly<Record<string, unknown>>>;
 }
 
 /** The views beside `records` and `requests`. */
@@ -65,14 +66,14 @@ const TABLES: Readonly<Record<string, Table>> = {
 };
 
 /** NDJSON of the views whose name stands in the query: nobody waits for what it doesn't ask. */
-export function tablesOf(store: Store, sql: string, folder: string): Record<string, JobTable> {
+export function tablesOf(store: Store, sql: string, size: number, folder: string): Record<string, JobTable> {
   const found: Record<string, JobTable> = {};
   for (const [name, { columns, rows }] of Object.entries(TABLES)) {
     if (!new RegExp(`\\b${name}\\b`, 'i').test(sql)) continue;
     const path = join(folder, `${name}.ndjson`);
     const fd = openSync(path, 'wx', 0o600);
     try {
-      for (const row of rows(store)) writeAll(fd, Buffer.from(`${JSON.stringify(row)}\n`, 'utf8'));
+      for (const row of rows(store, size)) writeAll(fd, Buffer.from(`${JSON.stringify(row)}\n`, 'utf8'));
     } finally {
       closeSync(fd);
     }
@@ -81,8 +82,9 @@ export function tablesOf(store: Store, sql: string, folder: string): Record<stri
   return found;
 }
 
-function* segmentRows(store: Store): Generator<Record<string, unknown>> {
+function* segmentRows(store: Store, size: number): Generator<Record<string, unknown>> {
   for (const s of readHistory(store.at, localPin(store)).segments) {
+    if (s.entry >= size) break;
     yield {
       segment: s.segment,
       entry: s.entry,
@@ -103,10 +105,10 @@ function* segmentRows(store: Store): Generator<Record<string, unknown>> {
   }
 }
 
-function* entryRows(store: Store): Generator<Record<string, unknown>> {
+function* entryRows(store: Store, size: number): Generator<Record<string, unknown>> {
   // Throws where the entries are not those of the checkpoint.
   readHistory(store.at, localPin(store));
-  for (const note of readEntries(store.at, 0, readCheckpoint(store.at).size)) {
+  for (const note of readEntries(store.at, 0, size)) {
     const { text } = parseNote(note);
     const { index, kind, at, clock, records } = parseEntry(text);
     const sha256 = entryHash(note).toString('hex');
@@ -114,7 +116,7 @@ function* entryRows(store: Store): Generator<Record<string, unknown>> {
   }
 }
 
-function* quarantineRows(store: Store): Generator<Record<string, unknown>> {
-  for (const { sealedAt, removed, ...clear } of rejectedLines(store))
+function* quarantineRows(store: Store, size: number): Generator<Record<string, unknown>> {
+  for (const { sealedAt, removed, ...clear } of rejectedLines(store, size))
     yield { ...clear, sealed_at: sealedAt, ...(removed && { removed: JSON.stringify(removed) }) };
 }

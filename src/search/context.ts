@@ -63,15 +63,21 @@ ORDER BY away`;
   return { sql, parameters };
 }
 
-async function find(store: Store, name: string, options: QueryOptions): Promise<Record<string, string>> {
+/** What is asked to know where that record stands. Throws NO_SUCH_RECORD for what names none. */
+export function placeQuestion(name: string): Question {
   const id = name.toLowerCase();
   const isSeq = /^\d{1,15}$/.test(id);
   if (!isSeq && !UUID.test(id)) throw noSuchRecord(name);
+  const sql = `SELECT ${PLACED.join(', ')} FROM records WHERE ${isSeq ? 'seq = $name::BIGINT' : 'event_id = $name'} LIMIT 1`;
+  return { sql, parameters: { name: id } };
+}
+
+const PLACED = ['event_id', 'seq', 'ts', ...Object.values(SAME)];
+
+async function find(store: Store, name: string, options: QueryOptions): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  const columns = ['event_id', 'seq', 'ts', ...Object.values(SAME)];
   let names: readonly string[] = [];
-  const sql = `SELECT ${columns.join(', ')} FROM records WHERE ${isSeq ? 'seq = $name::BIGINT' : 'event_id = $name'} LIMIT 1`;
-  await query(store, { sql, parameters: { name: id } }, options, {
+  await query(store, placeQuestion(name), options, {
     columns: all => {
       names = all.map(c => c.name);
     },

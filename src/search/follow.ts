@@ -2,17 +2,19 @@ import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cell, ResultColumn } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
+import { type Asker, beginLogged } from '../query/logged.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
 import { checkpointPath, namesIn, openFolder } from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Condition } from './conditions.ts';
-import { named, NAMES } from './search.ts';
+import { named, NAMES, searchQuestion } from './search.ts';
 
 export interface Following {
   readonly columns: readonly string[] | undefined;
   readonly span: Pick<Question, 'since' | 'until'>;
   readonly options: QueryOptions;
+  readonly asker: Omit<Asker, 'question'>;
 }
 
 const EVERY_MS = 1000;
@@ -23,9 +25,35 @@ const EVERY_MS = 1000;
  */
 export async function follow(
   store: Store,
+  condition: Condition,
+  following: Following,
+  sinkOf: () => ResultSink,
+): Promise<void> {
+  const { asker, columns, options, span } = following;
+  const logged = beginLogged(store, {
+    ...asker,
+    question: { ...searchQuestion(condition, columns ? { columns } : {}), ...span },
+  });
+  let rows = 0;
+  const except = logged ? { except: logged.batch } : {};
+  try {
+    await look(store, condition, { ...following, options: { ...options, ...except } }, sinkOf, n => {
+      rows += n;
+    });
+    logged?.end('ok', { rows });
+  } catch (error) {
+    // An interrupt is how it ends.
+    logged?.end(options.signal?.aborted ? 'ok' : 'error', { rows });
+    throw error;
+  }
+}
+
+async function look(
+  store: Store,
   { sql, parameters }: Condition,
   { columns, span, options }: Following,
   sinkOf: () => ResultSink,
+  told: (rows: number) => void,
 ): Promise<void> {
   /** Open records that were printed. */
   let seen = new Map<string, number>();
@@ -44,7 +72,7 @@ export async function follow(
       };
       const isSilent = first && span.since === undefined;
       const open = new Map<string, number>();
-      const printed = new Fresh(sinkOf(), seen, open, isSilent);
+      const printed = new Fresh(sinkOf(), { seen, open, isSilent, told });
       const { segments } = await query(store, question, { ...options, fromSeq: sealedTo + 1 }, printed);
       const last = segments.at(-1);
       if (last) sealedTo = last.first + last.records - 1;
@@ -65,25 +93,26 @@ function stateOf({ at }: Store): string {
   return [readCheckpoint(at).size, statSync(checkpointPath(at)).mtimeMs, ...open].join('\n');
 }
 
+interface Passing {
+  /** Open records that were passed on before, and those that are open now. */
+  readonly seen: ReadonlyMap<string, number>;
+  readonly open: Map<string, number>;
+  readonly isSilent: boolean;
+  readonly told: (rows: number) => void;
+}
+
 /** Passes on rows that were not passed on before. */
 class Fresh implements ResultSink {
   readonly #to: ResultSink;
   readonly #seen: Map<string, number>;
-  readonly #open: Map<string, number>;
-  readonly #isSilent: boolean;
+  readonly #passing: Passing;
   #columns: readonly ResultColumn[] = [];
   #any = false;
 
-  constructor(
-    to: ResultSink,
-    seen: ReadonlyMap<string, number>,
-    open: Map<string, number>,
-    isSilent: boolean,
-  ) {
+  constructor(to: ResultSink, passing: Passing) {
     this.#to = to;
-    this.#seen = new Map(seen);
-    this.#open = open;
-    this.#isSilent = isSilent;
+    this.#seen = new Map(passing.seen);
+    this.#passing = passing;
   }
 
   columns(columns: readonly ResultColumn[]): void {
@@ -91,16 +120,18 @@ class Fresh implements ResultSink {
   }
 
   async rows(rows: readonly (readonly Cell[])[]): Promise<boolean> {
+    const { open, isSilent, told } = this.#passing;
     const fresh = rows.filter(([seq, id]) => {
       const name = id as string;
-      if (seq === null) this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
-      const told = this.#seen.get(name) ?? 0;
-      if (told > 0) this.#seen.set(name, told - 1);
-      return told === 0 && !this.#isSilent;
+      if (seq === null) open.set(name, (open.get(name) ?? 0) + 1);
+      const before = this.#seen.get(name) ?? 0;
+      if (before > 0) this.#seen.set(name, before - 1);
+      return before === 0 && !isSilent;
     });
     if (fresh.length === 0) return true;
     if (!this.#any) await this.#to.columns(this.#columns);
     this.#any = true;
+    told(fresh.length);
     return this.#to.rows(fresh.map(row => row.slice(2)));
   }
 

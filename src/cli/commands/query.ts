@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { AuditError } from '../../errors.ts';
-import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, SPAN_OPTIONS, spanOf } from '../answer.ts';
+import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandSpec, type Context, flag, type Given, text, texts } from '../command.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
 
 export const queryCommand: CommandSpec = {

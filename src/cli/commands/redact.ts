@@ -1,6 +1,7 @@
 import { type CommandSpec, flag, text, texts } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
-import { optionsOf, SPAN_OPTIONS, spanOf } from '../answer.ts';
+import { optionsOf } from '../answer.ts';
+import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, readSpan, usage } from '../values.ts';
 
 /** Filters whose value is looked for in rejected lines too. */

@@ -1,15 +1,10 @@
-import {
-  ANSWER_EXITS,
-  ANSWER_OPTIONS,
-  answer,
-  FORMAT_OPTION,
-  optionsOf,
-  SPAN_OPTIONS,
-  spanOf,
-} from '../answer.ts';
+import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, optionsOf } from '../answer.ts';
+import { instantOf } from '../../store/clock.ts';
+import { userName } from '../actor.ts';
 import { type CommandSpec, flag, type Given, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { readCount, readList, usage } from '../values.ts';
 
 export const searchCommand: CommandSpec = {
@@ -79,9 +74,12 @@ export const searchCommand: CommandSpec = {
       const { follow } = await import('../../search/follow.ts');
       const format = (text(given, 'format') ?? (context.terminal ? 'table' : 'ndjson')) as RowFormat;
       const print = printer(context.stdout);
-      const options = optionsOf(given, context);
-      await follow(store, condition, { columns: shown, span, options }, () =>
-        rowSink(format, print, { width: context.width }),
+      const asker = { verb: 'search', user: userName(), at: instantOf(Date.now()) };
+      await follow(
+        store,
+        condition,
+        { columns: shown, span, options: optionsOf(given, context), asker },
+        () => rowSink(format, print, { width: context.width }),
       );
       return 0;
     }
@@ -111,7 +109,7 @@ export const contextCommand: CommandSpec = {
   ],
   exits: ANSWER_EXITS,
   async run(given, context) {
-    const { contextQuestion, SAME } = await import('../../search/context.ts');
+    const { contextQuestion, placeQuestion, SAME } = await import('../../search/context.ts');
     const { BRIEF, named, NAMES } = await import('../../search/search.ts');
     const store = context.openStore();
     const same = text(given, 'same');
@@ -126,8 +124,12 @@ export const contextCommand: CommandSpec = {
       same: same === undefined ? [] : (readList(same, '--same', Object.keys(SAME)) as (keyof typeof SAME)[]),
       columns: columns ?? (asTable ? BRIEF : undefined),
     };
-    const question = await contextQuestion(store, given.args[0]!, around, optionsOf(given, context));
-    return answer(given, context, store, { verb: 'context', question });
+    const [name] = given.args;
+    return answer(given, context, store, {
+      verb: 'context',
+      question: placeQuestion(name!),
+      next: () => contextQuestion(store, name!, around, optionsOf(given, context)),
+    });
   },
 };
 

@@ -1,6 +1,7 @@
 import { JsonNumber, type JsonObject, type JsonValue } from '../../record/json.ts';
 import type { Adapter } from '../adapter.ts';
 import type { Draft } from '../draft.ts';
+import { OWN_FILLS, readOwn } from './own.ts';
 import { unflatten } from './paths.ts';
 
 const OPERATIONS: ReadonlyMap<unknown, string> = new Map([
@@ -19,7 +20,7 @@ const EVENT = 'gen_ai.client.inference.operation.details';
  * OTLP-JSON of spans and log records with GenAI attributes (opentelemetry-proto 1.x; semantic-conventions up to v1.41, and semantic-conventions-genai),
  * in all four generations of names: OpenLLMetry's `llm.*` and `gen_ai.prompt.N`, `gen_ai.system` with `prompt_tokens` (vLLM still), `input_tokens` since
  * 1.27, `provider.name` and dotted details since 1.37. A line holds many spans: those of a model call are requests; agents, tools and
- * workers are not, and their sums would count twice. Times are nanoseconds in text, latencies of attributes seconds.
+ * workers are not, and their sums would count twice. Log records that `export --as otel` wrote are read back, whatever they tell of. Times are nanoseconds in text, latencies of attributes seconds.
  */
 export const otlp: Adapter = {
   name: 'otlp',
@@ -27,35 +28,7 @@ export const otlp: Adapter = {
   basis: 'seen',
   example:
     '{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"gw"}}]},"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"chat qwen3","startTimeUnixNano":"1777593607603000000","endTimeUnixNano":"1777593608115000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"small"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"26"}}]}]}]}]}',
-  fills: [
-    'http_status',
-    'error_type',
-    'finish_reason',
-    'request_id',
-    'trace_id',
-    'session_id',
-    'user_id',
-    'client_ip',
-    'user_agent',
-    'operation',
-    'endpoint',
-    'model',
-    'model_requested',
-    'provider',
-    'prompt_hash',
-    'completion_hash',
-    'last_user_hash',
-    'prompt_chars',
-    'completion_chars',
-    'input_tokens',
-    'output_tokens',
-    'cached_tokens',
-    'reasoning_tokens',
-    'stream',
-    'latency_us',
-    'ttft_us',
-    'queue_us',
-  ],
+  fills: OWN_FILLS,
   recognizes: source =>
     Array.isArray(source.get('resourceSpans')) || Array.isArray(source.get('resourceLogs')),
   split: source => [
@@ -68,10 +41,11 @@ export const otlp: Adapter = {
     readWho(draft);
     readModel(draft);
     readContent(draft);
+    readOwn(draft, 'slmaudit');
     draft.column('trace_id', 'traceId');
     draft.column('http_status', 'http.response.status_code', 'http.status_code');
     draft.column('error_type', 'error.type');
-    readStatus(draft);
+    if (draft.record.status === undefined) readStatus(draft);
     draft.drop('events', 'links', 'body');
     draft.ignore('flags', 'droppedAttributesCount', 'droppedEventsCount', 'droppedLinksCount');
     return undefined;
@@ -141,7 +115,8 @@ const items = (list: JsonObject): readonly JsonValue[] => {
 
 function isModelCall(draft: Draft): boolean {
   const event = draft.peek('eventName') ?? draft.peek('event.name');
-  if (draft.peek('startTimeUnixNano') === undefined) return event === EVENT;
+  if (draft.peek('startTimeUnixNano') === undefined)
+    return event === EVENT || (typeof event === 'string' && event.startsWith('slmaudit.'));
   const operation = draft.peek('gen_ai.operation.name') ?? draft.peek('llm.request.type');
   if (operation !== undefined) return OPERATIONS.has(operation);
   // vLLM names its one span of a request so, and no operation.

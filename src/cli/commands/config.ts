@@ -1,0 +1,54 @@
+import { instantOf } from '../../store/clock.ts';
+import { userName } from '../actor.ts';
+import { type CommandSpec, text } from '../command.ts';
+import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
+
+export const configCommand: CommandSpec = {
+  name: 'config',
+  summary: 'look at the settings of a store, and change them',
+  description: [
+    'Without arguments, list all settings with what they mean; with a NAME, print its value; with a VALUE, set it. A change is kept as a record (event_type admin, operation config) that the next writer seals.',
+    'log-queries on: each query, search, context, export and rerun of a receipt becomes a record before its first row comes: who asked, what with which parameters, how many rows, the digest of the receipt. Secrets of known forms are taken out of it. Whoever can not write that record can not ask.',
+    'Settings lie in a file of the store that is not signed: who may write the store may change it by hand, and only the change that is made here leaves a record.',
+  ],
+  arguments: [
+    { name: 'NAME', about: 'a setting', optional: true },
+    { name: 'VALUE', about: 'what it is to be', optional: true },
+  ],
+  options: [ROW_FORMAT_OPTION],
+  examples: [
+    { command: 'slmaudit config log-queries on', about: 'from now on who asks is in the log too' },
+    {
+      command: 'slmaudit search --type admin --columns ts,user_id,operation,status,extra',
+      about: 'who asked what',
+    },
+  ],
+  exits: [
+    [0, 'listed, or set'],
+    [2, 'no such setting or value, or the store can not be written'],
+  ],
+  async run(given, context) {
+    const { changeSetting, settingsOf } = await import('../../config/config.ts');
+    const { stdout, terminal, voice, width } = context;
+    const [name, value] = given.args;
+    const store = context.openStore();
+    if (name !== undefined && value !== undefined) {
+      const before = changeSetting(store, name, value, { user: userName(), at: instantOf(Date.now()) });
+      voice.say(before === value ? `${name} is ${value} already` : `${name} ${value}; it was ${before}`);
+      return 0;
+    }
+    const settings = settingsOf(store, name);
+    const format = text(given, 'format');
+    if (name !== undefined && format === undefined) {
+      stdout.write(`${settings[0]!.value}\n`);
+      return 0;
+    }
+    const sink = rowSink((format ?? (terminal ? 'table' : 'ndjson')) as RowFormat, printer(stdout), {
+      width,
+    });
+    await sink.columns(['name', 'value', 'about'].map(column => ({ name: column, numeric: false })));
+    await sink.rows(settings.map(s => [s.name, s.value, s.about]));
+    await sink.end();
+    return 0;
+  },
+};
