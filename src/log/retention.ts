@@ -77,18 +77,20 @@ export class Retention {
 
   /** The policies that bind at a time: the newest, and each before it whose grace is not over. */
   binding(now: string): StatedPolicy[] {
-    return this.policies.filter((stated, i) => {
-      const next = this.policies[i + 1];
-      return next === undefined || later(next.at, stated.policy.grace) > now;
-    });
+    return this.policies.filter(stated => isAfter(this.endOf(stated), now));
+  }
+
+  /** When a policy binds no more but for what was sealed under it; undefined: it is the newest. */
+  endOf(stated: StatedPolicy): string | undefined {
+    const next = this.policies[this.policies.indexOf(stated) + 1];
+    return next && later(next.at, stated.policy.grace);
   }
 
   /** Undefined: the segment may be deleted at that time. `redact`: only rows of it. */
   refusal(segment: Kept, now: string, redact = false): Refusal | undefined {
     for (const stated of this.#judges(segment, now)) {
-      const { min } = classIn(stated.policy, segment.class);
       if (redact && stated.policy.redactAny) continue;
-      const until = min === Infinity ? undefined : later(ageFrom(segment, stated.policy), min);
+      const until = this.#minimumOver(segment, stated);
       if (until === undefined || until > now) return { why: 'policy', policy: stated.entry, until };
     }
     const held = this.holdOn(segment, now);
@@ -104,11 +106,33 @@ export class Retention {
     return this.holds.filter(hold => this.isActive(hold, now) && covers(hold, segment));
   }
 
-  /** A release counts once the grace of the policy in force then is over. */
-  isActive({ release }: StatedHold, now: string): boolean {
-    if (!release) return true;
-    const then = this.policies.findLast(p => p.entry < release.entry) ?? this.policies[0]!;
-    return later(release.at, then.policy.grace) > now;
+  isActive(hold: StatedHold, now: string): boolean {
+    return isAfter(this.endOfHold(hold), now);
+  }
+
+  /**
+   * A release counts once the longest grace is over of the policies that bound when it was written: a shorter one, set just before
+   * it, hastens nothing. Undefined: it is not released.
+   */
+  endOfHold({ release }: StatedHold): string | undefined {
+    if (!release) return undefined;
+    const then = this.policies.filter(p => p.entry < release.entry);
+    const bound = then.filter((p, i) => i === then.length - 1 || this.endOf(p)! > release.at);
+    return later(release.at, Math.max(...bound.map(p => p.policy.grace)));
+  }
+
+  /** The first time from `now` on at which nothing that is in the log refuses; undefined: never. */
+  freeFrom(segment: Kept, now: string): string | undefined {
+    // Refusals end, and never begin, by the mere passing of time: at one of these.
+    const ends = [
+      ...this.policies.flatMap(p => [this.endOf(p), this.#minimumOver(segment, p)]),
+      ...this.holds.map(h => this.endOfHold(h)),
+    ];
+    let free: string | undefined;
+    for (const t of [now, ...ends])
+      if (t !== undefined && t >= now && !(free !== undefined && t >= free) && !this.refusal(segment, t))
+        free = t;
+    return free;
   }
 
   /** When a segment is to be gone by the newest policy; undefined: never. */
@@ -118,12 +142,20 @@ export class Retention {
     return max === undefined ? undefined : later(ageFrom(segment, policy), max);
   }
 
-  /** Of a deletion: the policies that bind then, and the one its manifest names unless the newest speaks for the past too. */
+  #minimumOver(segment: Kept, { policy }: StatedPolicy): string | undefined {
+    const { min } = classIn(policy, segment.class);
+    return min === Infinity ? undefined : later(ageFrom(segment, policy), min);
+  }
+
+  /**
+   * Of a deletion: the policies that bind then, and the one its manifest names (genesis, if there is none of that number) unless
+   * all that came since and bind speak for the past too: one that is retroactive looses nothing before its predecessor's grace is over.
+   */
   #judges(segment: Kept, now: string): StatedPolicy[] {
     const binding = this.binding(now);
-    const { policy } = this.newest;
-    const own = this.policies.find(p => p.entry === segment.policy);
-    return policy.retroactive || !own || binding.includes(own) ? binding : [...binding, own];
+    const own = this.policies.find(p => p.entry === segment.policy) ?? this.policies[0]!;
+    const isSilent = binding.every(p => p.entry <= own.entry || p.policy.retroactive);
+    return isSilent || binding.includes(own) ? binding : [...binding, own];
   }
 }
 
@@ -134,7 +166,11 @@ export function ageFrom(segment: Kept, policy: Policy): string {
   return age === 'record' && newest !== undefined && newest < segment.at ? newest : segment.at;
 }
 
-function covers({ segments, span }: Hold, { segment, at, span: own }: Kept): boolean {
+/** `end`: undefined: it doesn't. */
+const isAfter = (end: string | undefined, now: string): boolean => end === undefined || end > now;
+
+/** Does a hold name a segment, whether it binds or not? */
+export function covers({ segments, span }: Hold, { segment, at, span: own }: Kept): boolean {
   if (segments.some(([from, to]) => segment >= from && segment <= to)) return true;
   if (!span) return false;
   // Without records, when it was sealed.
