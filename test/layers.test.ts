@@ -22,6 +22,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'hash',
     'prove',
     'custody',
+    'policy',
+    'hold',
   ],
   ['cli'],
 ];
@@ -34,6 +36,9 @@ const PAIRS = new Set([
   'quarantine>normalize',
   'quarantine>seal',
   'custody>seal',
+  'policy>seal',
+  'hold>seal',
+  'hold>query',
   'query>normalize',
   'query>quarantine',
   'search>hash',

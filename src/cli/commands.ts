@@ -1,11 +1,18 @@
 import type { CommandSpec } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { hashCommand } from './commands/hash.ts';
+import { holdAddCommand, holdListCommand, holdReleaseCommand } from './commands/hold.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
 import { keyDestroyCommand, keyRecoverCommand, keyRotateCommand, keyStatusCommand } from './commands/key.ts';
+import {
+  policyExplainCommand,
+  policyPresetsCommand,
+  policySetCommand,
+  policyShowCommand,
+} from './commands/policy.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -34,6 +41,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   quarantineListCommand,
   quarantineShowCommand,
   quarantineRetryCommand,
+  policySetCommand,
+  policyShowCommand,
+  policyExplainCommand,
+  policyPresetsCommand,
+  holdAddCommand,
+  holdListCommand,
+  holdReleaseCommand,
   keyStatusCommand,
   keyRotateCommand,
   keyRecoverCommand,

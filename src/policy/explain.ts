@@ -1,0 +1,126 @@
+import { classIn } from '../log/policy.ts';
+import { formatRanges, rangesOf } from '../log/ranges.ts';
+import type { SealedSegment } from '../log/inventory.ts';
+import type { History } from '../store/history.ts';
+
+/** What becomes of some segments, and why. */
+export interface Explained {
+  readonly class: string;
+  /** Day of sealing. */
+  readonly sealedOn: string;
+  readonly segments: readonly number[];
+  readonly records: number;
+  /** Of payloads and quarantine; of a file that holds more, its share by records. */
+  readonly bytes: number;
+  readonly span?: { readonly from: string; readonly to: string };
+  readonly fate: 'goes' | 'stays';
+  readonly why: Why;
+  /** The policy by which it stays or goes. */
+  readonly policy: number;
+  readonly basis: readonly string[];
+  /** The first time at which all of them may be deleted, as the log stands; undefined: never. */
+  readonly freeFrom?: string;
+  /** When all of them are to be gone; undefined: they need not be. */
+  readonly due?: string;
+  /** Those that cover them then. */
+  readonly holds: readonly string[];
+}
+
+/** `maximum`: it is over. `minimum`: it is not. `not due`: the minimum is over, the maximum is not. */
+export type Why = 'maximum' | 'minimum' | 'hold' | 'not due' | 'no maximum';
+
+/** Which segments would be deleted at a time, and what keeps the others; by class and day of sealing, or each by itself. */
+export function explain(history: History, at: string, by: 'day' | 'segment'): Explained[] {
+  const groups = new Map<string, Explained>();
+  const share = sharesOf(history);
+  for (const segment of history.inventory.segments) {
+    if (history.inventory.pruned.has(segment.segment)) continue;
+    const one = explainOne(history, segment, at, share(segment));
+    const { sealedOn, class: name, fate, why, policy, holds } = one;
+    const unique = by === 'segment' ? segment.segment : '';
+    const key = JSON.stringify([sealedOn, name, fate, why, policy, holds, unique]);
+    const before = groups.get(key);
+    groups.set(key, before ? joined(before, one) : one);
+  }
+  return [...groups.values()].toSorted(
+    (a, b) => compare(a.sealedOn, b.sealedOn) || compare(a.class, b.class),
+  );
+}
+
+export const segmentsText = ({ segments }: Explained): string => formatRanges(rangesOf(segments));
+
+function explainOne({ retention }: History, segment: SealedSegment, at: string, bytes: number): Explained {
+  const refusal = retention.refusal(segment, at);
+  const due = retention.due(segment);
+  const freeFrom = retention.freeFrom(segment, at);
+  const { newest } = retention;
+  const policy = refusal?.why === 'policy' ? refusal.policy : newest.entry;
+  const why: Why = refusal
+    ? refusal.why === 'hold'
+      ? 'hold'
+      : 'minimum'
+    : due === undefined
+      ? 'no maximum'
+      : due > at
+        ? 'not due'
+        : 'maximum';
+  const stated = retention.policies.find(p => p.entry === policy) ?? newest;
+  return {
+    class: segment.class,
+    sealedOn: segment.at.slice(0, 10),
+    segments: [segment.segment],
+    records: segment.records,
+    bytes,
+    ...(segment.span && { span: segment.span }),
+    fate: why === 'maximum' ? 'goes' : 'stays',
+    why,
+    policy,
+    basis: classIn(stated.policy, segment.class).basis,
+    ...(freeFrom !== undefined && { freeFrom }),
+    ...(due !== undefined && { due }),
+    holds: retention.holdsOn(segment, at).map(h => h.id),
+  };
+}
+
+function joined(a: Explained, b: Explained): Explained {
+  const { span: _, freeFrom: __, due: ___, ...same } = a;
+  const span =
+    a.span && b.span
+      ? {
+          from: a.span.from < b.span.from ? a.span.from : b.span.from,
+          to: a.span.to > b.span.to ? a.span.to : b.span.to,
+        }
+      : (a.span ?? b.span);
+  const latest = (x: string | undefined, y: string | undefined): string | undefined =>
+    x === undefined || y === undefined ? undefined : x > y ? x : y;
+  const [freeFrom, due] = [latest(a.freeFrom, b.freeFrom), latest(a.due, b.due)];
+  return {
+    ...same,
+    segments: [...a.segments, ...b.segments],
+    records: a.records + b.records,
+    bytes: a.bytes + b.bytes,
+    ...(span && { span }),
+    ...(freeFrom !== undefined && { freeFrom }),
+    ...(due !== undefined && { due }),
+  };
+}
+
+/** Bytes that a segment takes. What rounding leaves of a file is its last segment's. */
+function sharesOf({ inventory }: History): (segment: SealedSegment) => number {
+  const shares = new Map<number, number>();
+  for (const { bytes, segments } of inventory.payloadFiles()) {
+    const all = segments.map(n => inventory.get(n)!.records);
+    const total = all.reduce((sum, n) => sum + n, 0);
+    let [seen, given] = [0, 0];
+    for (const [i, n] of segments.entries()) {
+      seen += all[i]!;
+      const until = Math.floor((bytes * seen) / total);
+      shares.set(n, until - given);
+      given = until;
+    }
+  }
+  return ({ segment, rejected }) =>
+    (shares.get(segment) ?? 0) + (inventory.unquarantined.has(segment) ? 0 : (rejected?.bytes ?? 0));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
