@@ -52,7 +52,7 @@ export const segmentsText = ({ segments }: Explained): string => formatRanges(ra
 function explainOne({ retention }: History, segment: SealedSegment, at: string, bytes: number): Explained {
   const refusal = retention.refusal(segment, at);
   const due = retention.due(segment);
-  const freeFrom = retention.freeFrom(segment, at);
+  const freeFrom = retention.freeFrom(segment, segment.at);
   const { newest } = retention;
   const policy = refusal?.why === 'policy' ? refusal.policy : newest.entry;
   const why: Why = refusal

@@ -16,6 +16,7 @@ import { type ClassWish, combine, type Combined, type Wish } from './combine.ts'
 import { readPeriod } from './period.ts';
 import { type Preset, PRESET_NAMES, presetOf } from './presets.ts';
 
+const MOST_VALUE_BYTES = 2000;
 const POLICY: Description = {
   code: 'POLICY',
   what: 'a retention policy',
@@ -170,7 +171,7 @@ class Reading extends YamlReader {
   #values(column: RuledColumn, node: Node): string[] {
     const nodes = this.listed(node);
     if (nodes.length === 0) this.fail(node, `${column} needs a value`);
-    return nodes.map(n => {
+    const values = nodes.map(n => {
       const value = this.text(n);
       if (
         column === 'event_type' &&
@@ -183,6 +184,10 @@ class Reading extends YamlReader {
         );
       return value;
     });
+    // A line of an entry has 8,192 bytes, and escapes take three each.
+    if (Buffer.byteLength(values.join(' ')) > MOST_VALUE_BYTES)
+      this.fail(node, `the values of ${column} have over ${MOST_VALUE_BYTES} bytes: use *, or several rules`);
+    return values;
   }
 
   #grace(node: Node): number {

@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import { AuditError } from '../errors.ts';
 import { nearest } from './nearest.ts';
 
@@ -60,7 +60,11 @@ export class YamlReader {
 
   text(node: Node): string {
     const value = isScalar(node) ? node.value : undefined;
-    return typeof value === 'string' && value !== '' ? value : this.fail(node, 'a text belongs here');
+    if (typeof value === 'string' && value !== '') return value;
+    return this.fail(
+      node,
+      isAlias(node) ? 'a text that begins with * stands in quotes' : 'a text belongs here',
+    );
   }
 
   /** Each member of a list, or what stands alone. */

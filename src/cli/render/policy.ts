@@ -15,29 +15,26 @@ export function outcomeLines(outcome: Outcome): string[] {
   for (const c of policy.classes) lines.push(`  ${c.name.padEnd(width)}${classLine(c)}`);
   for (const rule of policy.rules) lines.push(`  ${ruleText(rule)} is ${rule.class}`);
   if (policy.redactAny) lines.push('  rows may be redacted before their minimum');
-  if (changes.length === 0) lines.push(`periods: as in ${named(before.entry)}`);
+  if (changes.length === 0) lines.push(`periods as in ${named(before.entry)}`);
   for (const c of changes)
     lines.push(
-      `${c.looser ? 'looser' : 'change'}: ${c.class} had ${bounds(c.min[0], c.max[0])}, in ${named(before.entry)}`,
+      `${c.looser ? 'looser' : 'change'}: ${c.class} was kept ${bounds(c.min[0], c.max[0])}, by ${named(before.entry)}`,
     );
   for (const { policy: n, until } of binding)
     lines.push(`${named(n)} binds beside it until ${until}: what it keeps is not deleted before`);
-  for (const { policy: n, segments, forEver } of sealed) {
-    const those = `${counted(segments, 'segment')} sealed under ${named(n)}`;
-    const kept =
-      forEver === segments
-        ? 'which keeps them for ever'
-        : forEver > 0
-          ? `which keeps ${grouped(forEver)} of them for ever`
-          : '';
-    if (policy.retroactive)
-      lines.push(`${those} will be judged by this one alone once no other binds: it is retroactive`);
-    else
-      lines.push(
-        `${those}: that policy goes on binding for them${kept && `, ${kept}`}${forEver > 0 ? '; --retroactive lets this one judge them' : ''}`,
-      );
-  }
+  for (const { policy: n, segments, forEver } of sealed)
+    lines.push(
+      `${counted(segments, 'segment')} sealed under ${named(n)}: ${policy.retroactive ? RETROACTIVE : ownLine(segments, forEver)}`,
+    );
   return lines;
+}
+
+const RETROACTIVE = 'judged by this policy alone once no other binds, since it is retroactive';
+
+function ownLine(segments: number, forEver: number): string {
+  const own = 'judged by that one too, as long as this is not retroactive';
+  if (forEver === 0) return own;
+  return `${own}: it keeps ${forEver === segments ? (segments === 1 ? 'it' : 'them') : grouped(forEver)} for ever`;
 }
 
 function classLine({ min, max, age, review, basis }: RetentionClass): string {
@@ -48,7 +45,7 @@ function classLine({ min, max, age, review, basis }: RetentionClass): string {
 }
 
 function bounds(min: number, max: number | undefined): string {
-  const least = min === Infinity ? 'kept for ever' : `${counted(min, 'day')} at least`;
+  const least = min === Infinity ? 'for ever' : `${counted(min, 'day')} at least`;
   return `${least}, ${max === undefined ? 'no maximum' : `${grouped(max)} at most`}`;
 }
 
