@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
-import { coarser, type Hold, holdLines, type Release, releaseLines } from '../log/hold.ts';
+import { coarser, type Hold, holdLines, MOST_RANGES, type Release, releaseLines } from '../log/hold.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { countOf, formatRanges, type Range, rangesOf } from '../log/ranges.ts';
 import { covers, type StatedHold } from '../log/retention.ts';
@@ -29,9 +29,6 @@ export interface Covered {
   readonly records: number;
   readonly span?: { readonly from: string; readonly to: string };
 }
-
-/** Ranges of segments in one entry: 16 characters each are 56,000 of its 65,535 bytes. */
-const MOST_RANGES = 3500;
 
 /** Puts a hold into the log; from then on nothing it covers may be deleted. Throws NO_SUCH_SEGMENT, NOTHING_TO_HOLD, LOCKED. */
 export async function addHold(
@@ -92,14 +89,13 @@ export async function releaseHold(store: Store, release: Release, options: Appen
     if (hold.release)
       throw new AuditError(
         'HOLD_RELEASED',
-        `hold ${hold.id} was released by entry ${hold.release.entry}, and binds until ${retention.endOfHold(hold)}`,
+        `hold ${hold.id} was released by entry ${hold.release.entry}, and binds until ${hold.release.until}`,
         { hint: '`slmaudit hold list` shows them' },
       );
     return { kind: 'release', lines: releaseLines(release) };
   });
   const { retention } = readHistory(store.at, localPin(store));
-  const until = retention.endOfHold(retention.holds.find(h => h.id === release.id)!);
-  return { entry: entry!, until: until! };
+  return { entry: entry!, until: retention.holds.find(h => h.id === release.id)!.release!.until };
 }
 
 export interface ListedHold {
@@ -116,7 +112,7 @@ export function listHolds(history: History, now: string): ListedHold[] {
   return retention.holds.map(hold => ({
     hold,
     state: hold.release === undefined ? 'active' : retention.isActive(hold, now) ? 'released' : 'over',
-    until: retention.endOfHold(hold),
+    until: hold.release?.until,
     covered: coveredBy(history, hold),
   }));
 }

@@ -109,6 +109,9 @@ export function joinRanges(parts: readonly (readonly Range[])[]): Range[] {
   return all;
 }
 
+/** Ranges that a hold names at most: 16 characters each are 56,000 of the 65,535 bytes of an entry. */
+export const MOST_RANGES = 3500;
+
 /** At most so many ranges, joined across the narrowest gaps: more is held then, never less. */
 export function coarser(ranges: readonly Range[], most: number): readonly Range[] {
   if (ranges.length <= most) return ranges;

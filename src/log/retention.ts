@@ -25,7 +25,8 @@ export interface StatedPolicy {
 export interface StatedHold extends Hold {
   readonly entry: number;
   readonly at: string;
-  readonly release?: Release & { readonly entry: number; readonly at: string };
+  /** `until`: the hold binds still. */
+  readonly release?: Release & { readonly entry: number; readonly at: string; readonly until: string };
 }
 
 /** Why a segment may not be deleted (yet). */
@@ -42,6 +43,8 @@ export class Retention {
   /** Genesis first. */
   readonly policies: StatedPolicy[] = [];
   readonly holds: StatedHold[] = [];
+  /** When the policies of these entries bind no more. */
+  readonly #ends = new Map<number, string>();
 
   /** `at`: of genesis. */
   constructor(at: string) {
@@ -51,9 +54,15 @@ export class Retention {
   /** Takes the next entry, of whatever kind. False: a hold or a release that can not be. Throws ENTRY_MALFORMED, WRITTEN_BY_NEWER. */
   add(entry: Entry): boolean {
     const { index, at } = entry;
-    if (entry.kind === 'policy') this.policies.push({ entry: index, at, policy: parsePolicy(entry) });
+    if (entry.kind === 'policy') this.#addPolicy(index, at, parsePolicy(entry));
     if (entry.kind === 'hold') return this.addHold(index, at, parseHold(entry));
     return entry.kind !== 'release' || this.addRelease(index, at, parseRelease(entry));
+  }
+
+  #addPolicy(entry: number, at: string, policy: Policy): void {
+    const { entry: before, policy: newest } = this.newest;
+    this.#ends.set(before, later(at, newest.grace));
+    this.policies.push({ entry, at, policy });
   }
 
   /** False: there is one of that id. */
@@ -63,11 +72,15 @@ export class Retention {
     return true;
   }
 
-  /** False: no such hold, or it was released before. */
+  /**
+   * False: no such hold, or it was released before. It counts once the longest grace of the policies that bind now is over: a
+   * shorter one, set just before it, hastens nothing.
+   */
   addRelease(entry: number, at: string, release: Release): boolean {
     const index = this.holds.findIndex(h => h.id === release.id && !h.release);
     if (index < 0) return false;
-    this.holds[index] = { ...this.holds[index]!, release: { ...release, entry, at } };
+    const until = later(at, Math.max(...this.binding(at).map(p => p.policy.grace)));
+    this.holds[index] = { ...this.holds[index]!, release: { ...release, entry, at, until } };
     return true;
   }
 
@@ -81,9 +94,8 @@ export class Retention {
   }
 
   /** When a policy binds no more but for what was sealed under it; undefined: it is the newest. */
-  endOf(stated: StatedPolicy): string | undefined {
-    const next = this.policies[this.policies.indexOf(stated) + 1];
-    return next && later(next.at, stated.policy.grace);
+  endOf({ entry }: StatedPolicy): string | undefined {
+    return this.#ends.get(entry);
   }
 
   /** Undefined: the segment may be deleted at that time. `redact`: only rows of it. */
@@ -106,33 +118,28 @@ export class Retention {
     return this.holds.filter(hold => this.isActive(hold, now) && covers(hold, segment));
   }
 
-  isActive(hold: StatedHold, now: string): boolean {
-    return isAfter(this.endOfHold(hold), now);
-  }
-
-  /**
-   * A release counts once the longest grace is over of the policies that bound when it was written: a shorter one, set just before
-   * it, hastens nothing. Undefined: it is not released.
-   */
-  endOfHold({ release }: StatedHold): string | undefined {
-    if (!release) return undefined;
-    const then = this.policies.filter(p => p.entry < release.entry);
-    const bound = then.filter((p, i) => i === then.length - 1 || this.endOf(p)! > release.at);
-    return later(release.at, Math.max(...bound.map(p => p.policy.grace)));
+  isActive({ release }: StatedHold, now: string): boolean {
+    return isAfter(release?.until, now);
   }
 
   /** The first time from `now` on at which nothing that is in the log refuses; undefined: never. */
   freeFrom(segment: Kept, now: string): string | undefined {
     // Refusals end, and never begin, by the mere passing of time: at one of these.
     const ends = [
+      now,
       ...this.policies.flatMap(p => [this.endOf(p), this.#minimumOver(segment, p)]),
-      ...this.holds.map(h => this.endOfHold(h)),
-    ];
-    let free: string | undefined;
-    for (const t of [now, ...ends])
-      if (t !== undefined && t >= now && !(free !== undefined && t >= free) && !this.refusal(segment, t))
-        free = t;
-    return free;
+      ...this.holds.map(h => h.release?.until),
+    ]
+      .filter(t => t !== undefined)
+      .filter(t => t >= now)
+      .toSorted(compare);
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.refusal(segment, ends[middle]!)) low = middle + 1;
+      else high = middle;
+    }
+    return ends[low];
   }
 
   /** When a segment is to be gone by the newest policy; undefined: never. */
@@ -165,6 +172,8 @@ export function ageFrom(segment: Kept, policy: Policy): string {
   const newest = segment.span?.to;
   return age === 'record' && newest !== undefined && newest < segment.at ? newest : segment.at;
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** `end`: undefined: it doesn't. */
 const isAfter = (end: string | undefined, now: string): boolean => end === undefined || end > now;

@@ -26,30 +26,33 @@ export interface Explained {
   readonly holds: readonly string[];
 }
 
+type One = Omit<Explained, 'segments'> & { readonly segment: number };
+
 /** `maximum`: it is over. `minimum`: it is not. `not due`: the minimum is over, the maximum is not. */
 export type Why = 'maximum' | 'minimum' | 'hold' | 'not due' | 'no maximum';
 
 /** Which segments would be deleted at a time, and what keeps the others; by class and day of sealing, or each by itself. */
 export function explain(history: History, at: string, by: 'day' | 'segment'): Explained[] {
-  const groups = new Map<string, Explained>();
+  const groups = new Map<string, One[]>();
   const share = sharesOf(history);
   for (const segment of history.inventory.segments) {
     if (history.inventory.pruned.has(segment.segment)) continue;
     const one = explainOne(history, segment, at, share(segment));
     const { sealedOn, class: name, fate, why, policy, holds } = one;
-    const unique = by === 'segment' ? segment.segment : '';
+    const unique = by === 'segment' ? one.segment : '';
     const key = JSON.stringify([sealedOn, name, fate, why, policy, holds, unique]);
-    const before = groups.get(key);
-    groups.set(key, before ? joined(before, one) : one);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
   }
-  return [...groups.values()].toSorted(
-    (a, b) => compare(a.sealedOn, b.sealedOn) || compare(a.class, b.class),
-  );
+  return [...groups.values()]
+    .map(joined)
+    .toSorted((a, b) => compare(a.sealedOn, b.sealedOn) || compare(a.class, b.class));
 }
 
 export const segmentsText = ({ segments }: Explained): string => formatRanges(rangesOf(segments));
 
-function explainOne({ retention }: History, segment: SealedSegment, at: string, bytes: number): Explained {
+function explainOne({ retention }: History, segment: SealedSegment, at: string, bytes: number): One {
   const refusal = retention.refusal(segment, at);
   const due = retention.due(segment);
   const freeFrom = retention.freeFrom(segment, segment.at);
@@ -68,7 +71,7 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
   return {
     class: segment.class,
     sealedOn: segment.at.slice(0, 10),
-    segments: [segment.segment],
+    segment: segment.segment,
     records: segment.records,
     bytes,
     ...(segment.span && { span: segment.span }),
@@ -82,27 +85,30 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
   };
 }
 
-function joined(a: Explained, b: Explained): Explained {
-  const { span: _, freeFrom: __, due: ___, ...same } = a;
-  const span =
-    a.span && b.span
-      ? {
-          from: a.span.from < b.span.from ? a.span.from : b.span.from,
-          to: a.span.to > b.span.to ? a.span.to : b.span.to,
-        }
-      : (a.span ?? b.span);
-  const latest = (x: string | undefined, y: string | undefined): string | undefined =>
-    x === undefined || y === undefined ? undefined : x > y ? x : y;
-  const [freeFrom, due] = [latest(a.freeFrom, b.freeFrom), latest(a.due, b.due)];
+/** Of one group: alike but in what is summed, and in times. */
+function joined(all: readonly One[]): Explained {
+  const { segment: _, span: __, freeFrom: ___, due: ____, ...same } = all[0]!;
+  const spans = all.map(e => e.span).filter(s => s !== undefined);
+  const [freeFrom, due] = [latest(all.map(e => e.freeFrom)), latest(all.map(e => e.due))];
   return {
     ...same,
-    segments: [...a.segments, ...b.segments],
-    records: a.records + b.records,
-    bytes: a.bytes + b.bytes,
-    ...(span && { span }),
+    segments: all.map(e => e.segment),
+    records: all.reduce((sum, e) => sum + e.records, 0),
+    bytes: all.reduce((sum, e) => sum + e.bytes, 0),
+    ...(spans.length > 0 && {
+      span: {
+        from: spans.reduce((least, s) => (s.from < least ? s.from : least), spans[0]!.from),
+        to: latest(spans.map(s => s.to))!,
+      },
+    }),
     ...(freeFrom !== undefined && { freeFrom }),
     ...(due !== undefined && { due }),
   };
+}
+
+/** Undefined, which is never, is later than all. */
+function latest(times: readonly (string | undefined)[]): string | undefined {
+  return times.reduce((a, b) => (a === undefined || b === undefined ? undefined : a > b ? a : b));
 }
 
 /** Bytes that a segment takes. What rounding leaves of a file is its last segment's. */

@@ -100,7 +100,7 @@ test('a hold on a span covers what is there and what comes in it; either end may
 });
 
 test('what can not be held is refused, and nothing is written', async () => {
-  const before = size();
+  const entries = size();
   for (const [args, message] of [
     [['--reason', 'a'], /say what to hold/],
     [['--all', '--since', '2026-05-01', '--reason', 'a'], /say what to hold/],
@@ -119,7 +119,7 @@ test('what can not be held is refused, and nothing is written', async () => {
     assert.deepEqual([run.code, run.stdout], [2, ''], `${args.join(' ')}: ${run.stderr}`);
     assert.match(run.stderr, message);
   }
-  assert.equal(size(), before);
+  assert.equal(size(), entries);
 });
 
 test('records of running ingests are in no segment yet: that they are not held is said', async () => {
@@ -186,8 +186,8 @@ test('behind all that the log is intact; a payload that was altered answers no h
   assert.equal(verified.code, 0, verified.stdout);
   const payload = box.files().find(f => f.endsWith('00000000.parquet'))!;
   appendFileSync(box.path('store', payload), 'x');
-  const before = size();
+  const entries = size();
   const run = await add('--user', 'ana', '--reason', 'case-4');
   assert.deepEqual([run.code, /altered/.test(run.stderr)], [1, true], run.stderr);
-  assert.equal(size(), before);
+  assert.equal(size(), entries);
 });

@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { AuditError } from '../../src/errors.ts';
 import type { Entry } from '../../src/log/entry.ts';
-import { coarser, type Hold, holdLines, parseHold, parseRelease, releaseLines } from '../../src/log/hold.ts';
+import {
+  coarser,
+  type Hold,
+  holdLines,
+  MOST_RANGES,
+  parseHold,
+  parseRelease,
+  releaseLines,
+} from '../../src/log/hold.ts';
 import { formatLine, parseLine } from '../../src/log/line.ts';
 import { countOf, formatRanges, rangesOf } from '../../src/log/ranges.ts';
 
@@ -172,4 +180,13 @@ test('ranges that are too many for an entry are joined across the narrowest gaps
       assert.equal(formatRanges(rangesOf(few.flat())).length > 0, few.length > 0);
     }),
   );
+});
+
+test('as many ranges as a hold names fit into an entry, in a log of ten million segments', () => {
+  const segments = Array.from(
+    { length: MOST_RANGES },
+    (_, i) => [9_000_000 + i * 3, 9_000_001 + i * 3] as const,
+  );
+  const lines = holdLines({ id: '0a1b2c3d', reason: 'c', by: 'legal', segments, span: {} });
+  assert.ok(lines.map(formatLine).join('\n').length < 60_000);
 });

@@ -9,7 +9,7 @@ export const initCommand: CommandSpec = {
   summary: 'make a store and its keys',
   description: [
     'Make a store and its keys, and print the pin: one line that names the log for ever. Give it to whoever will audit, on paper or in another system; with it, anyone can verify and nobody can forge.',
-    'Once, and never again, an offline recovery key is printed on standard error. Genesis names it, so that a later version can put the log on new keys with it if these are lost or stolen; no verb uses it yet. Keep it away from this host.',
+    'Once, and never again, an offline recovery key is printed on standard error. Genesis names it: `slmaudit key recover` lets the log go on with it on the day on which keys are lost or stolen. Keep it away from this host.',
     'Without --policy nothing is ever deleted until `slmaudit policy set` says otherwise, and what was sealed before that is kept for ever unless it is retroactive.',
     'An existing store or key is never overwritten.',
   ],
