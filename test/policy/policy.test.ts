@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { later } from '../../src/log/retention.ts';
 import { readHistory } from '../../src/store/history.ts';
+import { openStore } from '../../src/store/store.ts';
 import { lockPath } from '../../src/store/layout.ts';
 import { takeLock } from '../../src/store/lock.ts';
 import { explain } from '../../src/policy/explain.ts';
-import { plan } from '../../src/policy/set.ts';
+import { plan, setPolicy } from '../../src/policy/set.ts';
 import { readPolicy } from '../../src/policy/read.ts';
 import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
 
@@ -232,6 +233,23 @@ test('another writer holds the lock: 75 at once, and nothing is written', async 
     lock.release();
   }
   assert.equal(history().head.size, 5);
+});
+
+test('what would not read back, or is more than an entry holds, is not signed', async () => {
+  const store = openStore(box.store, box.keys);
+  const { policy } = readPolicy('default');
+  const rules = (count: number, length: number): typeof policy => ({
+    ...policy,
+    rules: Array.from({ length: count }, () => ({
+      class: 'default',
+      where: [{ column: 'model' as const, values: ['x'.repeat(length)] }],
+    })),
+  });
+  const options = { lockWaitMs: 0, now: Date.now(), dryRun: false };
+  await assert.rejects(setPolicy(store, rules(1, 9000), options), { code: 'ENTRY_MALFORMED' });
+  await assert.rejects(setPolicy(store, rules(40, 2000), options), { code: 'ENTRY_TOO_LARGE' });
+  assert.equal(history().head.size, 5);
+  await intact();
 });
 
 test('presets are listed with what they rest on', async () => {
