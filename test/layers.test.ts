@@ -26,6 +26,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'prune',
     'redact',
     'config',
+    'policy',
+    'hold',
   ],
   ['cli'],
 ];
@@ -38,6 +40,9 @@ const PAIRS = new Set([
   'quarantine>normalize',
   'quarantine>seal',
   'custody>seal',
+  'policy>seal',
+  'hold>seal',
+  'hold>query',
   'query>normalize',
   'query>quarantine',
   'search>hash',

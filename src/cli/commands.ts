@@ -3,12 +3,19 @@ import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { exportCommand } from './commands/export.ts';
 import { hashCommand } from './commands/hash.ts';
+import { holdAddCommand, holdListCommand, holdReleaseCommand } from './commands/hold.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
 import { keyDestroyCommand, keyRecoverCommand, keyRotateCommand, keyStatusCommand } from './commands/key.ts';
 import { compactCommand, pruneCommand } from './commands/prune.ts';
+import {
+  policyExplainCommand,
+  policyPresetsCommand,
+  policySetCommand,
+  policyShowCommand,
+} from './commands/policy.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -42,6 +49,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   quarantineListCommand,
   quarantineShowCommand,
   quarantineRetryCommand,
+  policySetCommand,
+  policyShowCommand,
+  policyExplainCommand,
+  policyPresetsCommand,
+  holdAddCommand,
+  holdListCommand,
+  holdReleaseCommand,
   keyStatusCommand,
   keyRotateCommand,
   keyRecoverCommand,

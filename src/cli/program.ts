@@ -77,8 +77,10 @@ function groupIn(parent: Command, name: string): Command {
 
 /** Verbs that have verbs of their own. */
 const GROUPS: Readonly<Record<string, string>> = {
+  hold: 'keep what a policy would let go',
   key: 'look after the keys',
   map: 'try a format of your own',
+  policy: 'say how long records are kept',
   quarantine: 'look at lines that were rejected, and read them again',
   receipt: 'check what an answer was made from',
 };

@@ -101,10 +101,31 @@ export function rangeLines(key: string, before: readonly string[], ranges: reado
   return lines;
 }
 
-/** Ranges of consecutive lines as one list. Throws ENTRY_MALFORMED where rangeLines() would not have parted them so. */
+/** Ranges of consecutive lines as one list; where it was parted says nothing. Throws ENTRY_MALFORMED where they don't grow. */
 export function joinRanges(parts: readonly (readonly Range[])[]): Range[] {
   const all = parts.flat();
   for (const [i, [from]] of all.entries())
     if (i > 0 && from <= all[i - 1]![1] + 1) throw malformed('ranges out of order');
   return all;
+}
+
+/** Ranges that a hold names at most: 16 characters each are 56,000 of the 65,535 bytes of an entry. */
+export const MOST_RANGES = 3500;
+
+/** At most so many ranges, joined across the narrowest gaps: more is held then, never less. */
+export function coarser(ranges: readonly Range[], most: number): readonly Range[] {
+  if (ranges.length <= most) return ranges;
+  const gaps = ranges.slice(1).map(([from], i) => ({ before: i + 1, width: from - ranges[i]![1] }));
+  const kept = new Set(
+    gaps
+      .toSorted((a, b) => b.width - a.width)
+      .slice(0, most - 1)
+      .map(g => g.before),
+  );
+  const joined: [number, number][] = [];
+  for (const [i, [from, to]] of ranges.entries()) {
+    if (i === 0 || kept.has(i)) joined.push([from, to]);
+    else joined.at(-1)![1] = to;
+  }
+  return joined;
 }

@@ -25,7 +25,8 @@ export interface StatedPolicy {
 export interface StatedHold extends Hold {
   readonly entry: number;
   readonly at: string;
-  readonly release?: Release & { readonly entry: number; readonly at: string };
+  /** `until`: the hold binds still. */
+  readonly release?: Release & { readonly entry: number; readonly at: string; readonly until: string };
 }
 
 /** Why a segment may not be deleted (yet). */
@@ -42,6 +43,8 @@ export class Retention {
   /** Genesis first. */
   readonly policies: StatedPolicy[] = [];
   readonly holds: StatedHold[] = [];
+  /** When the policies of these entries bind no more. */
+  readonly #ends = new Map<number, string>();
 
   /** `at`: of genesis. */
   constructor(at: string) {
@@ -51,9 +54,15 @@ export class Retention {
   /** Takes the next entry, of whatever kind. False: a hold or a release that can not be. Throws ENTRY_MALFORMED, WRITTEN_BY_NEWER. */
   add(entry: Entry): boolean {
     const { index, at } = entry;
-    if (entry.kind === 'policy') this.policies.push({ entry: index, at, policy: parsePolicy(entry) });
+    if (entry.kind === 'policy') this.#addPolicy(index, at, parsePolicy(entry));
     if (entry.kind === 'hold') return this.addHold(index, at, parseHold(entry));
     return entry.kind !== 'release' || this.addRelease(index, at, parseRelease(entry));
+  }
+
+  #addPolicy(entry: number, at: string, policy: Policy): void {
+    const { entry: before, policy: newest } = this.newest;
+    this.#ends.set(before, later(at, newest.grace));
+    this.policies.push({ entry, at, policy });
   }
 
   /** False: there is one of that id. */
@@ -63,11 +72,15 @@ export class Retention {
     return true;
   }
 
-  /** False: no such hold, or it was released before. */
+  /**
+   * False: no such hold, or it was released before. It counts once the longest grace of the policies that bind now is over: a
+   * shorter one, set just before it, hastens nothing.
+   */
   addRelease(entry: number, at: string, release: Release): boolean {
     const index = this.holds.findIndex(h => h.id === release.id && !h.release);
     if (index < 0) return false;
-    this.holds[index] = { ...this.holds[index]!, release: { ...release, entry, at } };
+    const until = later(at, Math.max(...this.binding(at).map(p => p.policy.grace)));
+    this.holds[index] = { ...this.holds[index]!, release: { ...release, entry, at, until } };
     return true;
   }
 
@@ -77,18 +90,19 @@ export class Retention {
 
   /** The policies that bind at a time: the newest, and each before it whose grace is not over. */
   binding(now: string): StatedPolicy[] {
-    return this.policies.filter((stated, i) => {
-      const next = this.policies[i + 1];
-      return next === undefined || later(next.at, stated.policy.grace) > now;
-    });
+    return this.policies.filter(stated => isAfter(this.endOf(stated), now));
+  }
+
+  /** When a policy binds no more but for what was sealed under it; undefined: it is the newest. */
+  endOf({ entry }: StatedPolicy): string | undefined {
+    return this.#ends.get(entry);
   }
 
   /** Undefined: the segment may be deleted at that time. `redact`: only rows of it. */
   refusal(segment: Kept, now: string, redact = false): Refusal | undefined {
     for (const stated of this.#judges(segment, now)) {
-      const { min } = classIn(stated.policy, segment.class);
       if (redact && stated.policy.redactAny) continue;
-      const until = min === Infinity ? undefined : later(ageFrom(segment, stated.policy), min);
+      const until = this.#minimumOver(segment, stated);
       if (until === undefined || until > now) return { why: 'policy', policy: stated.entry, until };
     }
     const held = this.holdOn(segment, now);
@@ -104,11 +118,28 @@ export class Retention {
     return this.holds.filter(hold => this.isActive(hold, now) && covers(hold, segment));
   }
 
-  /** A release counts once the grace of the policy in force then is over. */
   isActive({ release }: StatedHold, now: string): boolean {
-    if (!release) return true;
-    const then = this.policies.findLast(p => p.entry < release.entry) ?? this.policies[0]!;
-    return later(release.at, then.policy.grace) > now;
+    return isAfter(release?.until, now);
+  }
+
+  /** The first time from `now` on at which nothing that is in the log refuses; undefined: never. */
+  freeFrom(segment: Kept, now: string): string | undefined {
+    // Refusals end, and never begin, by the mere passing of time: at one of these.
+    const ends = [
+      now,
+      ...this.policies.flatMap(p => [this.endOf(p), this.#minimumOver(segment, p)]),
+      ...this.holds.map(h => h.release?.until),
+    ]
+      .filter(t => t !== undefined)
+      .filter(t => t >= now)
+      .toSorted(compare);
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.refusal(segment, ends[middle]!)) low = middle + 1;
+      else high = middle;
+    }
+    return ends[low];
   }
 
   /** When a segment is to be gone by the newest policy; undefined: never. */
@@ -118,12 +149,20 @@ export class Retention {
     return max === undefined ? undefined : later(ageFrom(segment, policy), max);
   }
 
-  /** Of a deletion: the policies that bind then, and the one its manifest names unless the newest speaks for the past too. */
+  #minimumOver(segment: Kept, { policy }: StatedPolicy): string | undefined {
+    const { min } = classIn(policy, segment.class);
+    return min === Infinity ? undefined : later(ageFrom(segment, policy), min);
+  }
+
+  /**
+   * Of a deletion: the policies that bind then, and the one its manifest names (genesis, if there is none of that number) unless
+   * all that came since and bind speak for the past too: one that is retroactive looses nothing before its predecessor's grace is over.
+   */
   #judges(segment: Kept, now: string): StatedPolicy[] {
     const binding = this.binding(now);
-    const { policy } = this.newest;
-    const own = this.policies.find(p => p.entry === segment.policy);
-    return policy.retroactive || !own || binding.includes(own) ? binding : [...binding, own];
+    const own = this.policies.find(p => p.entry === segment.policy) ?? this.policies[0]!;
+    const isSilent = binding.every(p => p.entry <= own.entry || p.policy.retroactive);
+    return isSilent || binding.includes(own) ? binding : [...binding, own];
   }
 }
 
@@ -134,7 +173,13 @@ export function ageFrom(segment: Kept, policy: Policy): string {
   return age === 'record' && newest !== undefined && newest < segment.at ? newest : segment.at;
 }
 
-function covers({ segments, span }: Hold, { segment, at, span: own }: Kept): boolean {
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** `end`: undefined: it doesn't. */
+const isAfter = (end: string | undefined, now: string): boolean => end === undefined || end > now;
+
+/** Does a hold name a segment, whether it binds or not? */
+export function covers({ segments, span }: Hold, { segment, at, span: own }: Kept): boolean {
   if (segments.some(([from, to]) => segment >= from && segment <= to)) return true;
   if (!span) return false;
   // Without records, when it was sealed.

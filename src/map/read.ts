@@ -1,79 +1,38 @@
-import { readFileSync } from 'node:fs';
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { isMap, type Node } from 'yaml';
 import { AuditError } from '../errors.ts';
-import type { ColumnRule, MapSpec, Scalar, Unit } from '../normalize/map.ts';
+import type { ColumnRule, MapSpec, Unit } from '../normalize/map.ts';
 import { type ColumnName, columnOf } from '../record/schema.ts';
+import { type Description, type Scalar, YamlReader } from '../record/yaml.ts';
+import { readDescribed } from '../store/described.ts';
 
-const MOST_BYTES = 1 << 20;
 const UNITS: readonly string[] = ['s', 'ms', 'us', 'ns'];
 const DURATIONS = /_us$/;
+const MAP: Description = {
+  code: 'MAP',
+  what: 'a description of a format',
+  hint: '`slmaudit map test --help` shows a map',
+};
 
 /** Reads a format that is described in YAML. Throws MAP_UNREADABLE, MAP_INVALID with the line. */
-export function readMap(path: string): MapSpec {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new AuditError(
-      'MAP_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : ''}`,
-      {
-        hint: 'name a YAML file that describes the format; `slmaudit map test --help` shows one',
-        cause,
-      },
-    );
-  }
-  if (text.length > MOST_BYTES) throw invalid(path, 1, 'it is too large to be a description of a format');
-  return parseMap(text, path);
-}
+export const readMap = (path: string): MapSpec => parseMap(readDescribed(path, MAP), path);
 
 /** Throws MAP_INVALID. `path` is for messages. */
 export function parseMap(text: string, path: string): MapSpec {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    schema: 'core',
-    merge: false,
-    uniqueKeys: true,
-  });
-  const [error] = document.errors;
-  if (error)
-    throw invalid(
-      path,
-      lines.linePos(error.pos[0]).line,
-      error.message.split('\n')[0]!.replace(/ at line.*/, ''),
-    );
-  return new Reading(path, lines).spec(document.contents);
+  const reading = new Reading(text, path, MAP);
+  return reading.spec(reading.contents);
 }
 
-function invalid(path: string, line: number, what: string): AuditError {
-  return new AuditError('MAP_INVALID', `${path}:${line}: ${what}`, {
-    hint: '`slmaudit map test --help` shows a map',
-  });
-}
-
-type Members = ReadonlyMap<string, Node>;
-
-/** One file being read: every complaint has its line. */
-class Reading {
-  readonly #path: string;
-  readonly #lines: LineCounter;
-
-  constructor(path: string, lines: LineCounter) {
-    this.#path = path;
-    this.#lines = lines;
-  }
-
+class Reading extends YamlReader {
   spec(node: unknown): MapSpec {
-    const members = this.#members(node, [
+    const members = this.members(node, [
       'name', 'pattern', 'match', 'skip', 'time', 'columns', 'prompt', 'completion', 'api_key', 'drop', 'ignore',
     ]); // prettier-ignore
-    const name = this.#text(this.#need(members, 'name', node));
+    const name = this.text(this.need(members, 'name', node));
     if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name))
-      this.#fail(members.get('name'), 'name has 1 to 40 lower-case letters, digits and hyphens');
+      this.fail(members.get('name'), 'name has 1 to 40 lower-case letters, digits and hyphens');
     const spec: { -readonly [K in keyof MapSpec]: MapSpec[K] } = {
       name,
-      time: this.#time(this.#need(members, 'time', node)),
+      time: this.#time(this.need(members, 'time', node)),
       columns: this.#columns(members.get('columns')),
     };
     const pattern = members.get('pattern');
@@ -91,23 +50,23 @@ class Reading {
 
   #time(node: Node): MapSpec['time'] {
     if (!isMap(node)) return { paths: this.#paths(node) };
-    const members = this.#members(node, ['path', 'unit', 'end']);
+    const members = this.members(node, ['path', 'unit', 'end']);
     const unit = members.get('unit');
     const end = members.get('end');
     return {
-      paths: this.#paths(this.#need(members, 'path', node)),
+      paths: this.#paths(this.need(members, 'path', node)),
       ...(unit && { unit: this.#unit(unit) }),
-      ...(end && { end: this.#scalar(end) === true }),
+      ...(end && { end: this.scalar(end) === true }),
     };
   }
 
   #columns(node: Node | undefined): MapSpec['columns'] {
     const columns: Partial<Record<ColumnName, ColumnRule>> = {};
-    for (const [name, value] of node ? this.#members(node) : []) {
+    for (const [name, value] of node ? this.members(node) : []) {
       const column = columnOf(name);
-      if (!column) this.#fail(value, `no column is called ${name}`);
+      if (!column) this.fail(value, `no column is called ${name}`);
       if (column.own === true || name === 'ts' || name === 'extra')
-        this.#fail(value, `${name} is never taken from input${name === 'ts' ? '; use time' : ''}`);
+        this.fail(value, `${name} is never taken from input${name === 'ts' ? '; use time' : ''}`);
       columns[column.name] = this.#rule(value, name);
     }
     return columns;
@@ -116,37 +75,37 @@ class Reading {
   #rule(node: Node, name: string): ColumnRule {
     const rule: ColumnRule = isMap(node) ? this.#longRule(node) : { paths: this.#paths(node) };
     if (rule.paths === undefined && rule.value === undefined)
-      this.#fail(node, `${name} needs a path, or a value`);
+      this.fail(node, `${name} needs a path, or a value`);
     if (rule.unit !== undefined && !DURATIONS.test(name))
-      this.#fail(node, `${name} is no duration and has no unit`);
+      this.fail(node, `${name} is no duration and has no unit`);
     if (rule.unit === undefined && rule.paths && DURATIONS.test(name))
-      this.#fail(node, `${name} needs a unit: { path: ${rule.paths[0] ?? ''}, unit: ms }`);
-    if (rule.else !== undefined && !rule.values) this.#fail(node, 'else needs values');
+      this.fail(node, `${name} needs a unit: { path: ${rule.paths[0] ?? ''}, unit: ms }`);
+    if (rule.else !== undefined && !rule.values) this.fail(node, 'else needs values');
     return rule;
   }
 
   #longRule(node: Node): ColumnRule {
-    const members = this.#members(node, ['path', 'value', 'unit', 'values', 'else']);
+    const members = this.members(node, ['path', 'value', 'unit', 'values', 'else']);
     const [path, value, unit, values, other] = ['path', 'value', 'unit', 'values', 'else'].map(k =>
       members.get(k),
     );
     return {
       ...(path && { paths: this.#paths(path) }),
-      ...(value && { value: this.#scalar(value) }),
+      ...(value && { value: this.scalar(value) }),
       ...(unit && { unit: this.#unit(unit) }),
       ...(values && { values: this.#scalars(values) }),
-      ...(other && { else: this.#scalar(other) }),
+      ...(other && { else: this.scalar(other) }),
     };
   }
 
   #pattern(node: Node): string {
-    const pattern = this.#text(node);
+    const pattern = this.text(node);
     try {
-      if (!/\(\?</.test(pattern)) this.#fail(node, 'pattern needs named groups, such as (?<ip>\\S+)');
+      if (!/\(\?</.test(pattern)) this.fail(node, 'pattern needs named groups, such as (?<ip>\\S+)');
       return new RegExp(pattern, 'su').source;
     } catch (cause) {
       if (cause instanceof AuditError) throw cause;
-      return this.#fail(
+      return this.fail(
         node,
         `pattern is no regular expression: ${cause instanceof Error ? cause.message : ''}`,
       );
@@ -154,50 +113,17 @@ class Reading {
   }
 
   #unit(node: Node): Unit {
-    const unit = this.#text(node);
-    return UNITS.includes(unit) ? (unit as Unit) : this.#fail(node, `unit is one of ${UNITS.join(', ')}`);
+    const unit = this.text(node);
+    return UNITS.includes(unit) ? (unit as Unit) : this.fail(node, `unit is one of ${UNITS.join(', ')}`);
   }
 
   #paths(node: Node): string[] {
-    const all = isSeq(node) ? (node.items as Node[]) : [node];
-    const paths = all.map(n => this.#text(n));
-    if (paths.length === 0) this.#fail(node, 'a path is missing');
+    const paths = this.texts(node);
+    if (paths.length === 0) this.fail(node, 'a path is missing');
     return paths;
   }
 
   #scalars(node: Node): Record<string, Scalar> {
-    return Object.fromEntries([...this.#members(node)].map(([key, value]) => [key, this.#scalar(value)]));
-  }
-
-  #scalar(node: Node): Scalar {
-    const value = isScalar(node) ? node.value : undefined;
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
-    return this.#fail(node, 'a text, a number, true or false belongs here');
-  }
-
-  #text(node: Node): string {
-    const value = isScalar(node) ? node.value : undefined;
-    return typeof value === 'string' && value !== '' ? value : this.#fail(node, 'a text belongs here');
-  }
-
-  #need(members: Members, name: string, node: unknown): Node {
-    return members.get(name) ?? this.#fail(node, `${name} is missing`);
-  }
-
-  #members(node: unknown, known?: readonly string[]): Members {
-    if (!isMap(node)) return this.#fail(node, `members belong here${known ? `: ${known.join(', ')}` : ''}`);
-    return new Map(
-      (node.items as Pair<Node, Node | null>[]).map(({ key, value }) => {
-        const name = isScalar(key) ? String(key.value) : '';
-        if (known && !known.includes(name))
-          this.#fail(key, `${name || 'this'} is none of ${known.join(', ')}`);
-        return [name, value ?? this.#fail(key, `${name} has no value`)];
-      }),
-    );
-  }
-
-  #fail(node: unknown, what: string): never {
-    const at = (node as Node | null | undefined)?.range?.[0] ?? 0;
-    throw invalid(this.#path, this.#lines.linePos(at).line, what);
+    return Object.fromEntries([...this.members(node)].map(([key, value]) => [key, this.scalar(value)]));
   }
 }

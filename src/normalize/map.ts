@@ -3,6 +3,7 @@ import type { ColumnName } from '../record/schema.ts';
 import { readEpoch } from '../record/time.ts';
 import type { Adapter } from './adapter.ts';
 import type { Draft } from './draft.ts';
+import type { Scalar } from '../record/yaml.ts';
 
 /** A format that somebody described in a file (SPEC 7): what `--map` reads, checked. Paths are dotted. */
 export interface MapSpec {
@@ -31,7 +32,6 @@ export interface MapSpec {
   readonly ignore?: readonly string[];
 }
 
-export type Scalar = string | number | boolean;
 export type Unit = 's' | 'ms' | 'us' | 'ns';
 
 export interface ColumnRule {

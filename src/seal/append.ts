@@ -1,5 +1,9 @@
-import { type Entry, formatEntry, MAX_ENTRY_BYTES } from '../log/entry.ts';
 import { AuditError } from '../errors.ts';
+import { type Entry, formatEntry, MAX_ENTRY_BYTES, parseEntry } from '../log/entry.ts';
+import { parseHold, parseRelease } from '../log/hold.ts';
+import { parsePolicy } from '../log/policy.ts';
+import { parseRecordKey } from '../log/recordkey.ts';
+import { parseCompact, parsePrune, parseRedact } from '../log/restate.ts';
 import { makeEpochKey, stageEntry } from '../store/keys.ts';
 import { lockPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
@@ -44,6 +48,7 @@ export async function appendEvent(
 /** The caller holds the lock and has run recovery. The order of writes is SPEC 8's. */
 export function commitEvent(store: Store, tip: Tip, event: Event, now: number): void {
   const entry = entryBehind(tip, store.origin, now, event);
+  checkEvent(formatEntry(entry));
   // Before anything is decided; the key of the next entry and the signature take less than 1,200 bytes.
   const bytes = Buffer.byteLength(formatEntry(entry));
   if (bytes + 1200 > MAX_ENTRY_BYTES)
@@ -54,3 +59,19 @@ export function commitEvent(store: Store, tip: Tip, event: Event, now: number): 
   stageEntry(store.keys, tip.size, text);
   finish(store, tip, text);
 }
+
+/** What is signed can't be unsaid: it is read back first. */
+function checkEvent(text: string): void {
+  const entry = parseEntry(text);
+  PARSERS[entry.kind]?.(entry);
+}
+
+const PARSERS: Readonly<Record<string, (entry: Entry) => unknown>> = {
+  policy: parsePolicy,
+  hold: parseHold,
+  release: parseRelease,
+  compact: parseCompact,
+  prune: parsePrune,
+  redact: parseRedact,
+  recordkey: parseRecordKey,
+};

@@ -1,13 +1,16 @@
 import { init } from '../../init/init.ts';
 import { formatPin } from '../../log/pin.ts';
-import { type CommandSpec, flag, text } from '../command.ts';
+import type { Policy } from '../../log/policy.ts';
+import type { Store } from '../../store/store.ts';
+import { type CommandSpec, flag, type Given, text } from '../command.ts';
 
 export const initCommand: CommandSpec = {
   name: 'init',
   summary: 'make a store and its keys',
   description: [
     'Make a store and its keys, and print the pin: one line that names the log for ever. Give it to whoever will audit, on paper or in another system; with it, anyone can verify and nobody can forge.',
-    'Once, and never again, an offline recovery key is printed on standard error. Genesis names it, so that a later version can put the log on new keys with it if these are lost or stolen; no verb uses it yet. Keep it away from this host.',
+    'Once, and never again, an offline recovery key is printed on standard error. Genesis names it: `slmaudit key recover` lets the log go on with it on the day on which keys are lost or stolen. Keep it away from this host.',
+    'Without --policy nothing is ever deleted until `slmaudit policy set` says otherwise, and what was sealed before that is kept for ever unless it is retroactive.',
     'An existing store or key is never overwritten.',
   ],
   arguments: [],
@@ -18,10 +21,16 @@ export const initCommand: CommandSpec = {
       default: '<host>/slmaudit/<8 random letters>',
     },
     { flags: '--no-recovery', about: 'make no recovery key' },
+    {
+      flags: '--policy <FILE|PRESET>',
+      about: 'say at once how long records are kept, as `slmaudit policy set` does',
+      default: 'all is kept',
+    },
     { flags: '--format <FORMAT>', about: 'json: all that was made, as one object', choices: ['json'] },
   ],
   examples: [
     { command: 'slmaudit init', about: 'a store in the usual place' },
+    { command: 'slmaudit init --policy default', about: 'kept six months at least, thirteen at most' },
     {
       command: 'slmaudit init --store /srv/audit --origin audit.example.com/slm/prod | tee pin.txt',
       about: 'the pin goes to pin.txt too',
@@ -31,8 +40,10 @@ export const initCommand: CommandSpec = {
     [0, 'made'],
     [2, 'nothing was made: the store or its keys exist already, or could not be written'],
   ],
-  async run(given, { storeFolder, keysFolder, stdout, voice }) {
+  async run(given, { storeFolder, keysFolder, openStore, stdout, voice }) {
     const origin = text(given, 'origin');
+    // Refused before anything is made.
+    const policy = await policyOf(given);
     const made = init({
       store: storeFolder,
       keys: keysFolder,
@@ -40,15 +51,18 @@ export const initCommand: CommandSpec = {
       ...(origin !== undefined && { origin }),
     });
     const pin = formatPin(made.pin);
+    const entry = policy && (await setFirst(policy, openStore()));
     if (text(given, 'format') === 'json') {
       const { store, keys, recovery } = made;
       stdout.write(
-        `${JSON.stringify({ store, keys, origin: made.origin, pin, recovery: recovery ?? null })}\n`,
+        `${JSON.stringify({ store, keys, origin: made.origin, pin, recovery: recovery ?? null, ...(entry !== undefined && { policy: entry }) })}\n`,
       );
       return 0;
     }
     voice.say(`store  ${made.store}`);
     voice.say(`keys   ${made.keys}`);
+    if (entry !== undefined)
+      voice.say(`policy ${entry}: \`slmaudit policy show\` says what is kept how long`);
     voice.say('');
     voice.say('The pin, on the next line, is what an auditor needs: keep a copy somewhere else.');
     stdout.write(`${pin}\n`);
@@ -62,3 +76,16 @@ export const initCommand: CommandSpec = {
     return 0;
   },
 };
+
+async function policyOf(given: Given): Promise<Policy | undefined> {
+  const said = text(given, 'policy');
+  if (said === undefined) return undefined;
+  const { readPolicy } = await import('../../policy/read.ts');
+  return readPolicy(said).policy;
+}
+
+/** The first entry behind genesis, so that the first segment names it. */
+async function setFirst(policy: Policy, store: Store): Promise<number | undefined> {
+  const { setPolicy } = await import('../../policy/set.ts');
+  return (await setPolicy(store, policy, { lockWaitMs: 0, now: Date.now(), dryRun: false })).entry;
+}

@@ -1,5 +1,6 @@
-import { type CommandSpec, flag, text } from '../command.ts';
-import { counted, readSpan } from '../values.ts';
+import { type CommandSpec, flag } from '../command.ts';
+import { counted } from '../values.ts';
+import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 export const sealCommand: CommandSpec = {
   name: 'seal',
@@ -11,7 +12,7 @@ export const sealCommand: CommandSpec = {
   arguments: [],
   options: [
     { flags: '--take', about: 'also take open segments of writers on other hosts or in other containers' },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '0s' },
+    LOCK_WAIT_OPTION,
   ],
   examples: [{ command: 'slmaudit seal', about: 'after a crash' }],
   exits: [
@@ -23,7 +24,7 @@ export const sealCommand: CommandSpec = {
   async run(given, { openStore, voice }) {
     const store = openStore();
     const { finishInterrupted, sealLeftovers } = await import('../../seal/seal.ts');
-    const lockWaitMs = readSpan(text(given, 'lockWait') ?? '0s', '--lock-wait');
+    const lockWaitMs = lockWaitOf(given);
     await finishInterrupted(store, { lockWaitMs });
     const { sealed, kept } = await sealLeftovers(store, { take: flag(given, 'take'), lockWaitMs });
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
