@@ -17,9 +17,6 @@ export interface MergedRows {
   readonly redact: readonly number[];
 }
 
-/** Rows that are named in one statement at a time. */
-const AT_ONCE = 5000;
-
 /** Writes rows of payloads behind one another into a new one. Whoever calls reads it back: order is what makes a root. Throws what DuckDB throws. */
 export async function mergePayloads(sources: readonly MergedRows[], out: string): Promise<void> {
   const fds = sources.map(s =>
@@ -30,15 +27,6 @@ export async function mergePayloads(sources: readonly MergedRows[], out: string)
   try {
     await withMemory(memory =>
       withEngine({ memory, temporary: `${dirname(out)}/.duckdb` }, async db => {
-        await db.run('CREATE TEMP TABLE gone (source INTEGER, row BIGINT)');
-        for (const [i, { redact }] of sources.entries())
-          for (let n = 0; n < redact.length; n += AT_ONCE)
-            await db.run(
-              `INSERT INTO gone VALUES ${redact
-                .slice(n, n + AT_ONCE)
-                .map(row => `(${i}, ${row})`)
-                .join(', ')}`,
-            );
         const names = sources.map((s, i) => fdName(fds[i]!, s.path));
         // Zstandard makes about a tenth of a line.
         await copyToPayload(db, selectOf(sources, names), out, (bytes * 10) / Math.max(1, rows));
@@ -64,15 +52,16 @@ function selectOf(sources: readonly MergedRows[], names: readonly string[]): str
       continue;
     }
     flush();
-    selects.push(part(source, name, i));
+    selects.push(part(source, name));
   }
   flush();
   return selects.join(' UNION ALL ');
 }
 
+const ZERO = '0'.charCodeAt(0);
 const COLUMNS = PAYLOAD_COLUMNS.map(c => `"${c.name}"`).join(', ');
 
-function part({ from, rows, redact }: MergedRows, name: string, source: number): string {
+function part({ from, rows, redact }: MergedRows, name: string): string {
   const file = `(SELECT * FROM read_parquet(${name}, hive_partitioning = false, file_row_number = true)
     WHERE file_row_number BETWEEN ${from} AND ${from + rows - 1})`;
   if (redact.length === 0) return `SELECT ${COLUMNS} FROM ${file}`;
@@ -81,6 +70,10 @@ function part({ from, rows, redact }: MergedRows, name: string, source: number):
       ? `CASE WHEN is_gone THEN unhex(${LEAF_HEX}) ELSE "${column}" END AS "${column}"`
       : `CASE WHEN NOT is_gone THEN "${column}" END AS "${column}"`,
   );
-  const marked = `(SELECT *, file_row_number IN (SELECT row FROM gone WHERE source = ${source}) AS is_gone FROM ${file})`;
+  // A join would not keep the rows in their order.
+  const bits = new Uint8Array(rows).fill(ZERO);
+  for (const row of redact) bits[row - from] = ZERO + 1;
+  const gone = Buffer.from(bits).toString('latin1');
+  const marked = `(SELECT *, get_bit('${gone}'::BIT, (file_row_number - ${from})::INTEGER) = 1 AS is_gone FROM ${file})`;
   return `SELECT ${kept.join(', ')} FROM (${selectLines('*', marked)})`;
 }
