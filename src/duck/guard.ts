@@ -157,8 +157,7 @@ class Check {
     const name = folded(called);
     // The parser itself says `main` where it makes a call of a list, a struct, EXTRACT or AT TIME ZONE.
     const plain = (node['schema'] === '' || node['schema'] === 'main') && node['catalog'] === '';
-    if (!FUNCTIONS.has(name) || !plain)
-      throw refused(`${called} may not be called`);
+    if (!FUNCTIONS.has(name) || !plain) throw refused(`${called} may not be called`);
     if (CLOCKS.has(name)) this.unrepeatable.add(`${name}()`);
   }
 }

@@ -3,6 +3,8 @@ import type { PlacedSegment } from '../store/known.ts';
 /** What the parent of the query process tells it, and what it answers; JSON both ways. */
 export interface QueryJob {
   readonly sql: string;
+  /** A condition that stands in it between parentheses and must not close them: it is read by itself first. */
+  readonly expression?: string;
   /** Bound as text, by name (or number, for `?`). */
   readonly parameters: Readonly<Record<string, string>>;
   /** Names the view `lines`, which is not for SQL from outside: seq, ts and canonical line. */

@@ -17,6 +17,8 @@ import { tablesOf } from './tables.ts';
 /** What is asked. */
 export interface Question {
   readonly sql: string;
+  /** A condition from outside that stands in it between parentheses; it may not close them. */
+  readonly expression?: string;
   /** Text, by name. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Only records of that span: `ts` as records have it, `until` excluded. */
@@ -90,6 +92,7 @@ export async function query(
     let engine = '';
     const job: QueryJob = {
       sql: question.sql,
+      ...(question.expression !== undefined && { expression: question.expression }),
       parameters: question.parameters,
       lines: question.lines ?? false,
       span: {

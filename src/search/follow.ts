@@ -23,7 +23,7 @@ const EVERY_MS = 1000;
  */
 export async function follow(
   store: Store,
-  { sql, parameters }: Condition,
+  { sql, ...rest }: Condition,
   { columns, span, options }: Following,
   sinkOf: () => ResultSink,
 ): Promise<void> {
@@ -39,7 +39,7 @@ export async function follow(
       before = now;
       const question = {
         sql: `SELECT seq, event_id, ${shown} FROM records WHERE (seq IS NULL OR seq > ${sealedTo}) AND ${sql}\nORDER BY ts, seq, event_id`,
-        parameters,
+        ...rest,
         ...span,
       };
       const isSilent = first && span.since === undefined;
