@@ -22,7 +22,7 @@ export interface QueryJob {
   readonly temporary: string;
   readonly spill: string;
   readonly threads?: number;
-  /** Remembered digests don't count, and all are checked once more behind the query. */
+  /** Nothing that is remembered counts, and all payloads are checked once more behind the query. */
   readonly strict: boolean;
   /** Payloads that are altered are read, and every row says so; missing ones are left out. */
   readonly unverified: boolean;

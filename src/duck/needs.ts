@@ -221,13 +221,13 @@ class Reader {
 }
 
 /** Clocks that never go back; the others start anew each day. */
-const RISING = new Set([...CLOCKS].filter(name => !/time$/.test(name)));
+const RISING = new Set([...CLOCKS].filter(name => !name.endsWith('time')));
 const RISING_TYPES = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE']);
 
 function hasClock(node: unknown): boolean {
   let has = false;
   walk(node, n => {
-    if (CLOCKS.has(String(n['function_name']).toLowerCase())) has = true;
+    if (CLOCKS.has(folded(n['function_name']))) has = true;
   });
   return has;
 }
@@ -237,7 +237,7 @@ function rises(node: unknown): boolean {
   if (!hasClock(node)) return true;
   if (!isNode(node)) return false;
   const [first, second, ...more] = (node['children'] ?? []) as unknown[];
-  const called = String(node['function_name'] ?? '').toLowerCase();
+  const called = folded(node['function_name']);
   if (RISING.has(called)) return !hasClock(node['children']);
   if (called === '+' || called === '-') return more.length === 0 && rises(first) && !hasClock(second);
   if (called === 'date_trunc') return !hasClock(first) && rises(second);

@@ -86,7 +86,7 @@ export async function query(
     const kept = keptPayloads(placed.known, options.known);
     const segments = placed.segments
       .filter(s => s.entry < (options.size ?? Infinity) && s.first + s.records > (options.fromSeq ?? 0))
-      .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...knownOf(s, kept) }));
+      .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...(!options.strict && knownOf(s, kept)) }));
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
     let engine = '';
@@ -111,7 +111,7 @@ export async function query(
       repeatable: options.repeatable ?? false,
       // Sums of floats depend on who adds what first.
       ...(options.repeatable && { threads: 1 }),
-      ...(kept.filters !== undefined && { filters: kept.filters }),
+      ...(kept.filters !== undefined && !options.strict && { filters: kept.filters }),
       ...(options.parquet && { parquet: options.parquet }),
     };
     const heard = {
@@ -138,7 +138,7 @@ export async function query(
 function place(store: Store, options: QueryOptions, findings: string[]): Placed {
   const pin = localPin(store);
   try {
-    return placeSegments(store.at, pin, options.known);
+    return placeSegments(store.at, pin, options.known, options.strict);
   } catch (error) {
     if (!options.unverified || !(error instanceof AuditError) || error.exit !== 1) throw error;
     findings.push(`${error.code} ${error.message}`);

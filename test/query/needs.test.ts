@@ -91,6 +91,7 @@ async function makePayloads(db: DuckDBConnection): Promise<void> {
       fd: -1,
       name,
       identity: '',
+      isSame: true,
       segment: {
         segment: s,
         first: s * RECORDS,
@@ -272,7 +273,7 @@ test('a clock in a lower end counts only where it can but rise', async () => {
   assert.equal(await same(`SELECT count(*) FROM records WHERE ts <= now() - INTERVAL 100 YEAR`), 0);
 });
 
-const oneOf = (...all: readonly string[]): fc.Arbitrary<string> => fc.constantFrom(...all);
+const oneOf = (...texts: readonly string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
 const place = fc.tuple(fc.nat(SEGMENTS - 1), fc.nat(RECORDS - 1));
 const USERS = ['ana', 'Ana', 'ANA', 'nobody', ...Array.from({ length: 12 }, (_, i) => `u-${i}`)];
 const literal = (value: string): string => quote(value);
@@ -419,7 +420,7 @@ const SHAPES: readonly string[] = [
   'SELECT count(*) FROM records WHERE ?records USING SAMPLE reservoir(40 ROWS) REPEATABLE (3)',
 ];
 
-const RUNS = Number(process.env['SLMAUDIT_NEEDS'] ?? 400);
+const RUNS = Number(process.env['SLMAUDIT_NEEDS'] ?? 150);
 
 test(`${RUNS} random queries, over ${SHAPES.length} shapes: the same from all and from what is needed`, async () => {
   let [answered, refused, pruned] = [0, 0, 0];
