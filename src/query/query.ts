@@ -86,7 +86,11 @@ export async function query(
     const kept = keptPayloads(placed.known, options.known);
     const segments = placed.segments
       .filter(s => s.entry < (options.size ?? Infinity) && s.first + s.records > (options.fromSeq ?? 0))
-      .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...(!options.strict && knownOf(s, kept)) }));
+      .map(s => ({
+        ...s,
+        path: payloadPath(store.at, s.segment, s.at),
+        ...(!options.strict && knownOf(s, kept)),
+      }));
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
     let engine = '';

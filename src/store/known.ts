@@ -71,7 +71,7 @@ export interface Placed {
 /**
  * The segments of a log as readHistory() finds them, but only entries behind the root that is known already are read.
  * `folder`: where it is remembered; nothing is, if not given. Throws what readHistory() throws, and LOG_ALTERED for a log that is
- * shorter than it was, or another. `anew`: all entries are read, and only how many there were before counts.
+ * shorter than it was, or another. `anew`: all entries are read; of what is remembered only the tree counts.
  */
 export function placeSegments(
   at: Layout,
@@ -92,27 +92,39 @@ export function placeSegments(
   if (pin && !pin.genesis.equals(genesis)) throw altered('genesis is not the one of the pin');
   const logKey = pin?.logKey ?? parseGenesis(parseEntry(parseNote(first).text)).logKey;
   if (!checkpointSignedBy(head.note, logKey)) throw altered('the checkpoint is not signed by the log key');
-  const log = extended(at, head, anew ? undefined : known.log);
+  const log = extended(at, head, anew ? undefined : known.log, known.log);
   if (log) return { head, genesis, segments: log.segments, known, log };
   if (known.log && extended(at, head, undefined))
     throw altered('the log is not the one that was read here before, gone on');
   throw altered('the entries are not those of the checkpoint');
 }
 
-/** Undefined where `known` and the entries behind it don't make the root of the checkpoint. */
-function extended(at: Layout, head: Head, known: KnownLog | undefined): KnownLog | undefined {
+/**
+ * Undefined where `known` and the entries behind it don't make the root of the checkpoint, or where the tree isn't that of
+ * `through` at its size.
+ */
+function extended(
+  at: Layout,
+  head: Head,
+  known: KnownLog | undefined,
+  through?: KnownLog,
+): KnownLog | undefined {
   const tree = CompactTree.of(
     known?.size ?? 0,
     (known?.frontier ?? []).map(h => Buffer.from(h, 'hex')),
   );
   const segments = [...(known?.segments ?? [])];
+  const frontier = (): readonly string[] => tree.frontier.map(h => h.toString('hex'));
+  const isAnother = (): boolean =>
+    tree.size === through?.size && frontier().join() !== through.frontier.join();
   for (const note of readEntries(at, tree.size, head.size)) {
     const entry = parseEntry(parseNote(note).text);
     if (tree.size > 0) segments.push(...placedIn(entry));
     tree.add(leafHash(note));
+    if (isAnother()) return undefined;
   }
   if (!tree.root().equals(head.root)) return undefined;
-  return { size: tree.size, frontier: tree.frontier.map(h => h.toString('hex')), segments };
+  return { size: tree.size, frontier: frontier(), segments };
 }
 
 function placedIn(entry: Entry): PlacedSegment[] {
