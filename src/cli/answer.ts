@@ -45,7 +45,7 @@ export const ANSWER_OPTIONS: readonly OptionSpec[] = [
     about: "bound of the engine's buffers; beyond it spills to disk",
     default: "a quarter of the machine's, at most 1GiB",
   },
-  { flags: '--strict', about: 'trust no remembered digest, and check all once more behind the query' },
+  { flags: '--strict', about: 'trust nothing that is remembered, and check all once more behind the query' },
   {
     flags: '--allow-unverified',
     about: 'answer from what is there though it was altered; every row says so in a column `unverified`',

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { textOf } from '../../src/duck/cell.ts';
 import { quote, withEngine } from '../../src/duck/engine.ts';
 import type { Cell, QueryJob } from '../../src/duck/job.ts';
 import { Reading } from '../../src/duck/reading.ts';
@@ -365,7 +366,7 @@ const ATTACKS: readonly Attack[] = [
 
 async function told(options: Partial<QueryOptions> = {}): Promise<string> {
   try {
-    return `${String(await users(options))}, ${String(await userOne(options))}`;
+    return `${textOf(await users(options))}, ${textOf(await userOne(options))}`;
   } catch (error) {
     const { code, exit } = error as { code?: string; exit?: number };
     return code === undefined ? String(error) : `${code} ${exit}`;
@@ -419,7 +420,7 @@ const during = async (
   copyFileSync(payloads[1]!, spare);
   try {
     const { rows } = await ask(USERS, { ...options, onPlan: alter }, back);
-    return String(rows[0]![0]);
+    return textOf(rows[0]![0]!);
   } catch (error) {
     const { code, exit } = error as { code?: string; exit?: number };
     return `${code} ${exit}`;
