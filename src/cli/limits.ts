@@ -11,7 +11,7 @@ export const LIMIT_OPTIONS: readonly OptionSpec[] = [
     about: "bound of the engine's buffers; beyond it spills to disk",
     default: "a quarter of the machine's, at most 1GiB",
   },
-  { flags: '--strict', about: 'trust no remembered digest, and check all once more behind the query' },
+  { flags: '--strict', about: 'trust nothing that is remembered, and check all once more behind the query' },
 ];
 
 /** `memory`: bytes, where none are given. */

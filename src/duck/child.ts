@@ -15,7 +15,7 @@ globalThis.TextDecoder = class extends Decoder {
     super(label, { ...options, ignoreBOM: true });
   }
 };
-const { engineVersion, withEngine, fdName, quote } = await import('./engine.ts');
+const { engineVersion, lockEngine, withEngine, fdName, quote } = await import('./engine.ts');
 const view = await import('./view.ts');
 const { createRequestsView } = await import('./requests.ts');
 const { guard } = await import('./guard.ts');
@@ -42,7 +42,10 @@ async function run(job: QueryJob): Promise<void> {
     await db.run(`SET max_temp_directory_size = ${quote(job.spill)}`);
     await db.run(view.CREATE_IP_KEY);
     const own = job.lines ? ['lines'] : [];
+    if (job.expression !== undefined) await guard(db, `SELECT 1 WHERE ${job.expression}`, own);
     const parsed = await guard(db, job.sql, own);
+    // In the engine's own spelling it stands in a COPY: that must be one SELECT of the same kind.
+    if (job.parquet) await guard(db, parsed.text, own);
     if (job.repeatable && parsed.unrepeatable.length > 0) throw unrepeatable(parsed.unrepeatable);
     const asked = await needsOf(db, parsed, job.parameters, ['records', ...own]);
     const needs = allOf([spanOf(job), asked]);
@@ -79,7 +82,7 @@ async function run(job: QueryJob): Promise<void> {
       findings: reading.findings,
     });
     const allowed = [...reading.opened.map(o => o.name), ...(open ? [open.name] : [])];
-    await lock(db, [...allowed, ...(job.parquet ? [job.parquet.path] : [])]);
+    await lockEngine(db, [...allowed, ...(job.parquet ? [job.parquet.path] : [])]);
 
     const watched = setInterval(() => {
       const { percentage } = db.progress;
@@ -135,15 +138,6 @@ async function createViews(
   await db.run(createRequestsView());
   if (job.lines) await db.run(view.createLinesView(sources));
   for (const [name, table] of Object.entries(job.tables)) await db.run(view.createTableView(name, table));
-}
-
-async function lock(db: DuckDBConnection, paths: readonly string[]): Promise<void> {
-  await db.run(`SET allowed_paths = [${paths.map(quote).join(', ')}]`);
-  await db.run('SET enable_progress_bar = true');
-  await db.run('SET enable_progress_bar_print = false');
-  await db.run('SET progress_bar_time = 0');
-  await db.run('SET enable_external_access = false');
-  await db.run('SET lock_configuration = true');
 }
 
 /** Parameters are bound as text; the engine reads them as what they are compared with. */

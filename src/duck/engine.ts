@@ -41,6 +41,19 @@ export async function withEngine<T>(
   }
 }
 
+/**
+ * From now on nothing but these files can be opened, and no setting changed. The engine grants writing with reading: what would get past
+ * guard() could write into them.
+ */
+export async function lockEngine(db: DuckDBConnection, paths: readonly string[]): Promise<void> {
+  await db.run(`SET allowed_paths = [${paths.map(quote).join(', ')}]`);
+  await db.run('SET enable_progress_bar = true');
+  await db.run('SET enable_progress_bar_print = false');
+  await db.run('SET progress_bar_time = 0');
+  await db.run('SET enable_external_access = false');
+  await db.run('SET lock_configuration = true');
+}
+
 /** As in `v1.5.5`. */
 export const engineVersion = (): string => version();
 

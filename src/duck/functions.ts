@@ -61,6 +61,11 @@ export const CLOCKS: ReadonlySet<string> = new Set(
     current_localtimestamp transaction_timestamp ago`),
 );
 
+/** What the engine takes for a clock where no column is called so, without parentheses. */
+export const BARE_CLOCKS: ReadonlySet<string> = new Set(
+  words('current_date current_time current_timestamp localtime localtimestamp'),
+);
+
 export const FUNCTIONS: ReadonlySet<string> = new Set([
   ...words(OPERATORS, AGGREGATES, NUMBERS, TEXTS, TIMES, NESTED, OTHERS),
   ...CLOCKS,

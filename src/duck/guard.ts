@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { quote } from './engine.ts';
-import { CLOCKS, FUNCTIONS, TABLE_FUNCTIONS } from './functions.ts';
+import { BARE_CLOCKS, CLOCKS, FUNCTIONS, TABLE_FUNCTIONS } from './functions.ts';
 
 /**
  * What a query may be: one SELECT, of whose parsed tree every part is one that is known here. Two more walls stand
@@ -67,6 +67,9 @@ interface Tree {
 
 export const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null;
 
+/** A name as the engine compares it: letters of ASCII in lower case, and no others, unlike toLowerCase(). */
+export const folded = (name: unknown): string => String(name).replaceAll(/[A-Z]/g, c => c.toLowerCase());
+
 export function walk(value: unknown, visit: (node: Node) => void): void {
   if (!isNode(value)) return;
   visit(value);
@@ -93,7 +96,7 @@ class Check {
 
   /** A name of its own, that nothing in the engine's catalog has. */
   #cteName(key: unknown): string {
-    const name = String(key).toLowerCase();
+    const name = folded(key);
     const plain = /^[a-z_][a-z0-9_]*$/.test(name);
     if (
       plain &&
@@ -119,20 +122,26 @@ class Check {
     if (type === 'TABLE_FUNCTION') this.#tableFunction(node);
     if (type === 'SHOW_REF') this.#show(node);
     if (typeof called === 'string') this.#call(called, node);
+    if (kind === 'COLUMN_REF') this.#column(node['column_names'] as readonly string[]);
     if (isNode(node['sample'])) this.unrepeatable.add('a sample');
   }
 
   #table(node: Node): void {
-    const name = String(node['table_name']).toLowerCase();
+    const name = folded(node['table_name']);
     const plain = node['schema_name'] === '' && node['catalog_name'] === '' && node['at_clause'] == null;
     if (!plain || !(this.#known.has(name) || this.#given.has(name)))
       throw refused(`there is no table ${JSON.stringify(node['table_name'])}`);
     if (this.#known.has(name)) this.tables.add(name);
   }
 
+  #column(names: readonly string[]): void {
+    const name = folded(names[0]);
+    if (names.length === 1 && BARE_CLOCKS.has(name)) this.unrepeatable.add(name);
+  }
+
   #tableFunction(node: Node): void {
     const called = isNode(node['function']) ? String(node['function']['function_name']) : '';
-    if (!TABLE_FUNCTIONS.has(called.toLowerCase())) throw refused(`${called} may not be read from`);
+    if (!TABLE_FUNCTIONS.has(folded(called))) throw refused(`${called} may not be read from`);
   }
 
   /** `describe records`, `summarize select ...`: a table by its name, or a query that is looked at like any. */
@@ -145,9 +154,10 @@ class Check {
   }
 
   #call(called: string, node: Node): void {
-    const name = called.toLowerCase();
-    if (!FUNCTIONS.has(name) || node['schema'] || node['catalog'])
-      throw refused(`${called} may not be called`);
+    const name = folded(called);
+    // The parser itself says `main` where it makes a call of a list, a struct, EXTRACT or AT TIME ZONE.
+    const plain = (node['schema'] === '' || node['schema'] === 'main') && node['catalog'] === '';
+    if (!FUNCTIONS.has(name) || !plain) throw refused(`${called} may not be called`);
     if (CLOCKS.has(name)) this.unrepeatable.add(`${name}()`);
   }
 }

@@ -3,6 +3,8 @@ import type { PlacedSegment } from '../store/known.ts';
 /** What the parent of the query process tells it, and what it answers; JSON both ways. */
 export interface QueryJob {
   readonly sql: string;
+  /** A condition that stands in it between parentheses and must not close them: it is read by itself first. */
+  readonly expression?: string;
   /** Bound as text, by name (or number, for `?`). */
   readonly parameters: Readonly<Record<string, string>>;
   /** Names the view `lines`, which is not for SQL from outside: seq, ts and canonical line. */
@@ -20,7 +22,7 @@ export interface QueryJob {
   readonly temporary: string;
   readonly spill: string;
   readonly threads?: number;
-  /** Remembered digests don't count, and all are checked once more behind the query. */
+  /** Nothing that is remembered counts, and all payloads are checked once more behind the query. */
   readonly strict: boolean;
   /** Payloads that are altered are read, and every row says so; missing ones are left out. */
   readonly unverified: boolean;

@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { columnOf } from '../record/schema.ts';
 import { quote } from './engine.ts';
 import { CLOCKS } from './functions.ts';
-import { isNode, type Node, type Parsed, walk } from './guard.ts';
+import { folded, isNode, type Node, type Parsed, walk } from './guard.ts';
 
 /**
  * Which records can matter to a query, found in its WHERE: more than it needs, never less. It is used to leave segments
@@ -25,14 +25,16 @@ export async function needsOf(
 ): Promise<Needs> {
   if (tables.has('requests')) return true;
   const isTable = (node: unknown): node is Node =>
-    isNode(node) && node['type'] === 'BASE_TABLE' && views.includes(String(node['table_name']).toLowerCase());
+    isNode(node) && node['type'] === 'BASE_TABLE' && views.includes(folded(node['table_name']));
   const selects: Node[] = [];
   let uses = 0;
   walk(root, node => {
     if (isTable(node)) uses++;
     const from = node['from_table'];
     const renamed = isTable(from) && (from['column_name_alias'] as unknown[]).length > 0;
-    if (isTable(from) && !renamed && !from['sample']) selects.push(node);
+    // A sample is drawn before WHERE, wherever it is written.
+    const sampled = isTable(from) && (isNode(from['sample']) || isNode(node['sample']));
+    if (isTable(from) && !renamed && !sampled) selects.push(node);
   });
   if (selects.length === 0 || uses > selects.length) return true;
   const each: Needs[] = [];
@@ -151,7 +153,7 @@ class Reader {
   /** A column's name, if it is one of the table. */
   #nameOf(node: unknown): string | undefined {
     if (!isNode(node) || node['class'] !== 'COLUMN_REF') return undefined;
-    const names = (node['column_names'] as readonly string[]).map(name => name.toLowerCase());
+    const names = (node['column_names'] as readonly string[]).map(folded);
     if (names.length === 1) return names[0];
     return names.length === 2 && names[0] === this.#table ? names[1] : undefined;
   }
@@ -177,20 +179,22 @@ class Reader {
       : undefined;
   }
 
-  /** A time that doesn't depend on a record, as the engine reads it. An upper end must not move while the query waits. */
+  /** A time that doesn't depend on a record, as the engine reads it; undefined for one that may be another while the query runs. */
   async #micros(node: unknown, isUpper = false): Promise<number | undefined> {
-    let constant = true;
+    let constant = isUpper ? !hasClock(node) : rises(node);
     walk(node, n => {
       if (['COLUMN_REF', 'SUBQUERY', 'STAR', 'POSITIONAL_REFERENCE', 'WINDOW'].includes(String(n['class'])))
         constant = false;
-      if (isUpper && CLOCKS.has(String(n['function_name']).toLowerCase())) constant = false;
       if (n['type'] === 'VALUE_PARAMETER' && this.#parameters[String(n['identifier'])] === undefined)
         constant = false;
+      // Such a number was rounded when the tree was read.
+      if (isNode(n['value']) && !survives(n['value']['value'])) constant = false;
     });
     if (!constant) return undefined;
-    const text = await this.#spelled(node);
     try {
-      const rows = await this.#db.runAndReadAll(`SELECT epoch_us((${text})::TIMESTAMPTZ)`);
+      const rows = await this.#db.runAndReadAll(
+        `SELECT epoch_us(v::TIMESTAMPTZ) FROM json_execute_serialized_sql(${quote(await this.#selected(node))}) AS t(v)`,
+      );
       const micros = rows.getRows()[0]?.[0];
       return typeof micros === 'bigint' ? Number(micros) : undefined;
     } catch {
@@ -199,8 +203,8 @@ class Reader {
     }
   }
 
-  /** An expression's node as SQL, its parameters put in. */
-  async #spelled(node: unknown): Promise<string> {
+  /** The tree of a SELECT of this expression, its parameters put in: text made from it is not always the same expression. */
+  async #selected(node: unknown): Promise<string> {
     const given = JSON.parse(JSON.stringify(node), (_, value: unknown) =>
       isNode(value) && value['type'] === 'VALUE_PARAMETER'
         ? textConstant(this.#parameters[String(value['identifier'])]!)
@@ -212,10 +216,39 @@ class Reader {
     };
     tree.statements[0].node.select_list = [given];
     // Places in the text are u64: they don't survive JSON here.
-    const json = JSON.stringify(tree, (key, value: unknown) => (key === 'query_location' ? 0 : value));
-    const spelled = await this.#db.runAndReadAll(`SELECT json_deserialize_sql(${quote(json)}::JSON)`);
-    return String(spelled.getRows()[0]?.[0]).replace(/^SELECT /, '');
+    return JSON.stringify(tree, (key, value: unknown) => (key === 'query_location' ? 0 : value));
   }
+}
+
+/** Clocks that never go back; the others start anew each day. */
+const RISING = new Set([...CLOCKS].filter(name => !name.endsWith('time')));
+const RISING_TYPES = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE']);
+
+function hasClock(node: unknown): boolean {
+  let has = false;
+  walk(node, n => {
+    if (CLOCKS.has(folded(n['function_name']))) has = true;
+  });
+  return has;
+}
+
+/** Is it never less when it is asked later? A lower end that rises while the query waits needs less, not more. */
+function rises(node: unknown): boolean {
+  if (!hasClock(node)) return true;
+  if (!isNode(node)) return false;
+  const [first, second, ...more] = (node['children'] ?? []) as unknown[];
+  const called = folded(node['function_name']);
+  if (RISING.has(called)) return !hasClock(node['children']);
+  if (called === '+' || called === '-') return more.length === 0 && rises(first) && !hasClock(second);
+  if (called === 'date_trunc') return !hasClock(first) && rises(second);
+  const cast = node['cast_type'];
+  return isNode(cast) && RISING_TYPES.has(String(cast['id'])) && rises(node['child']);
+}
+
+/** Numbers that JSON kept as they were; HUGEINT and beyond are pairs of them. */
+function survives(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isInteger(value) || Number.isSafeInteger(value);
+  return !isNode(value) || Object.values(value).every(survives);
 }
 
 /** Compared as text with no collation, as views show them. */
@@ -232,7 +265,7 @@ const COMPARED = new Set([
 /** Its alias, if it has one. */
 function nameOfTable(table: Node): string {
   const alias = table['alias'];
-  return String(typeof alias === 'string' && alias !== '' ? alias : table['table_name']).toLowerCase();
+  return folded(typeof alias === 'string' && alias !== '' ? alias : table['table_name']);
 }
 
 const textConstant = (value: string): Node => ({

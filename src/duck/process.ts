@@ -39,16 +39,22 @@ export function runInProcess(
   const child = start(memory);
   const ask = (message: Asked): void => void (child.connected && child.send(message));
   return new Promise<readonly Checked[]>((resolve, reject) => {
+    let isOver = false;
     const finish = (error: unknown, checked: readonly Checked[] = []): void => {
+      if (isOver) return;
+      isOver = true;
       signal?.removeEventListener('abort', stop);
-      if (error === undefined) resolve(checked);
-      else reject(error);
+      const settle = (): void => (error === undefined ? resolve(checked) : reject(error));
       child.kill('SIGKILL');
+      // The folder that it may be spilling to is removed next.
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) settle();
+      else child.once('exit', settle);
     };
     const stop = (): void => finish(stopped(signal?.reason));
     if (signal?.aborted) return stop();
     signal?.addEventListener('abort', stop, { once: true });
     const take = async (answer: Answer): Promise<void> => {
+      if (isOver) return;
       switch (answer.kind) {
         case 'progress':
           return heard.progress(answer.progress);

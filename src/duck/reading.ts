@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto';
-import { constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
@@ -18,6 +18,8 @@ export interface Opened {
   readonly name: string;
   /** As it was when its bytes were read. */
   readonly identity: string;
+  /** Were its bytes those that were sealed? */
+  readonly isSame: boolean;
 }
 
 export interface Chosen {
@@ -112,27 +114,53 @@ export class Reading {
       this.missing.push(segment.segment);
       return;
     }
+    if (!fstatSync(fd).isFile()) {
+      // A pipe or a folder in its place: nothing that could be read, verified or not.
+      closeSync(fd);
+      this.#wrong('PAYLOAD_ALTERED', segment);
+      this.missing.push(segment.segment);
+      return;
+    }
     const { identity, isSame } = this.#check(segment, fd);
     if (!isSame) this.#wrong('PAYLOAD_ALTERED', segment);
-    this.opened.push({ segment, fd, name: fdName(fd, segment.path), identity });
+    this.opened.push({ segment, fd, name: fdName(fd, segment.path), identity, isSame });
   }
 
-  /** Behind the query: a file that was touched meanwhile, or any if strict, is read once more. */
+  /**
+   * Behind the query: a file that was touched meanwhile, or any if strict, is read once more. One that was written to may have been
+   * put right again since. Throws PAYLOAD_ALTERED, PAYLOAD_TOUCHED, with --allow-unverified too: its rows are out, and don't say so.
+   */
   again(): void {
-    for (const { segment, fd, identity } of this.opened) {
-      if (!this.#job.strict && fileIdentity(fstatSync(fd, { bigint: true })) === identity) continue;
-      if (!this.#digest(segment, fd)) this.#wrong('PAYLOAD_ALTERED', segment, ' while it was read');
+    const { strict } = this.#job;
+    for (const { segment, fd, identity, isSame } of this.opened) {
+      if (!isSame) continue;
+      const now = fileIdentity(fstatSync(fd, { bigint: true }));
+      if (!strict && now === identity) continue;
+      if (!this.#digest(segment, fd)) throw wrong('PAYLOAD_ALTERED', segment, ' while they were read');
+      const isTouched = strict ? now !== identity : writtenOf(now) !== writtenOf(identity);
+      if (isTouched)
+        throw new AuditError(
+          'PAYLOAD_TOUCHED',
+          `the records of segment ${segment.segment} were touched while they were read: ${segment.path}`,
+          { hint: 'ask again; sealed files are written once, so find out what touches them' },
+        );
     }
+  }
+
+  close(): void {
+    for (const { fd } of this.opened) closeSync(fd);
   }
 
   #check(segment: JobSegment, fd: number): { identity: string; isSame: boolean } {
     const at = Date.now();
-    const before = fstatSync(fd, { bigint: true });
-    const identity = fileIdentity(before);
     const { known, payload } = segment;
     const isYoung = known !== undefined && at - known.at < DIGEST_LIFE_MS && known.at <= at;
-    if (!this.#job.strict && isYoung && known.identity === identity) return { identity, isSame: true };
-    const isSame = before.isFile() && this.#digest(segment, fd);
+    const seen = fileIdentity(fstatSync(fd, { bigint: true }));
+    if (!this.#job.strict && isYoung && known.identity === seen) return { identity: seen, isSame: true };
+    settle(fd);
+    const before = fstatSync(fd, { bigint: true });
+    const identity = fileIdentity(before);
+    const isSame = this.#digest(segment, fd);
     const isSettled = at - Number(before.ctimeNs / 1_000_000n) >= SETTLED_MS;
     const stayed = fileIdentity(fstatSync(fd, { bigint: true })) === identity;
     if (isSame && isSettled && stayed) this.checked.push({ sha256: payload!.sha256, identity, at });
@@ -152,16 +180,36 @@ export class Reading {
     return size === payload!.bytes && running.digest('hex') === payload!.sha256;
   }
 
-  #wrong(code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING', { segment, path }: JobSegment, when = ''): void {
-    if (this.#job.unverified) {
-      const finding = `${code} segment ${segment}`;
-      if (!this.findings.includes(finding)) this.findings.push(finding);
-      return;
-    }
-    const what = code === 'PAYLOAD_MISSING' ? 'are missing' : `are not those that were sealed${when}`;
-    throw new AuditError(code, `the records of segment ${segment} ${what}: ${path}`, {
-      exit: 1,
-      hint: 'run `slmaudit verify`: it lists all that was altered; --allow-unverified answers from what is there, and says so in every row',
-    });
+  #wrong(code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING', segment: JobSegment): void {
+    if (!this.#job.unverified) throw wrong(code, segment);
+    const finding = `${code} segment ${segment.segment}`;
+    if (!this.findings.includes(finding)) this.findings.push(finding);
   }
+}
+
+/**
+ * Whoever has mapped a file changes its times with the first write to a page alone, until the page is on disk: so it is put there
+ * first (50 us for a file that is), and the next write shows. Not where a file system keeps no times of mapped writes (tmpfs).
+ */
+function settle(fd: number): void {
+  try {
+    fdatasyncSync(fd);
+  } catch {
+    // A file system that can't, or is read-only: nothing is written there by way of it.
+  }
+}
+
+/** Without the time of the last change of its name, mode or links. */
+const writtenOf = (identity: string): string => identity.slice(0, identity.lastIndexOf(' '));
+
+function wrong(
+  code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING',
+  { segment, path }: JobSegment,
+  when = '',
+): AuditError {
+  const what = code === 'PAYLOAD_MISSING' ? 'are missing' : `are not those that were sealed${when}`;
+  return new AuditError(code, `the records of segment ${segment} ${what}: ${path}`, {
+    exit: 1,
+    hint: 'run `slmaudit verify`: it lists all that was altered; --allow-unverified answers from what is there, and says so in every row',
+  });
 }

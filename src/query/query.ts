@@ -23,6 +23,8 @@ import { tablesOf } from './tables.ts';
 /** What is asked. */
 export interface Question {
   readonly sql: string;
+  /** A condition from outside that stands in it between parentheses; it may not close them. */
+  readonly expression?: string;
   /** Text, by name. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Only records of that span: `ts` as records have it, `until` excluded. */
@@ -97,12 +99,17 @@ export async function query(
     const size = Math.min(options.size ?? Infinity, placed.head.size);
     const segments = placed.inventory.segments
       .filter(s => s.entry < size && s.first + s.records > (options.fromSeq ?? 0))
-      .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...knownOf(s, kept) }));
+      .map(s => ({
+        ...s,
+        path: payloadPath(store.at, s.segment, s.at),
+        ...(!options.strict && knownOf(s, kept)),
+      }));
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
     let engine = '';
     const job: QueryJob = {
       sql: question.sql,
+      ...(question.expression !== undefined && { expression: question.expression }),
       parameters: question.parameters,
       lines: question.lines ?? false,
       span: {
@@ -123,7 +130,7 @@ export async function query(
       ...(options.repeatable
         ? { threads: 1 }
         : options.threads !== undefined && { threads: options.threads }),
-      ...(kept.filters !== undefined && { filters: kept.filters }),
+      ...(kept.filters !== undefined && !options.strict && { filters: kept.filters }),
       ...(options.parquet && { parquet: options.parquet }),
     };
     const heard = {
@@ -150,7 +157,7 @@ export async function query(
 function place(store: Store, options: QueryOptions, findings: string[]): Placed {
   const pin = localPin(store);
   try {
-    return placeSegments(store.at, pin, options.known);
+    return placeSegments(store.at, pin, options.known, options.strict);
   } catch (error) {
     if (!options.unverified || !(error instanceof AuditError) || error.exit !== 1) throw error;
     findings.push(`${error.code} ${error.message}`);

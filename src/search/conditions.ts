@@ -33,6 +33,8 @@ export interface Filters {
 /** A condition in SQL, and the parameters in it. */
 export interface Condition {
   readonly sql: string;
+  /** The part that somebody else wrote. */
+  readonly expression?: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -95,7 +97,9 @@ export function conditionOf(filters: Filters): Condition {
     );
   // A comment at its end must not swallow what follows.
   if (filters.where !== undefined) parts.push(`(${filters.where}\n)`);
-  return { sql: parts.length === 0 ? 'true' : parts.join(' AND '), parameters };
+  const { where } = filters;
+  const sql = parts.length === 0 ? 'true' : parts.join(' AND ');
+  return { sql, parameters, ...(where !== undefined && { expression: where }) };
 }
 
 type Give = (name: string, value: string) => string;

@@ -50,7 +50,7 @@ export async function follow(
 
 async function look(
   store: Store,
-  { sql, parameters }: Condition,
+  { sql, ...rest }: Condition,
   { columns, span, options }: Following,
   sinkOf: () => ResultSink,
   told: (rows: number) => void,
@@ -67,7 +67,7 @@ async function look(
       before = now;
       const question = {
         sql: `SELECT seq, event_id, ${shown} FROM records WHERE (seq IS NULL OR seq > ${sealedTo}) AND ${sql}\nORDER BY ts, seq, event_id`,
-        parameters,
+        ...rest,
         ...span,
       };
       const isSilent = first && span.since === undefined;

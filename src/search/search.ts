@@ -42,11 +42,11 @@ export const BRIEF: readonly string[] = [
 
 /** Throws NO_SUCH_COLUMN. */
 export function searchQuestion(
-  { sql, parameters }: Condition,
+  { sql, ...rest }: Condition,
   shape: Shape,
-): Pick<Question, 'sql' | 'parameters'> {
+): Pick<Question, 'sql' | 'expression' | 'parameters'> {
   const limit = shape.limit === undefined ? '' : ` LIMIT ${shape.limit}`;
-  if (shape.count) return { sql: `SELECT count(*) AS records FROM records WHERE ${sql}`, parameters };
+  if (shape.count) return { sql: `SELECT count(*) AS records FROM records WHERE ${sql}`, ...rest };
   const { groupBy } = shape;
   if (groupBy) {
     const units: readonly string[] = UNITS;
@@ -61,12 +61,12 @@ export function searchQuestion(
   count(*) FILTER (WHERE status IN ('error', 'denied')) AS failed, sum(total_tokens) AS tokens, min(ts) AS "first", max(ts) AS "last"
 FROM records WHERE ${sql}
 GROUP BY ${groupBy.map((_, i) => i + 1).join(', ')} ORDER BY ${order}, ${groupBy.map((_, i) => i + 1).join(', ')}${limit}`,
-      parameters,
+      ...rest,
     };
   }
   const columns = shape.columns?.map(name => named(name, NAMES)).join(', ') ?? '*';
   const order = [...(shape.sort ?? ['ts']).map(name => ordered(name, NAMES)), 'seq', 'event_id'].join(', ');
-  return { sql: `SELECT ${columns} FROM records WHERE ${sql}\nORDER BY ${order}${limit}`, parameters };
+  return { sql: `SELECT ${columns} FROM records WHERE ${sql}\nORDER BY ${order}${limit}`, ...rest };
 }
 
 function ordered(name: string, names: readonly string[]): string {

@@ -72,41 +72,60 @@ export interface Placed {
 
 /**
  * The segments of a log as readHistory() finds them, but only entries behind the root that is known already are read.
- * `folder`: where it is remembered; nothing is, if not given. Throws what readHistory() throws.
+ * `folder`: where it is remembered; nothing is, if not given. Throws what readHistory() throws, and LOG_ALTERED for a log that is
+ * shorter than it was, or another. `anew`: all entries are read; of what is remembered only the tree counts.
  */
-export function placeSegments(at: Layout, pin: Pin | undefined, folder: string | undefined): Placed {
-  const head = readCheckpoint(at);
-  const [first] = readEntries(at, 0, Math.min(1, head.size));
+export function placeSegments(
+  at: Layout,
+  pin: Pin | undefined,
+  folder: string | undefined,
+  anew = false,
+): Placed {
+  const early = readCheckpoint(at);
+  const [first] = readEntries(at, 0, Math.min(1, early.size));
   if (!first) throw altered('the log is empty');
   const genesis = entryHash(first);
+  const known = folder === undefined ? NOTHING : readKnown(folder, genesis);
+  // Whoever remembered more entries than that has seen them under a checkpoint: it is there by now, or the log was rolled back.
+  const seen = known.log?.size ?? 0;
+  const head = early.size < seen ? readCheckpoint(at) : early;
+  if (head.size < seen)
+    throw altered(`the log has ${head.size} entries, and had ${seen} when it was read here before`);
   if (pin && !pin.genesis.equals(genesis)) throw altered('genesis is not the one of the pin');
   const logKey = pin?.logKey ?? parseGenesis(parseEntry(parseNote(first).text)).logKey;
   if (!checkpointSignedBy(head.note, logKey)) throw altered('the checkpoint is not signed by the log key');
-  const known = folder === undefined ? NOTHING : readKnown(folder, genesis);
-  const found = extended(at, head, known.log) ?? extended(at, head, undefined);
-  if (!found) throw altered('the entries are not those of the checkpoint');
-  return { head, genesis, known, ...found };
+  const found = extended(at, head, anew ? undefined : known.log, known.log);
+  if (found) return { head, genesis, known, ...found };
+  if (known.log && extended(at, head, undefined))
+    throw altered('the log is not the one that was read here before, gone on');
+  throw altered('the entries are not those of the checkpoint');
 }
 
-/** Undefined where `known` and the entries behind it don't make the root of the checkpoint. */
+/**
+ * Undefined where `known` and the entries behind it don't make the root of the checkpoint, or where the tree isn't that of
+ * `through` at its size.
+ */
 function extended(
   at: Layout,
   head: Head,
   known: KnownLog | undefined,
+  through?: KnownLog,
 ): Pick<Placed, 'inventory' | 'log'> | undefined {
-  if (known && known.size > head.size) return undefined;
   const tree = CompactTree.of(
     known?.size ?? 0,
     (known?.frontier ?? []).map(h => Buffer.from(h, 'hex')),
   );
   const inventory = new Inventory(placed, known?.inventory);
+  const frontier = (): readonly string[] => tree.frontier.map(h => h.toString('hex'));
+  const isAnother = (): boolean =>
+    tree.size === through?.size && frontier().join() !== through.frontier.join();
   for (const note of readEntries(at, tree.size, head.size)) {
     inventory.add(parseEntry(parseNote(note).text));
     tree.add(leafHash(note));
+    if (isAnother()) return undefined;
   }
   if (!tree.root().equals(head.root)) return undefined;
-  const frontier = tree.frontier.map(h => h.toString('hex'));
-  return { inventory, log: { size: tree.size, frontier, inventory: inventory.snapshot() } };
+  return { inventory, log: { size: tree.size, frontier: frontier(), inventory: inventory.snapshot() } };
 }
 
 function placed(sealed: SealedSegment): PlacedSegment {

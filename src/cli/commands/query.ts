@@ -79,8 +79,8 @@ async function asked(given: Given, context: Context): Promise<Asked> {
   if ((said === undefined) === (file === undefined))
     throw usage('give the SQL, or @NAME of a saved query, or a file with -f; --list shows saved queries');
   const parameters = Object.fromEntries(texts(given, 'param').map(parameter));
-  if (file !== undefined) return { sql: readSql(file), parameters };
-  if (said === '-') return { sql: readSql(0), parameters };
+  if (file !== undefined) return { sql: await readSql(file, context), parameters };
+  if (said === '-') return { sql: await readSql('-', context), parameters };
   if (!said!.startsWith('@')) return { sql: said!, parameters };
   const { savedQuery } = await import('../../query/saved.ts');
   const saved = savedQuery(context.queriesFolder, said!.slice(1));
@@ -100,9 +100,13 @@ function parameter(given: string): readonly [string, string] {
   return [given.slice(0, at).replace(/^\$/, ''), given.slice(at + 1)];
 }
 
-function readSql(from: string | 0): string {
+/** Standard input may be a pipe that isn't filled yet: it is waited for. */
+async function readSql(from: string, { stdin }: Context): Promise<string> {
   try {
-    return readFileSync(from === '-' ? 0 : from, 'utf8');
+    if (from !== '-') return readFileSync(from, 'utf8');
+    const parts: Buffer[] = [];
+    for await (const part of stdin) parts.push(Buffer.from(part as Uint8Array));
+    return Buffer.concat(parts).toString('utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : '';
     throw new AuditError('INPUT_UNREADABLE', `can't read the SQL: ${why}`, {

@@ -1,6 +1,7 @@
 import type { ResultColumn } from '../../duck/job.ts';
 import type { ResultSink } from '../../duck/process.ts';
 import { counted } from '../values.ts';
+import { printable } from '../voice.ts';
 import { shownText } from './draw.ts';
 import type { Print } from './rows.ts';
 
@@ -11,7 +12,7 @@ export function htmlSink(print: Print, title: string): ResultSink {
   return {
     async columns(columns) {
       names = columns;
-      const head = columns.map(c => `<th${side(c)}>${escaped(c.name)}</th>`).join('');
+      const head = columns.map(c => `<th${side(c)}>${escaped(printable(c.name))}</th>`).join('');
       await print(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

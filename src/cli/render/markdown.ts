@@ -1,5 +1,6 @@
 import type { ResultColumn } from '../../duck/job.ts';
 import type { ResultSink } from '../../duck/process.ts';
+import { printable } from '../voice.ts';
 import { shownText } from './draw.ts';
 import type { Print } from './rows.ts';
 
@@ -10,7 +11,7 @@ export function markdownSink(print: Print): ResultSink {
   return {
     async columns(columns) {
       names = columns;
-      await print(line(columns.map(c => escaped(c.name))));
+      await print(line(columns.map(c => escaped(printable(c.name)))));
       await print(line(columns.map(c => (c.numeric ? '--:' : '---'))));
     },
     rows: rows =>
