@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { quote } from './engine.ts';
 import { CLOCKS, FUNCTIONS, TABLE_FUNCTIONS } from './functions.ts';
+import { noSuchColumn } from './trouble.ts';
 
 /**
  * What a query may be: one SELECT, of whose parsed tree every part is one that is known here. Two more walls stand
@@ -73,12 +74,21 @@ export function walk(value: unknown, visit: (node: Node) => void): void {
   for (const inner of Object.values(value)) walk(inner, visit);
 }
 
+const CLOCK_WORDS = new Set(
+  'current_date current_time current_timestamp localtime localtimestamp'.split(' '),
+);
+const ENGINE_WORDS = new Set(
+  'user current_user session_user current_role current_schema current_catalog'.split(' '),
+);
+
 class Check {
   readonly tables = new Set<string>();
   readonly unrepeatable = new Set<string>();
   readonly #known: ReadonlySet<string>;
   /** Names that WITH gives. */
   readonly #given = new Set<string>();
+  /** Names that columns are given. */
+  readonly #aliases = new Set<string>();
 
   constructor(own: readonly string[]) {
     this.#known = new Set([...TABLES, ...own]);
@@ -89,6 +99,8 @@ class Check {
     if (isNode(map) && Array.isArray(map['map']))
       for (const cte of map['map'] as Node[]) this.#given.add(this.#cteName(cte['key']));
     if (typeof node['cte_name'] === 'string') this.#given.add(this.#cteName(node['cte_name']));
+    for (const alias of [node['alias'], node['column_name_alias'], node['aliases']].flat())
+      if (typeof alias === 'string') this.#aliases.add(alias.toLowerCase());
   }
 
   /** A name of its own, that nothing in the engine's catalog has. */
@@ -119,7 +131,17 @@ class Check {
     if (type === 'TABLE_FUNCTION') this.#tableFunction(node);
     if (type === 'SHOW_REF') this.#show(node);
     if (typeof called === 'string') this.#call(called, node);
+    if (kind === 'COLUMN_REF') this.#column(node['column_names']);
     if (isNode(node['sample'])) this.unrepeatable.add('a sample');
+  }
+
+  /** SQL has words that look like columns and are none: `select user` would say who runs the engine. */
+  #column(names: unknown): void {
+    const [name, more] = names as readonly [string, string?];
+    const word = name.toLowerCase();
+    if (more !== undefined || this.#aliases.has(word)) return;
+    if (CLOCK_WORDS.has(word)) this.unrepeatable.add(word);
+    if (ENGINE_WORDS.has(word)) throw noSuchColumn(name);
   }
 
   #table(node: Node): void {
@@ -146,8 +168,9 @@ class Check {
 
   #call(called: string, node: Node): void {
     const name = called.toLowerCase();
-    if (!FUNCTIONS.has(name) || node['schema'] || node['catalog'])
-      throw refused(`${called} may not be called`);
+    // The parser itself says `main` of [1, 2], (1, 2) and {a: 1}.
+    const own = ['', 'main', undefined].includes(node['schema'] as string | undefined) && !node['catalog'];
+    if (!FUNCTIONS.has(name) || !own) throw refused(`${called} may not be called`);
     if (CLOCKS.has(name)) this.unrepeatable.add(`${name}()`);
   }
 }

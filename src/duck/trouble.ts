@@ -11,15 +11,7 @@ export function sqlError(error: unknown): AuditError {
     said,
   );
   const name = column?.[1] ?? column?.[2];
-  if (name !== undefined) {
-    const near = nearest(name, NAMES);
-    return new AuditError('SQL_ERROR', `there is no column ${JSON.stringify(name)}${place}`, {
-      hint:
-        near.length > 0
-          ? `did you mean ${near.join(' or ')}? \`slmaudit query "describe records"\` lists all`
-          : '`slmaudit query "describe records"` lists the columns',
-    });
-  }
+  if (name !== undefined) return noSuchColumn(name, place);
   if (/Out of Memory/i.test(said))
     return new AuditError(
       'QUERY_MEMORY',
@@ -33,6 +25,17 @@ export function sqlError(error: unknown): AuditError {
     .filter(line => !/^(?:Candidate|Possible solutions|\* )/.test(line))
     .join('\n');
   return new AuditError('SQL_ERROR', `${helpful}${place}`);
+}
+
+/** `place`: the line of the SQL, and what points into it. */
+export function noSuchColumn(name: string, place = ''): AuditError {
+  const near = nearest(name, NAMES);
+  return new AuditError('SQL_ERROR', `there is no column ${JSON.stringify(name)}${place}`, {
+    hint:
+      near.length > 0
+        ? `did you mean ${near.join(' or ')}? \`slmaudit query "describe records"\` lists all`
+        : '`slmaudit query "describe records"` lists the columns',
+  });
 }
 
 const NAMES = [
