@@ -154,9 +154,13 @@ function sinkOf(
   asking: Asking,
   format: (typeof ANSWER_FORMATS)[number] | undefined,
   target: Target,
-  { width }: Context,
+  { width, voice }: Context,
 ): ResultSink {
-  const print = printer(target.stream);
+  const direct = printer(target.stream);
+  const print: typeof direct = shown => {
+    voice.clear();
+    return direct(shown);
+  };
   if (asking.sink) return asking.sink(print);
   if (format === 'parquet') return { columns: () => undefined, rows: () => true, end: () => undefined };
   const title = asking.title ?? `slmaudit ${asking.verb}`;
@@ -257,6 +261,9 @@ function showProgress(
     heard: progress => {
       latest = progress;
     },
-    end: () => clearInterval(clock),
+    end: () => {
+      clearInterval(clock);
+      voice.clear();
+    },
   };
 }
