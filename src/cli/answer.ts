@@ -68,6 +68,8 @@ export interface Asking {
   readonly verb: string;
   readonly title?: string;
   readonly question: Question;
+  /** What may explain to a person that there are no rows. */
+  readonly onNone?: () => Promise<readonly string[]>;
   /** Formats are not asked: rows come out so. */
   readonly sink?: (print: ReturnType<typeof printer>) => ResultSink;
 }
@@ -118,6 +120,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
       voice.say(receiptLine(receiptPath, made, answered));
     }
     logged?.end('ok', { rows: result.rows, receipt });
+    if (result.rows === 0 && context.terminal)
+      for (const line of (await asking.onNone?.()) ?? []) voice.hint(line);
     return 0;
   } catch (error) {
     logged?.end(context.signal.aborted ? 'cancelled' : 'error', { rows: hashing.count });

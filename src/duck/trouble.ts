@@ -3,7 +3,7 @@ import { nearest } from '../record/nearest.ts';
 import { COLUMNS } from '../record/schema.ts';
 
 /** What the engine said of a query, for people: the place it points at, and the nearest names. */
-export function sqlError(error: unknown): AuditError {
+export function sqlError(error: unknown, parameters: Readonly<Record<string, string>> = {}): AuditError {
   const text = error instanceof Error ? error.message : String(error);
   const [said = text] = text.split('\n\n', 1);
   const place = /\nLINE \d+: [^\n]*\n *\^/.exec(text)?.[0] ?? '';
@@ -20,11 +20,15 @@ export function sqlError(error: unknown): AuditError {
         hint: 'ask for fewer columns or a shorter span, or raise --memory',
       },
     );
+  const strange = /Could not convert string '(.*)' to/.exec(said)?.[1];
+  const given = Object.keys(parameters).find(n => parameters[n] === strange);
   const helpful = said
     .split('\n')
     .filter(line => !/^(?:Candidate|Possible solutions|\* )/.test(line))
     .join('\n');
-  return new AuditError('SQL_ERROR', `${helpful}${place}`);
+  return new AuditError('SQL_ERROR', `${helpful}${place}`, {
+    ...(given !== undefined && { hint: `that is what --param ${given} says` }),
+  });
 }
 
 /** `place`: the line of the SQL, and what points into it. */

@@ -1,5 +1,6 @@
 import { AuditError } from '../errors.ts';
 import { canonicalAddress, networkKeys } from '../record/address.ts';
+import { notOneExpression } from './expression.ts';
 import { type ColumnName, COLUMNS, STATUSES } from '../record/schema.ts';
 
 /** What is looked for; all of it must hold. `*` in a text stands for anything. */
@@ -93,8 +94,13 @@ export function conditionOf(filters: Filters): Condition {
     parts.push(
       `contains(lower(concat_ws(chr(10), ${TEXTS.join(', ')})), lower(${given('text', filters.text)}))`,
     );
-  // A comment at its end must not swallow what follows.
-  if (filters.where !== undefined) parts.push(`(${filters.where}\n)`);
+  if (filters.where !== undefined) {
+    const why = notOneExpression(filters.where);
+    if (why !== undefined)
+      throw malformed(`--where is no condition: ${why}`, 'give one such as "input_tokens > 1000 or stream"');
+    // A comment at its end must not swallow what follows.
+    parts.push(`(${filters.where}\n)`);
+  }
   return { sql: parts.length === 0 ? 'true' : parts.join(' AND '), parameters };
 }
 

@@ -10,7 +10,7 @@ import {
 import { type CommandSpec, flag, type Given, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
-import { readCount, readList, usage } from '../values.ts';
+import { readCount, readList, readZone, usage } from '../values.ts';
 
 export const searchCommand: CommandSpec = {
   name: 'search',
@@ -48,9 +48,10 @@ export const searchCommand: CommandSpec = {
   exits: ANSWER_EXITS,
   async run(given, context) {
     const { conditionOf } = await import('../../search/conditions.ts');
-    const { BRIEF, searchQuestion } = await import('../../search/search.ts');
+    const { briefOf, searchQuestion } = await import('../../search/search.ts');
     const store = context.openStore();
-    const condition = conditionOf(await filtersOf(given, store));
+    const filters = await filtersOf(given, store);
+    const condition = conditionOf(filters);
     const list = (name: string): readonly string[] | undefined =>
       text(given, name)?.split(',').filter(Boolean);
     const [columns, sort, groupBy] = [list('columns'), list('sort'), list('groupBy')];
@@ -58,13 +59,15 @@ export const searchCommand: CommandSpec = {
     const asTable =
       (text(given, 'format') ?? (context.terminal && text(given, 'output') === undefined ? 'table' : '')) ===
       'table';
-    const shown = columns ?? (asTable ? BRIEF : undefined);
+    const shown = columns ?? (asTable ? briefOf(context.width) : undefined);
+    const zone = readZone(text(given, 'zone'));
     const shape = {
       ...(shown && { columns: shown }),
       ...(sort && { sort }),
       ...(groupBy && { groupBy }),
       ...(limit !== undefined && { limit: readCount(limit, '--limit') }),
       count: flag(given, 'count'),
+      ...(zone !== undefined && { zone }),
     };
     const span = spanOf(given, context);
     if (flag(given, 'follow')) {
@@ -86,7 +89,11 @@ export const searchCommand: CommandSpec = {
       return 0;
     }
     const question = { ...searchQuestion(condition, shape), ...span };
-    return answer(given, context, store, { verb: 'search', question });
+    const onNone = async (): Promise<readonly string[]> => {
+      const { nearValues } = await import('../../search/near.ts');
+      return nearValues(store, filters, optionsOf(given, context));
+    };
+    return answer(given, context, store, { verb: 'search', question, onNone });
   },
 };
 
@@ -112,7 +119,7 @@ export const contextCommand: CommandSpec = {
   exits: ANSWER_EXITS,
   async run(given, context) {
     const { contextQuestion, SAME } = await import('../../search/context.ts');
-    const { BRIEF, named, NAMES } = await import('../../search/search.ts');
+    const { briefOf, named, NAMES } = await import('../../search/search.ts');
     const store = context.openStore();
     const same = text(given, 'same');
     const columns = text(given, 'columns')?.split(',').filter(Boolean);
@@ -124,7 +131,7 @@ export const contextCommand: CommandSpec = {
       before: countOf(given, 'before'),
       after: countOf(given, 'after'),
       same: same === undefined ? [] : (readList(same, '--same', Object.keys(SAME)) as (keyof typeof SAME)[]),
-      columns: columns ?? (asTable ? BRIEF : undefined),
+      columns: columns ?? (asTable ? briefOf(context.width) : undefined),
     };
     const question = await contextQuestion(store, given.args[0]!, around, optionsOf(given, context));
     return answer(given, context, store, { verb: 'context', question });

@@ -7,7 +7,7 @@ import { drawn, kindsOf, shownText, type Tight } from './draw.ts';
 /** Between columns. */
 export const GAP = 2;
 /** A text is not cut below so many places, a sparkline not below the hours of a day. */
-const LEAST = 8;
+const LEAST = 6;
 const LEAST_LINE = 24;
 const TIGHT: Tight = { bar: 8, digits: 3 };
 const TIGHTER: Tight = { bar: 4, digits: 0 };
