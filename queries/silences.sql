@@ -2,9 +2,13 @@
 -- param minutes = 10: gaps at least so long
 -- param least = 20: and with so many records expected
 -- param top = 20: how many
-WITH told AS (SELECT ts, seq, event_id, date_trunc('hour', ts) AS hour FROM records),
+WITH told AS (SELECT ts, seq, event_id, date_trunc('hour', ts) AS hour FROM records WHERE source_format <> 'slmaudit'),
 hours AS (SELECT hour, count(*) AS n FROM told GROUP BY hour),
-weeks AS (SELECT unnest(generate_series(min(hour), max(hour), INTERVAL 1 HOUR)) AS hour FROM hours),
+-- Weeks in which nothing came at all say nothing of what is usual.
+weeks AS (
+  SELECT week + to_hours(n) AS hour
+  FROM (SELECT DISTINCT date_trunc('week', hour) AS week FROM hours) CROSS JOIN (SELECT unnest(range(168)) AS n)
+  WHERE week + to_hours(n) BETWEEN (SELECT min(hour) FROM hours) AND (SELECT max(hour) FROM hours)),
 usual AS (
   SELECT isodow(w.hour) AS dow, hour(w.hour) AS of_day, median(coalesce(n, 0)) AS n
   FROM weeks w LEFT JOIN hours h USING (hour) GROUP BY ALL),
