@@ -2,7 +2,6 @@ import { mkdtempSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { cellOf } from '../src/duck/cell.ts';
 import { withEngine } from '../src/duck/engine.ts';
-import type { Cell } from '../src/duck/job.ts';
 import type { Opened } from '../src/duck/reading.ts';
 import { createRequestsView } from '../src/duck/requests.ts';
 import { CREATE_IP_KEY, createTableView, createView } from '../src/duck/view.ts';
@@ -33,7 +32,7 @@ export async function withViews(box: Sandbox, work: (db: DuckDBConnection) => Pr
 export async function answerOf(
   db: DuckDBConnection,
   asked: { readonly sql: string; readonly parameters: Readonly<Record<string, string>> },
-): Promise<Record<string, Cell>[]> {
+): Promise<Record<string, unknown>[]> {
   const prepared = await db.prepare(asked.sql);
   for (let i = 1; i <= prepared.parameterCount; i++)
     prepared.bindVarchar(i, asked.parameters[prepared.parameterName(i)]!);
