@@ -133,7 +133,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
   }
 }
 
-function formatOf(given: Given, { terminal }: Context): (typeof ANSWER_FORMATS)[number] {
+/** What was asked for, else what the file's name says, else what is there to read it. */
+export function formatOf(given: Given, { terminal }: Context): (typeof ANSWER_FORMATS)[number] {
   const output = text(given, 'output');
   const stated = text(given, 'format') ?? EXTENSIONS[/\.(\w+)$/.exec(output ?? '')?.[1] ?? ''];
   const format = stated ?? (terminal && output === undefined ? 'table' : 'ndjson');
@@ -168,7 +169,11 @@ function sinkOf(
   if (asking.sink) return asking.sink(print);
   if (format === 'parquet') return { columns: () => undefined, rows: () => true, end: () => undefined };
   const title = asking.title ?? `slmaudit ${asking.verb}`;
-  return rowSink(format as RowFormat, print, { title, width: target.isFile ? undefined : width });
+  return rowSink(format as RowFormat, print, {
+    title,
+    plain: target.isFile,
+    width: target.isFile ? undefined : width,
+  });
 }
 
 export function optionsOf(

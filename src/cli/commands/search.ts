@@ -3,6 +3,7 @@ import {
   ANSWER_OPTIONS,
   answer,
   FORMAT_OPTION,
+  formatOf,
   optionsOf,
   SPAN_OPTIONS,
   spanOf,
@@ -56,9 +57,7 @@ export const searchCommand: CommandSpec = {
       text(given, name)?.split(',').filter(Boolean);
     const [columns, sort, groupBy] = [list('columns'), list('sort'), list('groupBy')];
     const limit = text(given, 'limit');
-    const asTable =
-      (text(given, 'format') ?? (context.terminal && text(given, 'output') === undefined ? 'table' : '')) ===
-      'table';
+    const asTable = formatOf(given, context) === 'table';
     const shown = columns ?? (asTable ? briefOf(context.width) : undefined);
     const zone = readZone(text(given, 'zone'));
     const shape = {
@@ -124,9 +123,7 @@ export const contextCommand: CommandSpec = {
     const same = text(given, 'same');
     const columns = text(given, 'columns')?.split(',').filter(Boolean);
     for (const column of columns ?? []) named(column, NAMES);
-    const asTable =
-      (text(given, 'format') ?? (context.terminal && text(given, 'output') === undefined ? 'table' : '')) ===
-      'table';
+    const asTable = formatOf(given, context) === 'table';
     const around = {
       before: countOf(given, 'before'),
       after: countOf(given, 'after'),

@@ -1,4 +1,4 @@
-import chalk from 'chalk';
+import chalk, { Chalk, type ChalkInstance } from 'chalk';
 import Table from 'cli-table3';
 import stringWidth from 'string-width';
 import type { Cell, ResultColumn } from '../../duck/job.ts';
@@ -29,7 +29,8 @@ const PLAIN = {
 };
 
 /** Aligned columns without lines, numbers to the right. */
-export function tableSink(print: Print, width?: number): ResultSink {
+export function tableSink(print: Print, width?: number, plain = false): ResultSink {
+  const colors = plain ? new Chalk({ level: 0 }) : chalk;
   let names: readonly ResultColumn[] = [];
   const held: (readonly Cell[])[] = [];
   let more = 0;
@@ -45,32 +46,32 @@ export function tableSink(print: Print, width?: number): ResultSink {
     },
     async end() {
       const drawing = fitted(names, held, width);
-      const text = drawing.asBlocks ? blocks(drawing) : tableText(drawing);
+      const text = drawing.asBlocks ? blocks(drawing, colors) : tableText(drawing, colors);
       if (text !== '') await print(`${text}\n`);
       const tail = more > 0 ? [`${grouped(MOST)} shown; --format ndjson prints all`] : [];
       const notes = [counted(held.length + more, 'row'), ...tail, ...drawing.notes];
       const shared = drawing.shared.length > 0 ? [`in all of them: ${drawing.shared.join(', ')}`] : [];
-      for (const line of [...shared, notes.join('; ')]) await print(`${chalk.dim(line)}\n`);
+      for (const line of [...shared, notes.join('; ')]) await print(`${colors.dim(line)}\n`);
     },
   };
 }
 
 /** A row as lines of name and value, where a table would be too wide for anything. */
-function blocks({ head, rows }: Drawing): string {
+function blocks({ head, rows }: Drawing, colors: ChalkInstance): string {
   const width = Math.max(...head.map(n => stringWidth(n)));
   return rows
     .map(row =>
       row
-        .map((text, i) => `${chalk.bold(head[i]!.padEnd(width))}  ${text}`)
+        .map((text, i) => `${colors.bold(head[i]!.padEnd(width))}  ${text}`)
         .filter((_, i) => row[i] !== '')
         .join('\n'),
     )
     .join('\n\n');
 }
 
-function tableText({ head, right, rows }: Drawing): string {
+function tableText({ head, right, rows }: Drawing, colors: ChalkInstance): string {
   const table = new Table({
-    head: head.map(name => chalk.bold(name)),
+    head: head.map(name => colors.bold(name)),
     colAligns: right.map(isRight => (isRight ? 'right' : 'left')),
     chars: PLAIN,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
