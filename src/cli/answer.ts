@@ -52,6 +52,8 @@ export interface Asking {
   readonly question: Question;
   /** The question itself, where `question` is only what is asked first to find it. */
   readonly next?: () => Promise<Question>;
+  /** What may explain to a person that there are no rows. */
+  readonly onNone?: () => Promise<readonly string[]>;
   /** Formats are not asked: rows come out so. */
   readonly sink?: (print: Print) => ResultSink;
   /** What the engine gets where nothing else is said. */
@@ -118,6 +120,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
       voice.say(receiptLine(receiptPath!, made, answered));
     }
     logged?.end('ok', { rows: rows.count, receipt });
+    if (rows.count === 0 && context.terminal)
+      for (const line of (await asking.onNone?.()) ?? []) voice.hint(line);
     return 0;
   } catch (error) {
     logged?.end(context.signal.aborted ? 'cancelled' : 'error', { rows: rows.count });
@@ -129,7 +133,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
   }
 }
 
-function formatOf(given: Given, { terminal }: Context): (typeof ANSWER_FORMATS)[number] {
+/** What was asked for, else what the file's name says, else what is there to read it. */
+export function formatOf(given: Given, { terminal }: Context): (typeof ANSWER_FORMATS)[number] {
   const output = text(given, 'output');
   const stated = text(given, 'format') ?? EXTENSIONS[/\.(\w+)$/.exec(output ?? '')?.[1] ?? ''];
   const format = stated ?? (terminal && output === undefined ? 'table' : 'ndjson');
@@ -154,13 +159,21 @@ function sinkOf(
   asking: Asking,
   format: (typeof ANSWER_FORMATS)[number] | undefined,
   target: Target,
-  { width }: Context,
+  { width, voice }: Context,
 ): ResultSink {
-  const print = printer(target.stream);
+  const direct = printer(target.stream);
+  const print: typeof direct = shown => {
+    voice.clear();
+    return direct(shown);
+  };
   if (asking.sink) return asking.sink(print);
   if (format === 'parquet') return { columns: () => undefined, rows: () => true, end: () => undefined };
   const title = asking.title ?? `slmaudit ${asking.verb}`;
-  return rowSink(format as RowFormat, print, { title, width: target.isFile ? undefined : width });
+  return rowSink(format as RowFormat, print, {
+    title,
+    plain: target.isFile,
+    width: target.isFile ? undefined : width,
+  });
 }
 
 function circumstances(

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import chalk, { chalkStderr } from 'chalk';
 import { type Command, CommanderError } from 'commander';
 import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
@@ -11,6 +12,8 @@ import { createVoice } from './voice.ts';
 /** From the command line to the exit code; the only place that catches, and the only one that owns exit codes. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exit = 0;
+  // chalk doesn't know it (no-color.org).
+  if (process.env['NO_COLOR']) chalk.level = chalkStderr.level = 0;
   let given: Given = { args: [], options: {} };
   const voice = createVoice(process.stderr, () => ({
     quiet: given.options['quiet'] === true,

@@ -13,17 +13,21 @@ export function showProgress(
     if (performance.now() - began < 1000) return;
     const seconds = `${((performance.now() - began) / 1000).toFixed(0)} s`;
     if (answered.count > 0) voice.progress(`${counted(answered.count, 'row')}, ${seconds}`);
-    else if (latest?.phase === 'checking')
-      voice.progress(
-        `checking payloads: ${latest.files} of ${latest.of}, ${humanBytes(latest.bytes)} read, ${seconds}`,
-      );
-    else if (latest?.phase === 'querying')
-      voice.progress(`querying: ${latest.percent.toFixed(0)} % of ${humanBytes(latest.bytes)}, ${seconds}`);
+    else if (latest?.phase === 'checking') {
+      const read = latest.bytes > 0 ? `, ${humanBytes(latest.bytes)} read` : '';
+      voice.progress(`checking payloads: ${latest.files} of ${latest.of}${read}, ${seconds}`);
+    } else if (latest?.phase === 'querying') {
+      const done = latest.bytes > 0 ? `: ${latest.percent.toFixed(0)} % of ${humanBytes(latest.bytes)}` : '';
+      voice.progress(`querying${done}, ${seconds}`);
+    }
   }, 200);
   return {
     heard: progress => {
       latest = progress;
     },
-    end: () => clearInterval(clock),
+    end: () => {
+      clearInterval(clock);
+      voice.clear();
+    },
   };
 }

@@ -11,6 +11,8 @@ export interface Voice {
   hint(line: string): void;
   /** A line that is drawn over again; only on a terminal. */
   progress(line: string): void;
+  /** Takes that line away, before something else is printed on the same terminal. */
+  clear(): void;
   error(error: unknown): number;
 }
 
@@ -24,9 +26,12 @@ export interface VoiceOptions {
 
 export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
   let drawn = false;
-  const write = (line: string): void => {
+  const clear = (): void => {
     if (drawn) err.write('\r\u001b[K');
     drawn = false;
+  };
+  const write = (line: string): void => {
+    clear();
     err.write(`${line}\n`);
   };
   return {
@@ -38,6 +43,7 @@ export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
       err.write(`\r\u001b[K${printable(line)}`);
       drawn = true;
     },
+    clear,
     error(error) {
       const { json, debug } = options();
       const known = error instanceof AuditError ? error : unexpected(error);

@@ -249,7 +249,12 @@ process.on('message', (message: Asked) => {
   run(message.job).then(
     () => tell({ kind: 'end', checked }),
     (error: unknown) => {
-      const { code, message: text, hint, exit } = error instanceof AuditError ? error : sqlError(error);
+      const {
+        code,
+        message: text,
+        hint,
+        exit,
+      } = error instanceof AuditError ? error : sqlError(error, message.job.parameters);
       tell({ kind: 'failed', code, message: text, exit, checked, ...(hint !== undefined && { hint }) });
     },
   );

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { quote } from './engine.ts';
 import { BARE_CLOCKS, CLOCKS, FUNCTIONS, TABLE_FUNCTIONS } from './functions.ts';
+import { noSuchColumn } from './trouble.ts';
 
 /**
  * What a query may be: one SELECT, of whose parsed tree every part is one that is known here. Two more walls stand
@@ -76,12 +77,18 @@ export function walk(value: unknown, visit: (node: Node) => void): void {
   for (const inner of Object.values(value)) walk(inner, visit);
 }
 
+const ENGINE_WORDS = new Set(
+  'user current_user session_user current_role current_schema current_catalog'.split(' '),
+);
+
 class Check {
   readonly tables = new Set<string>();
   readonly unrepeatable = new Set<string>();
   readonly #known: ReadonlySet<string>;
   /** Names that WITH gives. */
   readonly #given = new Set<string>();
+  /** Names that columns are given. */
+  readonly #aliases = new Set<string>();
 
   constructor(own: readonly string[]) {
     this.#known = new Set([...TABLES, ...own]);
@@ -92,6 +99,8 @@ class Check {
     if (isNode(map) && Array.isArray(map['map']))
       for (const cte of map['map'] as Node[]) this.#given.add(this.#cteName(cte['key']));
     if (typeof node['cte_name'] === 'string') this.#given.add(this.#cteName(node['cte_name']));
+    for (const alias of [node['alias'], node['column_name_alias'], node['aliases']].flat())
+      if (typeof alias === 'string') this.#aliases.add(folded(alias));
   }
 
   /** A name of its own, that nothing in the engine's catalog has. */
@@ -122,8 +131,17 @@ class Check {
     if (type === 'TABLE_FUNCTION') this.#tableFunction(node);
     if (type === 'SHOW_REF') this.#show(node);
     if (typeof called === 'string') this.#call(called, node);
-    if (kind === 'COLUMN_REF') this.#column(node['column_names'] as readonly string[]);
+    if (kind === 'COLUMN_REF') this.#column(node['column_names']);
     if (isNode(node['sample'])) this.unrepeatable.add('a sample');
+  }
+
+  /** SQL has words that look like columns and are none: `select user` would say who runs the engine. */
+  #column(names: unknown): void {
+    const [name, more] = names as readonly [string, string?];
+    const word = folded(name);
+    if (more !== undefined || this.#aliases.has(word)) return;
+    if (BARE_CLOCKS.has(word)) this.unrepeatable.add(word);
+    if (ENGINE_WORDS.has(word)) throw noSuchColumn(name);
   }
 
   #table(node: Node): void {
@@ -132,11 +150,6 @@ class Check {
     if (!plain || !(this.#known.has(name) || this.#given.has(name)))
       throw refused(`there is no table ${JSON.stringify(node['table_name'])}`);
     if (this.#known.has(name)) this.tables.add(name);
-  }
-
-  #column(names: readonly string[]): void {
-    const name = folded(names[0]);
-    if (names.length === 1 && BARE_CLOCKS.has(name)) this.unrepeatable.add(name);
   }
 
   #tableFunction(node: Node): void {

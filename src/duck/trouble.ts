@@ -3,7 +3,7 @@ import { nearest } from '../record/nearest.ts';
 import { COLUMNS } from '../record/schema.ts';
 
 /** What the engine said of a query, for people: the place it points at, and the nearest names. */
-export function sqlError(error: unknown): AuditError {
+export function sqlError(error: unknown, parameters: Readonly<Record<string, string>> = {}): AuditError {
   const text = error instanceof Error ? error.message : String(error);
   const [said = text] = text.split('\n\n', 1);
   const place = /\nLINE \d+: [^\n]*\n *\^/.exec(text)?.[0] ?? '';
@@ -11,15 +11,7 @@ export function sqlError(error: unknown): AuditError {
     said,
   );
   const name = column?.[1] ?? column?.[2];
-  if (name !== undefined) {
-    const near = nearest(name, NAMES);
-    return new AuditError('SQL_ERROR', `there is no column ${JSON.stringify(name)}${place}`, {
-      hint:
-        near.length > 0
-          ? `did you mean ${near.join(' or ')}? \`slmaudit query "describe records"\` lists all`
-          : '`slmaudit query "describe records"` lists the columns',
-    });
-  }
+  if (name !== undefined) return noSuchColumn(name, place);
   if (/Out of Memory/i.test(said))
     return new AuditError(
       'QUERY_MEMORY',
@@ -28,11 +20,26 @@ export function sqlError(error: unknown): AuditError {
         hint: 'ask for fewer columns or a shorter span, or raise --memory',
       },
     );
+  const strange = /Could not convert string '(.*)' to/.exec(said)?.[1];
+  const given = Object.keys(parameters).find(n => parameters[n] === strange);
   const helpful = said
     .split('\n')
     .filter(line => !/^(?:Candidate|Possible solutions|\* )/.test(line))
     .join('\n');
-  return new AuditError('SQL_ERROR', `${helpful}${place}`);
+  return new AuditError('SQL_ERROR', `${helpful}${place}`, {
+    ...(given !== undefined && { hint: `that is what --param ${given} says` }),
+  });
+}
+
+/** `place`: the line of the SQL, and what points into it. */
+export function noSuchColumn(name: string, place = ''): AuditError {
+  const near = nearest(name, NAMES);
+  return new AuditError('SQL_ERROR', `there is no column ${JSON.stringify(name)}${place}`, {
+    hint:
+      near.length > 0
+        ? `did you mean ${near.join(' or ')}? \`slmaudit query "describe records"\` lists all`
+        : '`slmaudit query "describe records"` lists the columns',
+  });
 }
 
 const NAMES = [

@@ -32,7 +32,14 @@ export async function contextQuestion(
   around: Around,
   options: QueryOptions,
 ): Promise<Pick<Question, 'sql' | 'parameters'>> {
-  const it = await find(store, name, options);
+  return questionAround(await find(store, name, options), around);
+}
+
+/** `it`: the columns that it has of event_id, seq, ts and those of SAME. Throws NOTHING_SHARED. */
+export function questionAround(
+  it: Readonly<Record<string, string>>,
+  around: Around,
+): Pick<Question, 'sql' | 'parameters'> {
   const parameters: Record<string, string> = { ts: it['ts']!, id: it['event_id']! };
   const shared = around.same.map(same => {
     const value = it[SAME[same]];

@@ -2,6 +2,7 @@ import { AuditError } from '../errors.ts';
 import type { Question } from '../query/query.ts';
 import { nearest } from '../record/nearest.ts';
 import { COLUMNS } from '../record/schema.ts';
+import { offsetMinutes } from '../record/zone.ts';
 import type { Condition } from './conditions.ts';
 
 export interface Shape {
@@ -13,6 +14,8 @@ export interface Shape {
   readonly count?: boolean;
   /** Names of columns, or of units of time. */
   readonly groupBy?: readonly string[];
+  /** Whose days, weeks and months those are; UTC if not given. */
+  readonly zone?: string;
 }
 
 export const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
@@ -24,9 +27,9 @@ export const NAMES: readonly string[] = [
   'queue_ms',
   'total_tokens',
 ];
-const GROUPED = ['records', 'failed', 'tokens', 'first', 'last'];
-/** What a terminal shows of a record; the rest is a `context`, or another format, away. */
-export const BRIEF: readonly string[] = [
+const GROUPED = ['records', 'failed', 'tokens'];
+/** What a terminal shows of a record; the rest is another format away. */
+const BRIEF: readonly string[] = [
   'seq',
   'ts',
   'event_type',
@@ -40,6 +43,15 @@ export const BRIEF: readonly string[] = [
   'error_type',
 ];
 
+/** What there is room for where a terminal is narrower. */
+const NARROW: readonly (readonly [below: number, columns: readonly string[]])[] = [
+  [90, ['seq', 'ts', 'user_id', 'client_ip', 'model', 'status', 'total_tokens']],
+  [110, ['seq', 'ts', 'user_id', 'client_ip', 'model', 'status', 'total_tokens', 'latency_ms', 'error_type']],
+];
+
+export const briefOf = (width: number = Infinity): readonly string[] =>
+  NARROW.find(([below]) => width < below)?.[1] ?? BRIEF;
+
 /** Throws NO_SUCH_COLUMN. */
 export function searchQuestion(
   { sql, ...rest }: Condition,
@@ -51,14 +63,19 @@ export function searchQuestion(
   if (groupBy) {
     const units: readonly string[] = UNITS;
     const groups = groupBy.map(name =>
-      units.includes(name) ? `date_trunc('${name}', ts) AS "${name}"` : named(name, [...NAMES, ...units]),
+      units.includes(name)
+        ? `${truncated(name, shape.zone)} AS "${name}"`
+        : named(name, [...NAMES, ...units]),
     );
     const byTime = groupBy.find(name => units.includes(name));
     const standard = byTime === undefined ? 'records DESC' : `"${byTime}"`;
-    const order = shape.sort?.map(name => ordered(name, [...groupBy, ...GROUPED])).join(', ') ?? standard;
+    // Where time is what is grouped by, it says this already.
+    const span = byTime === undefined ? ['first', 'last'] : [];
+    const order =
+      shape.sort?.map(name => ordered(name, [...groupBy, ...GROUPED, ...span])).join(', ') ?? standard;
     return {
       sql: `SELECT ${groups.join(', ')}, count(*) AS records,
-  count(*) FILTER (WHERE status IN ('error', 'denied')) AS failed, sum(total_tokens) AS tokens, min(ts) AS "first", max(ts) AS "last"
+  count(*) FILTER (WHERE status IN ('error', 'denied')) AS failed, sum(total_tokens) AS tokens${span.length > 0 ? ', min(ts) AS "first", max(ts) AS "last"' : ''}
 FROM records WHERE ${sql}
 GROUP BY ${groupBy.map((_, i) => i + 1).join(', ')} ORDER BY ${order}, ${groupBy.map((_, i) => i + 1).join(', ')}${limit}`,
       ...rest,
@@ -67,6 +84,16 @@ GROUP BY ${groupBy.map((_, i) => i + 1).join(', ')} ORDER BY ${order}, ${groupBy
   const columns = shape.columns?.map(name => named(name, NAMES)).join(', ') ?? '*';
   const order = [...(shape.sort ?? ['ts']).map(name => ordered(name, NAMES)), 'seq', 'event_id'].join(', ');
   return { sql: `SELECT ${columns} FROM records WHERE ${sql}\nORDER BY ${order}${limit}`, ...rest };
+}
+
+/** The instant at which the minute, hour, day, ... of a record began in a zone. */
+function truncated(unit: string, zone: string | undefined): string {
+  if (zone === undefined || zone === 'UTC') return `date_trunc('${unit}', ts)`;
+  if (/^[+-]/.test(zone)) {
+    const ahead = `to_minutes(${offsetMinutes(zone) ?? 0})`;
+    return `date_trunc('${unit}', ts + ${ahead}) - ${ahead}`;
+  }
+  return `timezone('${zone}', date_trunc('${unit}', timezone('${zone}', ts)))`;
 }
 
 function ordered(name: string, names: readonly string[]): string {

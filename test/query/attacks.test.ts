@@ -63,7 +63,7 @@ before(async () => {
   }
   store = openStore(box.store, box.keys);
   genesis = Buffer.from(entryHash(notesOf(at)[0]!));
-  payloads = placeSegments(store.at, localPin(store), undefined).segments.map(s =>
+  payloads = placeSegments(store.at, localPin(store), undefined).inventory.segments.map(s =>
     payloadPath(store.at, s.segment, s.at),
   );
   await new Promise(resolve => setTimeout(resolve, 2100));
@@ -136,7 +136,7 @@ const filterFile = (segment: number): string =>
     readdirSync(join(known, 'filters')).find(name => name.startsWith(digestOf(segment)))!,
   );
 const digestOf = (segment: number): string =>
-  placeSegments(store.at, localPin(store), undefined).segments[segment]!.payload!.sha256;
+  placeSegments(store.at, localPin(store), undefined).inventory.segments[segment]!.payload!.sha256;
 /** As whoever has the key of what is remembered can write it. */
 const remember = (edit: (known: Known) => Known): void =>
   writeKnown(known, genesis, edit(readKnown(known, genesis)));
@@ -450,7 +450,7 @@ for (const [name, options] of [
   });
 
 test('a remembered digest counts for a day, by a clock that went neither back nor far on', () => {
-  const placed = placeSegments(store.at, localPin(store), undefined).segments[1]!;
+  const placed = placeSegments(store.at, localPin(store), undefined).inventory.segments[1]!;
   const path = payloads[1]!;
   const identity = fileIdentity(statSync(path, { bigint: true }));
   const isRead = (agoMs: number, said = identity): boolean => {
@@ -467,7 +467,7 @@ test('a remembered digest counts for a day, by a clock that went neither back no
 });
 
 test('a file that was changed less than two seconds ago is not remembered, whatever its times say', () => {
-  const placed = placeSegments(store.at, localPin(store), undefined).segments[1]!;
+  const placed = placeSegments(store.at, localPin(store), undefined).inventory.segments[1]!;
   const path = payloads[1]!;
   writeFileSync(path, readFileSync(path));
   utimesSync(path, 1e9, 1e9);

@@ -115,7 +115,7 @@ const codeOf = (work: () => unknown): string => {
 };
 
 test(`${FLIPS} bits of payloads flipped: none reaches an answer, and no other payload is refused for it`, async () => {
-  const placed = placeSegments(store.at, localPin(store), known).segments;
+  const placed = placeSegments(store.at, localPin(store), known).inventory.segments;
   const paths = placed.map(s => payloadPath(store.at, s.segment, s.at));
   const originals = paths.map(path => readFileSync(path));
   assert.deepEqual(opens(ALL), [0, 1, 2, 3, 4]);
@@ -160,7 +160,7 @@ test(`${FLIPS} bits of payloads flipped: none reaches an answer, and no other pa
 test('bits of what is remembered flipped: it counts for nothing, and answers stay right', async () => {
   const { genesis } = placeSegments(store.at, localPin(store), known);
   const file = join(known, genesis.toString('hex'));
-  const filters = placeSegments(store.at, localPin(store), known).segments.map(s =>
+  const filters = placeSegments(store.at, localPin(store), known).inventory.segments.map(s =>
     join(known, 'filters', `${s.payload!.sha256}.filter`),
   );
   const whole = readKnown(known, genesis);

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
+import chalk from 'chalk';
 import { AuditError } from '../../errors.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandSpec, type Context, flag, type Given, text, texts } from '../command.ts';
+import type { SavedQuery } from '../../query/saved.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
+import { printable } from '../voice.ts';
 
 export const queryCommand: CommandSpec = {
   name: 'query',
@@ -52,19 +55,50 @@ export const queryCommand: CommandSpec = {
 
 async function list(given: Given, { queriesFolder, terminal, width, stdout }: Context): Promise<number> {
   const { savedQueries } = await import('../../query/saved.ts');
-  const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
-  const sink = rowSink(format, printer(stdout), { width });
+  const all = savedQueries(queriesFolder);
+  const format = text(given, 'format') ?? (terminal ? 'table' : 'ndjson');
+  const print = printer(stdout);
+  if (format === 'table') {
+    await print(listing(all, width ?? 100));
+    return 0;
+  }
+  if (format === 'parquet') throw usage('--list is no answer that parquet is for; csv and json are');
+  const sink = rowSink(format as RowFormat, print, { title: 'saved queries' });
   await sink.columns(['name', 'about', 'parameters', 'whose'].map(name => ({ name, numeric: false })));
-  await sink.rows(
-    savedQueries(queriesFolder).map(q => [
-      `@${q.name}`,
-      q.about,
-      q.parameters.map(p => (p.default === undefined ? p.name : `${p.name}=${p.default}`)).join(' '),
-      q.own ? 'yours' : 'shipped',
-    ]),
-  );
+  await sink.rows(all.map(q => [`@${q.name}`, q.about, parametersOf(q), q.own ? 'yours' : 'shipped']));
   await sink.end();
   return 0;
+}
+
+const parametersOf = ({ parameters }: SavedQuery): string =>
+  parameters.map(p => (p.default === undefined ? p.name : `${p.name}=${p.default}`)).join(' ');
+
+/** For people: names beside what each answers, in as many lines as it takes, and its parameters below. */
+function listing(all: readonly SavedQuery[], width: number): string {
+  const side = Math.max(0, ...all.map(q => q.name.length)) + 3;
+  const room = Math.max(20, width - side);
+  const lines = all.map(q => {
+    const parameters = parametersOf(q);
+    const about = [
+      ...inLines(printable(q.own ? `${q.about} (yours)` : q.about), room),
+      ...(parameters === '' ? [] : inLines(printable(parameters), room).map(line => chalk.dim(line))),
+    ];
+    return about.map(
+      (line, i) => (i === 0 ? chalk.bold(`@${q.name}`.padEnd(side)) : ' '.repeat(side)) + line,
+    );
+  });
+  return `${lines.flat().join('\n')}\n`;
+}
+
+function inLines(words: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 interface Asked {

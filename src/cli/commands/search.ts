@@ -1,11 +1,11 @@
-import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, optionsOf } from '../answer.ts';
+import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, formatOf, optionsOf } from '../answer.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { type CommandSpec, flag, type Given, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { readCount, readList, usage } from '../values.ts';
+import { readCount, readList, readZone, usage } from '../values.ts';
 
 export const searchCommand: CommandSpec = {
   name: 'search',
@@ -43,23 +43,24 @@ export const searchCommand: CommandSpec = {
   exits: ANSWER_EXITS,
   async run(given, context) {
     const { conditionOf } = await import('../../search/conditions.ts');
-    const { BRIEF, searchQuestion } = await import('../../search/search.ts');
+    const { briefOf, searchQuestion } = await import('../../search/search.ts');
     const store = context.openStore();
-    const condition = conditionOf(await filtersOf(given, store));
+    const filters = await filtersOf(given, store);
+    const condition = conditionOf(filters);
     const list = (name: string): readonly string[] | undefined =>
       text(given, name)?.split(',').filter(Boolean);
     const [columns, sort, groupBy] = [list('columns'), list('sort'), list('groupBy')];
     const limit = text(given, 'limit');
-    const asTable =
-      (text(given, 'format') ?? (context.terminal && text(given, 'output') === undefined ? 'table' : '')) ===
-      'table';
-    const shown = columns ?? (asTable ? BRIEF : undefined);
+    const asTable = formatOf(given, context) === 'table';
+    const shown = columns ?? (asTable ? briefOf(context.width) : undefined);
+    const zone = readZone(text(given, 'zone'));
     const shape = {
       ...(shown && { columns: shown }),
       ...(sort && { sort }),
       ...(groupBy && { groupBy }),
       ...(limit !== undefined && { limit: readCount(limit, '--limit') }),
       count: flag(given, 'count'),
+      ...(zone !== undefined && { zone }),
     };
     const span = spanOf(given, context);
     if (flag(given, 'follow')) {
@@ -84,7 +85,11 @@ export const searchCommand: CommandSpec = {
       return 0;
     }
     const question = { ...searchQuestion(condition, shape), ...span };
-    return answer(given, context, store, { verb: 'search', question });
+    const onNone = async (): Promise<readonly string[]> => {
+      const { nearValues } = await import('../../search/near.ts');
+      return nearValues(store, filters, optionsOf(given, context));
+    };
+    return answer(given, context, store, { verb: 'search', question, onNone });
   },
 };
 
@@ -110,19 +115,17 @@ export const contextCommand: CommandSpec = {
   exits: ANSWER_EXITS,
   async run(given, context) {
     const { contextQuestion, placeQuestion, SAME } = await import('../../search/context.ts');
-    const { BRIEF, named, NAMES } = await import('../../search/search.ts');
+    const { briefOf, named, NAMES } = await import('../../search/search.ts');
     const store = context.openStore();
     const same = text(given, 'same');
     const columns = text(given, 'columns')?.split(',').filter(Boolean);
     for (const column of columns ?? []) named(column, NAMES);
-    const asTable =
-      (text(given, 'format') ?? (context.terminal && text(given, 'output') === undefined ? 'table' : '')) ===
-      'table';
+    const asTable = formatOf(given, context) === 'table';
     const around = {
       before: countOf(given, 'before'),
       after: countOf(given, 'after'),
       same: same === undefined ? [] : (readList(same, '--same', Object.keys(SAME)) as (keyof typeof SAME)[]),
-      columns: columns ?? (asTable ? BRIEF : undefined),
+      columns: columns ?? (asTable ? briefOf(context.width) : undefined),
     };
     const [name] = given.args;
     return answer(given, context, store, {

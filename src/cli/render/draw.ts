@@ -17,16 +17,62 @@ export function shownText(cell: Cell): string {
   return printable(typeof cell === 'string' ? cell : JSON.stringify(cell));
 }
 
-/** Every row's cells as text. */
+/** What a column is drawn as; all but texts lose their sense when they are cut. */
+export type Kind = 'text' | 'time' | 'number' | 'bar' | 'sparkline';
+
+export function kindsOf(
+  columns: readonly ResultColumn[],
+  rows: readonly (readonly Cell[])[],
+): readonly Kind[] {
+  return columns.map((column, i) => {
+    if (isBar(column)) return 'bar';
+    if (column.numeric) return 'number';
+    const cells = rows.map(row => row[i] ?? null).filter(cell => cell !== null);
+    if (cells.length === 0) return 'text';
+    if (cells.every(isTime)) return 'time';
+    const isLine = cells.every(isNumbers) && cells.some(c => (c as readonly Cell[]).length > 1);
+    return isLine ? 'sparkline' : 'text';
+  });
+}
+
+/** How it is drawn where there is little room. */
+export interface Tight {
+  readonly bar: number;
+  /** Digits of a second that times have: 6, 3 or 0. */
+  readonly digits: 6 | 3 | 0;
+}
+
+const WIDE: Tight = { bar: BAR_WIDTH, digits: 6 };
+
+/** Every row's cells as text. Fractions of seconds that are 0 in the whole column are left out. */
 export function drawn(
   columns: readonly ResultColumn[],
   rows: readonly (readonly Cell[])[],
+  { bar: width, digits }: Tight = WIDE,
 ): readonly (readonly string[])[] {
-  const most = columns.map((c, i) => (isBar(c) ? Math.max(0, ...rows.map(r => Number(r[i] ?? 0))) : 0));
-  return rows.map(row =>
-    columns.map((c, i) => (isBar(c) ? bar(Number(row[i] ?? 0), most[i]!) : shownText(row[i] ?? null))),
-  );
+  const each = kindsOf(columns, rows).map((kind, i): ((cell: Cell) => string) => {
+    const cells = rows.map(row => row[i] ?? null);
+    if (kind === 'bar') {
+      const most = Math.max(0, ...cells.map(Number));
+      return cell => bar(Number(cell ?? 0), most, width);
+    }
+    if (kind === 'sparkline') return cell => (isNumbers(cell) ? sparkline(cell) : '');
+    if (kind !== 'time') return shownText;
+    const kept = cells.every(c => c === null || isWholeSecond(c)) ? 0 : digits;
+    return cell =>
+      shownText(cell).replace(/\.(\d{6})Z$/, (_, f: string) => `${kept > 0 ? `.${f.slice(0, kept)}` : ''}Z`);
+  });
+  return rows.map(row => each.map((draw, i) => draw(row[i] ?? null)));
 }
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+const isTime = (cell: Cell): boolean => typeof cell === 'string' && TIME.test(cell);
+
+const isWholeSecond = (cell: Cell): boolean => typeof cell === 'string' && cell.endsWith('.000000Z');
+
+const isNumbers = (cell: Cell): cell is (number | null)[] =>
+  Array.isArray(cell) && cell.length > 0 && cell.every(isNumber);
 
 const isNumber = (cell: Cell): cell is number | null => typeof cell === 'number' || cell === null;
 
@@ -37,8 +83,8 @@ function sparkline(numbers: readonly (number | null)[]): string {
   return numbers.map(n => (n === null ? ' ' : TICKS[Math.round((n - least) / step)])).join('');
 }
 
-function bar(value: number, most: number): string {
+function bar(value: number, most: number, width: number): string {
   if (!(most > 0) || !(value > 0)) return '';
-  const eighths = Math.max(1, Math.round((value / most) * BAR_WIDTH * 8));
+  const eighths = Math.max(1, Math.round((value / most) * width * 8));
   return (EIGHTHS[8]!.repeat(eighths >> 3) + EIGHTHS[eighths & 7]!).trimEnd();
 }

@@ -26,7 +26,7 @@ export type Print = (text: string) => Promise<boolean>;
 
 /** Writes and waits while the reader is behind; false once the reader is gone. */
 export function printer(out: Writable): Print {
-  let gone = false;
+  let gone = out.destroyed;
   // Standard output is not destroyed by EPIPE: only this event tells.
   for (const event of ['error', 'close']) out.on(event, () => (gone = true));
   return async text => {
@@ -46,11 +46,13 @@ export function printer(out: Writable): Print {
 export interface Shown {
   /** Columns of the terminal that a table must fit; undefined: as wide as it is. */
   readonly width?: number | undefined;
+  /** Without colors: it goes to a file. */
+  readonly plain?: boolean;
   /** Stands above a page. */
   readonly title?: string;
 }
 
-export function rowSink(format: RowFormat, print: Print, { width, title }: Shown = {}): ResultSink {
+export function rowSink(format: RowFormat, print: Print, { width, title, plain }: Shown = {}): ResultSink {
   switch (format) {
     case 'csv':
       return csvSink(print);
@@ -63,6 +65,6 @@ export function rowSink(format: RowFormat, print: Print, { width, title }: Shown
     case 'ndjson':
       return ndjsonSink(print);
     case 'table':
-      return tableSink(print, width);
+      return tableSink(print, width, plain);
   }
 }
