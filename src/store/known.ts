@@ -1,5 +1,4 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { hmacSha256 } from '../keys/hash.ts';
@@ -49,15 +48,6 @@ export interface KnownPayload {
   readonly filter?: string;
 }
 
-/** A remembered digest counts for so long. */
-export const DIGEST_LIFE_MS = 86_400_000;
-/** One is remembered only if the file had not been changed for so long: a change within a tick of the clock leaves no trace. */
-export const SETTLED_MS = 2000;
-
-export function fileIdentity(s: BigIntStats): string {
-  return [s.dev, s.ino, s.size, s.mtimeNs, s.ctimeNs].join(' ');
-}
-
 /** Genesis, head and segments. */
 export interface Placed {
   readonly head: Head;
@@ -86,7 +76,7 @@ export function placeSegments(at: Layout, pin: Pin | undefined, folder: string |
   return { head, genesis, segments: log.segments, known, log };
 }
 
-/** Undefined where `known` and the entries behind it don't make the root of the checkpoint. */
+/** Undefined where `known` and the entries behind it don't make the root of the checkpoint; `known` itself where there are none. */
 function extended(at: Layout, head: Head, known: KnownLog | undefined): KnownLog | undefined {
   if (known && known.size > head.size) return undefined;
   const tree = CompactTree.of(
@@ -100,6 +90,7 @@ function extended(at: Layout, head: Head, known: KnownLog | undefined): KnownLog
     tree.add(leafHash(note));
   }
   if (!tree.root().equals(head.root)) return undefined;
+  if (known?.size === tree.size) return known;
   return { size: tree.size, frontier: tree.frontier.map(h => h.toString('hex')), segments };
 }
 
