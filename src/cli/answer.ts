@@ -74,6 +74,24 @@ export interface Asking {
 
 /** Asks, shows what comes, and writes what was asked for beside it. The verbs' own business is the question. */
 export async function answer(given: Given, context: Context, store: Store, asking: Asking): Promise<number> {
+  const options = optionsOf(given, context);
+  // It loads the engine while this process finds out what there is to read.
+  const { QueryProcess } = await import('../duck/process.ts');
+  const process = new QueryProcess(options.memory);
+  try {
+    return await answerWith({ ...options, process }, given, context, store, asking);
+  } finally {
+    process.stop();
+  }
+}
+
+async function answerWith(
+  options: QueryOptions,
+  given: Given,
+  context: Context,
+  store: Store,
+  asking: Asking,
+): Promise<number> {
   const { question, verb } = asking;
   const { voice } = context;
   const { query } = await import('../query/query.ts');
@@ -89,14 +107,14 @@ export async function answer(given: Given, context: Context, store: Store, askin
   const folder = format === 'parquet' ? mkdtempSync(join(tmpdir(), 'slmaudit-parquet-')) : undefined;
   const parquet = folder && join(folder, 'answer.parquet');
   const { Hashing, formatReceipt, receiptOf } = await import('../query/receipt.ts');
-  const hashing = new Hashing(sinkOf(asking, format, target, context));
+  const hashing = new Hashing(sinkOf(asking, format, target, context), receiptPath !== undefined);
   const progress = showProgress(context, hashing);
   try {
     const answered = await query(
       store,
       question,
       {
-        ...optionsOf(given, context),
+        ...options,
         repeatable: receiptPath !== undefined,
         ...(parquet !== undefined && { parquet: { path: parquet, andRows: true } }),
         onProgress: progress.heard,

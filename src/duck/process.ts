@@ -20,65 +20,81 @@ export interface Heard {
   engine(version: string): void;
 }
 
-export interface Limits {
-  /** Of the engine's buffers, bytes. */
-  readonly memory: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 /**
- * Runs a job in a process of its own, with an empty environment and limits of the system on its memory and files. Returns what it
- * checked. Throws what failed there; QUERY_DIED where the process did, QUERY_STOPPED where `signal` said so.
+ * A process for one query, with an empty environment and limits of the system on its memory and files. It is started before the
+ * job is known: loading the engine takes longer than finding out what to ask.
  */
-export function runInProcess(
-  job: QueryJob,
-  sink: ResultSink,
-  heard: Heard,
-  { memory, signal }: Limits,
-): Promise<readonly Checked[]> {
-  const child = start(memory);
-  const ask = (message: Asked): void => void (child.connected && child.send(message));
-  return new Promise<readonly Checked[]>((resolve, reject) => {
-    const finish = (error: unknown, checked: readonly Checked[] = []): void => {
-      signal?.removeEventListener('abort', stop);
-      if (error === undefined) resolve(checked);
-      else reject(error);
-      child.kill('SIGKILL');
-    };
-    const stop = (): void => finish(stopped(signal?.reason));
-    if (signal?.aborted) return stop();
-    signal?.addEventListener('abort', stop, { once: true });
-    const take = async (answer: Answer): Promise<void> => {
-      switch (answer.kind) {
-        case 'progress':
-          return heard.progress(answer.progress);
-        case 'plan':
-          heard.plan(answer.plan, answer.findings);
-          break;
-        case 'columns':
-          await sink.columns(answer.columns);
-          break;
-        case 'rows':
-          if (!(await sink.rows(answer.rows))) return finish(undefined);
-          break;
-        case 'answered':
-          heard.engine(answer.engine);
-          await sink.end();
-          break;
-        case 'end':
-          return finish(undefined, answer.checked);
-        case 'failed': {
-          const { code, message, hint, exit } = answer;
-          throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
+export class QueryProcess {
+  readonly #child: ChildProcess;
+  /** Why it is no more. */
+  readonly #gone: Promise<Error>;
+
+  /** `memory`: bound of the engine's buffers, bytes. */
+  constructor(memory: number) {
+    this.#child = start(memory);
+    this.#gone = new Promise(resolve => {
+      this.#child.on('error', resolve);
+      this.#child.on('close', (code, name) => resolve(died(code, name)));
+    });
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /**
+   * Runs the one job. Returns what it checked. Throws what failed there; QUERY_DIED where the process did, QUERY_STOPPED
+   * where `signal` said so.
+   */
+  run(
+    job: QueryJob,
+    sink: ResultSink,
+    heard: Heard,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Checked[]> {
+    const child = this.#child;
+    const ask = (message: Asked): void => void (child.connected && child.send(message));
+    return new Promise<readonly Checked[]>((resolve, reject) => {
+      const finish = (error: unknown, checked: readonly Checked[] = []): void => {
+        signal?.removeEventListener('abort', stop);
+        if (error === undefined) resolve(checked);
+        else reject(error);
+        this.stop();
+      };
+      const stop = (): void => finish(stopped(signal?.reason));
+      if (signal?.aborted) return stop();
+      signal?.addEventListener('abort', stop, { once: true });
+      const take = async (answer: Answer): Promise<void> => {
+        switch (answer.kind) {
+          case 'progress':
+            return heard.progress(answer.progress);
+          case 'plan':
+            heard.plan(answer.plan, answer.findings);
+            break;
+          case 'columns':
+            await sink.columns(answer.columns);
+            break;
+          case 'rows':
+            if (!(await sink.rows(JSON.parse(answer.json) as Cell[][]))) return finish(undefined);
+            break;
+          case 'answered':
+            heard.engine(answer.engine);
+            await sink.end();
+            break;
+          case 'end':
+            return finish(undefined, answer.checked);
+          case 'failed': {
+            const { code, message, hint, exit } = answer;
+            throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
+          }
         }
-      }
-      ask({ kind: 'more' });
-    };
-    child.on('message', (answer: Answer) => void take(answer).catch(finish));
-    child.on('error', finish);
-    child.on('close', (code, name) => finish(died(code, name)));
-    ask({ kind: 'job', job });
-  });
+        ask({ kind: 'more' });
+      };
+      child.on('message', (answer: Answer) => void take(answer).catch(finish));
+      void this.#gone.then(finish);
+      ask({ kind: 'job', job });
+    });
+  }
 }
 
 /** Memory beside the engine's buffers: Node, the binding, and what the engine doesn't count. */
