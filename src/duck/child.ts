@@ -9,7 +9,8 @@ import type { Answer, Asked, Checked, QueryJob } from './job.ts';
 import { allOf, asksFor, bytesCondition, needsOf } from './needs.ts';
 import { choose, makeFilters, Reading } from './reading.ts';
 import { createRequestsView } from './requests.ts';
-import { sendRows } from './rows.ts';
+import { listingSettings } from './listing.ts';
+import { CREATE_LAST, sendRows } from './rows.ts';
 import { sqlError } from './trouble.ts';
 import * as view from './view.ts';
 
@@ -32,6 +33,7 @@ async function run(job: QueryJob): Promise<void> {
     const own = job.lines ? ['lines'] : [];
     const parsed = await guard(db, job.sql, own);
     if (job.repeatable && parsed.unrepeatable.length > 0) throw unrepeatable(parsed.unrepeatable);
+    for (const setting of listingSettings(parsed)) await db.run(setting);
     const asked = await needsOf(db, parsed, job.parameters, ['records', ...own]);
     const needs = allOf([spanOf(job), asked]);
 
@@ -123,6 +125,7 @@ async function createViews(
 ): Promise<void> {
   await db.run(view.createView(sources));
   await db.run(createRequestsView());
+  await db.run(CREATE_LAST);
   if (job.lines) await db.run(view.createLinesView(sources));
   for (const [name, table] of Object.entries(job.tables)) await db.run(view.createTableView(name, table));
 }

@@ -8,7 +8,7 @@ import { spelledRows } from './spelled.ts';
 
 /** Rows, and characters of text in them, that are sent at a time; a row of more than MOST_CHARS is refused. */
 const BATCH_ROWS = 1024;
-const BATCH_CHARS = 1 << 20;
+const BATCH_CHARS = 1 << 18;
 const MOST_CHARS = 64 << 20;
 /** Sends, and waits until more is asked for. */
 export type Send = (message: Answer) => Promise<void>;
@@ -23,7 +23,10 @@ export interface Statement {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** Answers with the rows of a query. `mark`: the last column, `unverified`, of each row, if there is one. */
+/**
+ * Answers with the rows of a query. `mark`: the last column, `unverified`, of each row, if there is one. A stream of the engine's
+ * that fails midway just ends: each has a last row that says so, and one that lacks it is an error.
+ */
 export async function sendRows(
   db: DuckDBConnection,
   { sql, text, parameters }: Statement,
@@ -31,34 +34,75 @@ export async function sendRows(
   answer: Send,
 ): Promise<void> {
   const prepared = await ask(db, sql, parameters);
-  const types = typesOf(prepared);
-  const spelled = types && spelledRows(text, types, mark);
-  const cells = spelled === undefined ? await prepared.stream() : undefined;
-  const [names, known] = types
-    ? [unique(types.map((_, i) => prepared.columnName(i))), types]
-    : [cells!.deduplicatedColumnNames(), cells!.columnTypes().map(String)];
-  const columns = names.map((name, i) => ({ name, numeric: NUMERIC.test(known[i]!) }));
+  const { names, types } = await shapeOf(prepared);
+  const spelled = spelledRows(text, types, mark);
+  const columns = unique(names).map((name, i) => ({ name, numeric: NUMERIC.test(types[i]!) }));
   await answer({
     kind: 'columns',
     columns: mark.length > 0 ? [...columns, { name: 'unverified', numeric: false }] : columns,
   });
   const batch = new Batch(answer);
   try {
-    if (spelled === undefined) await addCells(batch, cells!, mark);
-    else await addTexts(batch, await (await ask(db, spelled, parameters)).stream());
+    const isWhole =
+      spelled === undefined
+        ? await addCells(batch, await streamOf(db, withLast(text, types.length), parameters), mark)
+        : await addTexts(batch, await streamOf(db, withLast(spelled, 1), parameters));
+    if (!isWhole) throw await causeOf(db, text, parameters);
   } catch (error) {
     // What failed is said of the query as it was given.
-    if (spelled === undefined || batch.sent || !/\nLINE \d/.test(String(error))) throw error;
-    await addCells(batch, await prepared.stream(), mark);
+    if (!batch.sent && /\nLINE \d/.test(String(error))) await prepared.run();
+    throw error;
   }
   await batch.send();
 }
 
-/** Undefined where one depends on what a parameter will be. */
-function typesOf(prepared: DuckDBPreparedStatement): string[] | undefined {
+/** A table of one row: the engine reads what is joined to it in order, and yet on all threads. */
+export const CREATE_LAST = 'CREATE TABLE last_row AS SELECT true AS is_last';
+
+/** The rows, and behind them one of NULLs that is the last. */
+function withLast(text: string, columns: number): string {
+  return `SELECT *, false FROM (${text}) UNION ALL SELECT ${'NULL, '.repeat(columns)}is_last FROM last_row`;
+}
+
+async function streamOf(
+  db: DuckDBConnection,
+  text: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<DuckDBResult> {
+  return (await ask(db, text, parameters)).stream();
+}
+
+/** Why a stream ended: every row is made once more, and dropped. */
+async function causeOf(
+  db: DuckDBConnection,
+  text: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Error> {
+  try {
+    await (await ask(db, `SELECT max(hash(answer)) FROM (${text}) AS answer`, parameters)).run();
+  } catch (error) {
+    return new Error(String(error instanceof Error ? error.message : error).split('\n\n', 1)[0]);
+  }
+  // Made one by one they were no trouble: together they were too many.
+  return new Error('Out of Memory Error: the engine gave up before the last row');
+}
+
+interface RowShape {
+  readonly names: readonly string[];
+  readonly types: readonly string[];
+}
+
+/** Where a type depends on what a parameter is, only a result knows. */
+async function shapeOf(prepared: DuckDBPreparedStatement): Promise<RowShape> {
   const columns = Array.from({ length: prepared.columnCount }, (_, i) => i);
   const isUnknown = columns.some(i => prepared.columnTypeId(i) === duckdb.DuckDBTypeId.INVALID);
-  return isUnknown ? undefined : columns.map(i => String(prepared.columnType(i)));
+  if (!isUnknown)
+    return {
+      names: columns.map(i => prepared.columnName(i)),
+      types: columns.map(i => String(prepared.columnType(i))),
+    };
+  const result = await prepared.stream();
+  return { names: result.columnNames(), types: result.columnTypes().map(String) };
 }
 
 /** Two columns of one name are told apart as the binding does it. */
@@ -71,20 +115,29 @@ function unique(names: readonly string[]): string[] {
   });
 }
 
-async function addCells(batch: Batch, result: DuckDBResult, mark: readonly Cell[]): Promise<void> {
-  const count = result.columnCount;
+/** False: the last row didn't come. */
+async function addCells(batch: Batch, result: DuckDBResult, mark: readonly Cell[]): Promise<boolean> {
+  const count = result.columnCount - 1;
   for await (const chunk of result) {
     const vectors = Array.from({ length: count }, (_, column) => chunk.getColumnVector(column));
-    for (let row = 0; row < chunk.rowCount; row++)
+    const last = chunk.getColumnVector(count);
+    for (let row = 0; row < chunk.rowCount; row++) {
+      if (last.getItem(row) === true) return true;
       await batch.add(JSON.stringify([...vectors.map(vector => cellOf(vector.getItem(row))), ...mark]));
+    }
   }
+  return false;
 }
 
-async function addTexts(batch: Batch, result: DuckDBResult): Promise<void> {
+async function addTexts(batch: Batch, result: DuckDBResult): Promise<boolean> {
   for await (const chunk of result) {
-    const vector = chunk.getColumnVector(0);
-    for (let row = 0; row < chunk.rowCount; row++) await batch.add(String(vector.getItem(row)));
+    const [texts, last] = [chunk.getColumnVector(0), chunk.getColumnVector(1)];
+    for (let row = 0; row < chunk.rowCount; row++) {
+      if (last.getItem(row) === true) return true;
+      await batch.add(String(texts.getItem(row)));
+    }
   }
+  return false;
 }
 
 /** Rows that are on their way. */
