@@ -70,6 +70,24 @@ export function optionsOf(
 
 /** Asks, shows what comes, and writes what was asked for beside it. The verbs' own business is the question. */
 export async function answer(given: Given, context: Context, store: Store, asking: Asking): Promise<number> {
+  const options = { ...asking.engine, ...optionsOf(given, context, asking.engine?.memory) };
+  // It loads the engine while this process finds out what there is to read.
+  const { QueryProcess } = await import('../duck/process.ts');
+  const process = new QueryProcess(options.memory);
+  try {
+    return await answerWith({ ...options, process }, given, context, store, asking);
+  } finally {
+    process.stop();
+  }
+}
+
+async function answerWith(
+  options: QueryOptions,
+  given: Given,
+  context: Context,
+  store: Store,
+  asking: Asking,
+): Promise<number> {
   const { verb } = asking;
   const { voice } = context;
   const { query } = await import('../query/query.ts');
@@ -97,9 +115,8 @@ export async function answer(given: Given, context: Context, store: Store, askin
       store,
       question,
       {
-        ...asking.engine,
-        ...optionsOf(given, context, asking.engine?.memory),
-        ...(logged && { except: logged.batch }),
+          ...options,
+          ...(logged && { except: logged.batch }),
         repeatable: receiptPath !== undefined,
         ...(parquet !== undefined && { parquet: { path: parquet, andRows: true } }),
         onProgress: progress.heard,

@@ -1,4 +1,8 @@
-import {
+import type { DuckDBValue } from '@duckdb/node-api';
+import { duckdb } from './binding.ts';
+import type { Cell } from './job.ts';
+
+const {
   DuckDBBlobValue,
   DuckDBDateValue,
   DuckDBDecimalValue,
@@ -7,9 +11,7 @@ import {
   DuckDBStructValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
-  type DuckDBValue,
-} from '@duckdb/node-api';
-import type { Cell } from './job.ts';
+} = duckdb;
 
 /**
  * A value of DuckDB's as JSON people can rely on: integers as numbers, as digits in a string only beyond 2^53-1;

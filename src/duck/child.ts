@@ -1,6 +1,18 @@
 import { constants, openSync } from 'node:fs';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
-import type { Answer, Asked, Cell, Checked, QueryJob, ResultColumn } from './job.ts';
+import { ask } from './ask.ts';
+import { engineVersion, fdName, lockEngine, quote, withEngine } from './engine.ts';
+import { FILTERED } from './filter.ts';
+import { guard } from './guard.ts';
+import type { Answer, Asked, Checked, QueryJob } from './job.ts';
+import { allOf, asksFor, bytesCondition, needsOf } from './needs.ts';
+import { choose, makeFilters, Reading } from './reading.ts';
+import { createRequestsView } from './requests.ts';
+import { listingSettings } from './listing.ts';
+import { CREATE_LAST, sendRows } from './rows.ts';
+import { sqlError } from './trouble.ts';
+import * as view from './view.ts';
 
 /**
  * The process in which one query runs (SPEC 9): a crash, a runaway or an escape ends here. It opens every payload that
@@ -8,29 +20,6 @@ import type { Answer, Asked, Cell, Checked, QueryJob, ResultColumn } from './job
  * rows as long as it is asked for more.
  */
 
-// The binding decodes text without ignoreBOM and so loses a leading U+FEFF; it makes its decoder when it is loaded.
-const Decoder = TextDecoder;
-globalThis.TextDecoder = class extends Decoder {
-  constructor(label?: string, options?: ConstructorParameters<typeof Decoder>[1]) {
-    super(label, { ...options, ignoreBOM: true });
-  }
-};
-const { engineVersion, lockEngine, withEngine, fdName, quote } = await import('./engine.ts');
-const view = await import('./view.ts');
-const { createRequestsView } = await import('./requests.ts');
-const { guard } = await import('./guard.ts');
-const { allOf, asksFor, bytesCondition, needsOf } = await import('./needs.ts');
-const { choose, makeFilters, Reading } = await import('./reading.ts');
-const { FILTERED } = await import('./filter.ts');
-const { cellOf } = await import('./cell.ts');
-const { sqlError } = await import('./trouble.ts');
-type DuckDBConnection = import('@duckdb/node-api').DuckDBConnection;
-type DuckDBResult = import('@duckdb/node-api').DuckDBResult;
-
-/** Rows, and characters of text in them, that are sent at a time; a row of more than MOST_CHARS is refused. */
-const BATCH_ROWS = 1024;
-const BATCH_CHARS = 1 << 20;
-const MOST_CHARS = 64 << 20;
 /** What the next query is spared, and how long this one's caller waits for it. */
 const FILTERS_MS = 250;
 
@@ -47,6 +36,7 @@ async function run(job: QueryJob): Promise<void> {
     // In the engine's own spelling it stands in a COPY: that must be one SELECT of the same kind.
     if (job.parquet) await guard(db, parsed.text, own);
     if (job.repeatable && parsed.unrepeatable.length > 0) throw unrepeatable(parsed.unrepeatable);
+    for (const setting of listingSettings(parsed)) await db.run(setting);
     const asked = await needsOf(db, parsed, job.parameters, ['records', ...own]);
     const needs = allOf([spanOf(job), asked]);
 
@@ -90,9 +80,11 @@ async function run(job: QueryJob): Promise<void> {
     }, 250);
     const mark = job.unverified ? [reading.findings.join('; ') || null] : [];
     if (job.parquet) await writeParquet(db, job, parsed.text, mark);
-    else await sendRows(await ask(db, job.sql, job.parameters), mark);
-    if (job.parquet?.andRows)
-      await sendRows(await db.stream(`FROM read_parquet(${quote(job.parquet.path)})`), []);
+    else await sendRows(db, { sql: job.sql, text: parsed.text, parameters: job.parameters }, mark, answer);
+    if (job.parquet?.andRows) {
+      const text = `FROM read_parquet(${quote(job.parquet.path)})`;
+      await sendRows(db, { sql: text, text, parameters: {} }, [], answer);
+    }
     clearInterval(watched);
     reading.again();
     await answer({ kind: 'answered', engine: engineVersion() });
@@ -136,36 +128,10 @@ async function createViews(
 ): Promise<void> {
   await db.run(view.createView(sources));
   await db.run(createRequestsView());
+  await db.run(CREATE_LAST);
   if (job.lines) await db.run(view.createLinesView(sources));
   for (const [name, table] of Object.entries(job.tables)) await db.run(view.createTableView(name, table));
 }
-
-/** Parameters are bound as text; the engine reads them as what they are compared with. */
-async function ask(
-  db: DuckDBConnection,
-  sql: string,
-  parameters: Readonly<Record<string, string>>,
-): Promise<DuckDBResult> {
-  const prepared = await db.prepare(sql);
-  const names = Array.from({ length: prepared.parameterCount }, (_, i) => prepared.parameterName(i + 1));
-  const absent = names.find(name => parameters[name] === undefined);
-  if (absent !== undefined)
-    throw parameterError(
-      `the query has a parameter $${absent} and no value for it`,
-      `add --param ${absent}=VALUE`,
-    );
-  const strange = Object.keys(parameters).find(name => !names.includes(name));
-  if (strange !== undefined)
-    throw parameterError(
-      `the query has no parameter $${strange}`,
-      names.length > 0 ? `it has ${names.map(n => `$${n}`).join(', ')}` : 'it has none',
-    );
-  for (const [i, name] of names.entries()) prepared.bindVarchar(i + 1, parameters[name]!);
-  return prepared.stream();
-}
-
-const parameterError = (message: string, hint: string): AuditError =>
-  new AuditError('SQL_PARAMETER', message, { hint });
 
 async function writeParquet(
   db: DuckDBConnection,
@@ -174,48 +140,12 @@ async function writeParquet(
   mark: readonly (string | null)[],
 ): Promise<void> {
   const marked = mark.map(m => `, ${m === null ? 'NULL::VARCHAR' : quote(m)} AS unverified`).join('');
-  await ask(
+  const prepared = await ask(
     db,
     `COPY (SELECT *${marked} FROM (${text.replace(/;\s*$/, '')})) TO ${quote(parquet!.path)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
     parameters,
   );
-}
-
-const NUMERIC = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL.*)$/;
-
-async function sendRows(result: DuckDBResult, mark: readonly (string | null)[]): Promise<void> {
-  const types = result.columnTypes();
-  const columns: ResultColumn[] = result
-    .deduplicatedColumnNames()
-    .map((name, i) => ({ name, numeric: NUMERIC.test(String(types[i])) }));
-  await answer({
-    kind: 'columns',
-    columns: mark.length > 0 ? [...columns, { name: 'unverified', numeric: false }] : columns,
-  });
-  let rows: Cell[][] = [];
-  let chars = 0;
-  for await (const chunk of result) {
-    const vectors = columns.map((_, column) => chunk.getColumnVector(column));
-    for (let row = 0; row < chunk.rowCount; row++) {
-      const cells: Cell[] = vectors.map(vector => cellOf(vector.getItem(row)));
-      let size = 0;
-      for (const cell of cells)
-        size +=
-          typeof cell === 'string' ? cell.length : typeof cell === 'object' ? JSON.stringify(cell).length : 8;
-      if (size > MOST_CHARS)
-        throw new AuditError('SQL_ERROR', 'a row of the answer has more than 64 MiB', {
-          hint: 'ask for less in one row',
-        });
-      cells.push(...mark);
-      rows.push(cells);
-      chars += size;
-      if (rows.length < BATCH_ROWS && chars < BATCH_CHARS) continue;
-      await answer({ kind: 'rows', rows });
-      rows = [];
-      chars = 0;
-    }
-  }
-  if (rows.length > 0) await answer({ kind: 'rows', rows });
+  await prepared.run();
 }
 
 function unrepeatable(what: readonly string[]): AuditError {

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { type DuckDBConnection, DuckDBInstance, version } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { duckdb } from './binding.ts';
 
 /** Settings of every engine: nothing is fetched, nothing is loaded, times are UTC. */
 const SETTINGS = {
@@ -22,7 +23,7 @@ export async function withEngine<T>(
   work: (db: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   const { TimeZone, ...settings } = SETTINGS;
-  const instance = await DuckDBInstance.create(':memory:', {
+  const instance = await duckdb.DuckDBInstance.create(':memory:', {
     ...settings,
     temp_directory: options.temporary ?? '',
     ...(options.threads !== undefined && { threads: String(options.threads) }),
@@ -55,7 +56,7 @@ export async function lockEngine(db: DuckDBConnection, paths: readonly string[])
 }
 
 /** As in `v1.5.5`. */
-export const engineVersion = (): string => version();
+export const engineVersion = (): string => duckdb.version();
 
 /** A string literal. */
 export const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -22,10 +22,9 @@ const PLACES = 4;
 export async function makeFilter(db: DuckDBConnection, file: string): Promise<Buffer> {
   const keys = FILTERED.map(c => {
     const shown = columnOf(c)!.type === 'hash' ? `lower(hex("${c}"))` : `"${c}"`;
-    return `'${c}=' || ${shown}`;
+    return `SELECT '${c}=' || ${shown} AS k FROM (SELECT DISTINCT "${c}" FROM read_parquet(${quote(file)}, hive_partitioning = false))`;
   });
-  const result = await db.run(`SELECT substr(sha256(k), 1, ${PLACES * 12}) FROM (
-    SELECT DISTINCT unnest([${keys.join(', ')}]) AS k FROM read_parquet(${quote(file)}, hive_partitioning = false))
+  const result = await db.run(`SELECT substr(sha256(k), 1, ${PLACES * 12}) FROM (${keys.join(' UNION ALL ')})
     WHERE k IS NOT NULL`);
   const hashes: string[] = [];
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())

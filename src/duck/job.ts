@@ -81,7 +81,8 @@ export type Answer =
   | { readonly kind: 'plan'; readonly plan: Plan; readonly findings: readonly string[] }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'columns'; readonly columns: readonly ResultColumn[] }
-  | { readonly kind: 'rows'; readonly rows: readonly (readonly Cell[])[] }
+  /** JSON of a list of rows, each a list of cells. */
+  | { readonly kind: 'rows'; readonly json: string }
   /** All rows were sent. What comes behind is for the next query. */
   | { readonly kind: 'answered'; readonly engine: string }
   | { readonly kind: 'end'; readonly checked: readonly Checked[] }
@@ -99,6 +100,11 @@ export type Progress =
   | { readonly phase: 'querying'; readonly percent: number; readonly bytes: number };
 
 /** One JSON object a row, its members in the order of the columns: a line of ndjson. */
-export function objectText(columns: readonly ResultColumn[], row: readonly Cell[]): string {
-  return `{${columns.map((c, i) => `${JSON.stringify(c.name)}:${JSON.stringify(row[i] ?? null)}`).join(',')}}`;
+export function objectTexts(columns: readonly ResultColumn[]): (row: readonly Cell[]) => string {
+  const names = columns.map((c, i) => `${i === 0 ? '' : ','}${JSON.stringify(c.name)}:`);
+  return row => {
+    let text = '{';
+    for (const [i, name] of names.entries()) text += name + JSON.stringify(row[i] ?? null);
+    return `${text}}`;
+  };
 }

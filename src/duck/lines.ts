@@ -57,8 +57,12 @@ function value({ name, type }: Column): string {
   }
 }
 
-/** Lower-case UUID text of 16 bytes. */
+/** Lower-case UUID text of 16 bytes; of what else stands there, hex in the same groups. A cast takes 0.03 µs, the groups 0.3. */
 export function uuidText(column: string): string {
+  return `CASE WHEN octet_length(${column}) = 16 THEN ${column}::UUID::VARCHAR ELSE ${hexInGroups(column)} END`;
+}
+
+function hexInGroups(column: string): string {
   const hex = `lower(hex(${column}))`;
   const parts = [
     [1, 8],

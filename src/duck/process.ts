@@ -20,76 +20,92 @@ export interface Heard {
   engine(version: string): void;
 }
 
-export interface Limits {
-  /** Of the engine's buffers, bytes. */
-  readonly memory: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 /**
- * Runs a job in a process of its own, with an empty environment and limits of the system on its memory and files. Returns what it
- * checked. Throws what failed there; QUERY_DIED where the process did, QUERY_STOPPED where `signal` said so.
+ * A process for one query, with an empty environment and limits of the system on its memory and files. It is started before the
+ * job is known: loading the engine takes longer than finding out what to ask.
  */
-export function runInProcess(
-  job: QueryJob,
-  sink: ResultSink,
-  heard: Heard,
-  { memory, signal }: Limits,
-): Promise<readonly Checked[]> {
-  const child = start(memory);
-  const ask = (message: Asked): void => void (child.connected && child.send(message));
-  return new Promise<readonly Checked[]>((resolve, reject) => {
-    let isOver = false;
-    const finish = (error: unknown, checked: readonly Checked[] = []): void => {
-      if (isOver) return;
-      isOver = true;
-      signal?.removeEventListener('abort', stop);
-      const settle = (): void => (error === undefined ? resolve(checked) : reject(error));
-      child.kill('SIGKILL');
-      // The folder that it may be spilling to is removed next.
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) settle();
-      else child.once('exit', settle);
-    };
-    const stop = (): void => finish(stopped(signal?.reason));
-    if (signal?.aborted) return stop();
-    signal?.addEventListener('abort', stop, { once: true });
-    const take = async (answer: Answer): Promise<void> => {
-      if (isOver) return;
-      switch (answer.kind) {
-        case 'progress':
-          return heard.progress(answer.progress);
-        case 'plan':
-          heard.plan(answer.plan, answer.findings);
-          break;
-        case 'columns':
-          await sink.columns(answer.columns);
-          break;
-        case 'rows':
-          if (!(await sink.rows(answer.rows))) return finish(undefined);
-          break;
-        case 'answered':
-          heard.engine(answer.engine);
-          await sink.end();
-          break;
-        case 'end':
-          return finish(undefined, answer.checked);
-        case 'failed': {
-          const { code, message, hint, exit } = answer;
-          throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
+export class QueryProcess {
+  readonly #child: ChildProcess;
+  /** Why it is no more. */
+  readonly #gone: Promise<Error>;
+
+  /** `memory`: bound of the engine's buffers, bytes. */
+  constructor(memory: number) {
+    this.#child = start(memory);
+    this.#gone = new Promise(resolve => {
+      this.#child.on('error', resolve);
+      this.#child.on('close', (code, name) => resolve(died(code, name)));
+    });
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /**
+   * Runs the one job. Returns what it checked. Throws what failed there; QUERY_DIED where the process did, QUERY_STOPPED
+   * where `signal` said so.
+   */
+  run(
+    job: QueryJob,
+    sink: ResultSink,
+    heard: Heard,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Checked[]> {
+    const child = this.#child;
+    const ask = (message: Asked): void => void (child.connected && child.send(message));
+    return new Promise<readonly Checked[]>((resolve, reject) => {
+      let isOver = false;
+      const finish = (error: unknown, checked: readonly Checked[] = []): void => {
+        if (isOver) return;
+        isOver = true;
+        signal?.removeEventListener('abort', stop);
+        this.stop();
+        // The folder that it may be spilling to is removed next.
+        void this.#gone.then(() => (error === undefined ? resolve(checked) : reject(error)));
+      };
+      const stop = (): void => finish(stopped(signal?.reason));
+      if (signal?.aborted) return stop();
+      signal?.addEventListener('abort', stop, { once: true });
+      const take = async (answer: Answer): Promise<void> => {
+        if (isOver) return;
+        switch (answer.kind) {
+          case 'progress':
+            return heard.progress(answer.progress);
+          case 'plan':
+            heard.plan(answer.plan, answer.findings);
+            break;
+          case 'columns':
+            await sink.columns(answer.columns);
+            break;
+          case 'rows':
+            if (!(await sink.rows(JSON.parse(answer.json) as Cell[][]))) return finish(undefined);
+            break;
+          case 'answered':
+            heard.engine(answer.engine);
+            await sink.end();
+            break;
+          case 'end':
+            return finish(undefined, answer.checked);
+          case 'failed': {
+            const { code, message, hint, exit } = answer;
+            throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
+          }
         }
-      }
-      ask({ kind: 'more' });
-    };
-    child.on('message', (answer: Answer) => void take(answer).catch(finish));
-    child.on('error', finish);
-    child.on('close', (code, name) => finish(died(code, name)));
-    ask({ kind: 'job', job });
-  });
+        ask({ kind: 'more' });
+      };
+      child.on('message', (answer: Answer) => void take(answer).catch(finish));
+      void this.#gone.then(finish);
+      ask({ kind: 'job', job });
+    });
+  }
 }
 
 /** Memory beside the engine's buffers: Node, the binding, and what the engine doesn't count. */
 const BESIDE = 1 << 30;
 const HEAP_MB = 1024;
+/** Chunks of the engine go with the objects that stand for them: with V8's own 16 MB, 50 MB of them wait to be collected. */
+const YOUNG_MB = 2;
 /** No file of the process grows beyond. */
 const MOST_FILE_BYTES = 64 * 2 ** 30;
 const SHELL = '/bin/sh';
@@ -100,7 +116,12 @@ const SHELL = '/bin/sh';
  */
 function start(memory: number): ChildProcess {
   const child = fileURLToPath(new URL('./child.js', import.meta.url));
-  const node = [process.execPath, `--max-old-space-size=${HEAP_MB}`, child];
+  const node = [
+    process.execPath,
+    `--max-old-space-size=${HEAP_MB}`,
+    `--max-semi-space-size=${YOUNG_MB}`,
+    child,
+  ];
   const data = Math.ceil((2 * memory + HEAP_MB * 2 ** 20 + BESIDE) / 1024);
   const limits = `ulimit -c 0; ulimit -d ${data}; ulimit -f ${MOST_FILE_BYTES / 512}; exec "$@"`;
   const [command, ...args] = existsSync(SHELL) ? [SHELL, '-c', limits, 'sh', ...node] : node;

@@ -5,7 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { microsOf } from '../record/time.ts';
 import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
-import { DIGEST_LIFE_MS, fileIdentity, SETTLED_MS } from '../store/known.ts';
+import { DIGEST_LIFE_MS, fileIdentity, SETTLED_MS } from '../store/identity.ts';
 import { fdName } from './engine.ts';
 import { FILTERED, filterHas, makeFilter } from './filter.ts';
 import type { Checked, JobSegment, LeftOut, QueryJob } from './job.ts';
@@ -35,11 +35,14 @@ export function choose({ segments, filters }: QueryJob, needs: Needs): Chosen {
   for (const segment of segments) {
     if (!segment.payload || !segment.span) continue;
     const span = { from: microsOf(segment.span.from), to: microsOf(segment.span.to) };
+    if (!mayHold(needs, span, () => true)) {
+      leftOut.push({ segment: segment.segment, why: 'outside' });
+      continue;
+    }
     const filter = byValue ? filterOf(segment, filters) : undefined;
     const has = (column: string, value: string): boolean =>
       !filter || !FILTERED.includes(column) || filterHas(filter, column, value);
-    if (!mayHold(needs, span, () => true)) leftOut.push({ segment: segment.segment, why: 'outside' });
-    else if (!mayHold(needs, span, has)) leftOut.push({ segment: segment.segment, why: 'without' });
+    if (!mayHold(needs, span, has)) leftOut.push({ segment: segment.segment, why: 'without' });
     else read.push(segment);
   }
   return { read, leftOut };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AuditError } from '../errors.ts';
 import type { JobSegment, Plan, Progress, QueryJob } from '../duck/job.ts';
-import { type ResultSink, runInProcess } from '../duck/process.ts';
+import { QueryProcess, type ResultSink } from '../duck/process.ts';
 import { microsOf } from '../record/time.ts';
 import type { Head } from '../store/log.ts';
 import {
@@ -39,6 +39,8 @@ export interface QueryOptions {
   readonly memory: number;
   /** Of the engine; with one, rows come in the order of the log where nothing sorts them. */
   readonly threads?: number;
+  /** One that was started for this query already; it ends with it. */
+  readonly process?: QueryProcess;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Folder outside the store where is remembered what was verified; nothing is, if not given. */
@@ -83,6 +85,7 @@ export async function query(
   options: QueryOptions,
   sink: ResultSink,
 ): Promise<Answered> {
+  const engine = options.process ?? new QueryProcess(options.memory);
   const folder = mkdtempSync(join(tmpdir(), 'slmaudit-query-'));
   try {
     const unsealed = options.repeatable ? [] : readOpenRecords(store.at, folder);
@@ -106,7 +109,7 @@ export async function query(
       }));
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
-    let engine = '';
+    let version = '';
     const job: QueryJob = {
       sql: question.sql,
       ...(question.expression !== undefined && { expression: question.expression }),
@@ -139,17 +142,17 @@ export async function query(
         options.onPlan?.({ plan, findings: told });
       },
       progress: (p: Progress): void => options.onProgress?.(p),
-      engine: (version: string): void => void (engine = version),
+      engine: (name: string): void => void (version = name),
     };
-    const limits = { memory: options.memory, signal: stopOf(options) };
-    const checked = await runInProcess(job, sink, heard, limits);
+    const checked = await engine.run(job, sink, heard, stopOf(options));
     if (options.known !== undefined && findings.length === 0) {
       const grown = placed.log !== placed.known.log || checked.length > 0;
       if (grown) writeKnown(options.known, placed.genesis, { log: placed.log, payloads: kept.with(checked) });
     }
     const { head, genesis } = placed;
-    return { head, genesis, plan, findings: told, segments, engine };
+    return { head, genesis, plan, findings: told, segments, engine: version };
   } finally {
+    engine.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,4 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { hmacSha256 } from '../keys/hash.ts';
@@ -49,15 +48,6 @@ export interface KnownPayload {
   readonly at: number;
   /** Base64 of its filter (src/duck/filter.ts). */
   readonly filter?: string;
-}
-
-/** A remembered digest counts for so long. */
-export const DIGEST_LIFE_MS = 86_400_000;
-/** One is remembered only if the file had not been changed for so long: a change within a tick of the clock leaves no trace. */
-export const SETTLED_MS = 2000;
-
-export function fileIdentity(s: BigIntStats): string {
-  return [s.dev, s.ino, s.size, s.mtimeNs, s.ctimeNs].join(' ');
 }
 
 /** Genesis, head and segments. */
@@ -125,6 +115,7 @@ function extended(
     if (isAnother()) return undefined;
   }
   if (!tree.root().equals(head.root)) return undefined;
+  if (known?.size === tree.size) return { inventory, log: known };
   return { inventory, log: { size: tree.size, frontier: frontier(), inventory: inventory.snapshot() } };
 }
 

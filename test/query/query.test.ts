@@ -165,3 +165,26 @@ test('a query leaves nothing behind, stops at its time limit and survives a read
   assert.deepEqual(readdirSync(env.TMPDIR), []);
   assert.ok(!existsSync(box.path('core')));
 });
+
+test('an answer that fails midway is no answer, however many rows it had', async () => {
+  const sql = `select case when range = 300000 then 'x' else range::varchar end::int as n from range(400000)`;
+  const run = await box.run(['query', sql, '--format', 'ndjson']);
+  assert.equal(run.code, 2, `${run.stdout.length} characters, and no error`);
+  assert.match(run.stderr, /Could not convert string 'x'/);
+  const wide = `select string_split('a,b', ',') as list, repeat('x', 1000) as text from range(300000) order by hash(range)`;
+  const large = await box.run(['query', wide, '--format', 'ndjson', '--memory', '64MiB']);
+  assert.equal(large.code, 2, `${large.stdout.split('\n').length} lines, and no error`);
+  assert.match(large.stderr, /needs more memory/);
+});
+
+test('a type that depends on a parameter, and two columns of one name', async () => {
+  const run = await box.run([
+    'query',
+    'select $a as x, $b::int as y, $a as x',
+    '--param',
+    'a=1',
+    '--param',
+    'b=2',
+  ]);
+  assert.equal(run.stdout, '{"x":"1","y":2,"x:1":"1"}\n', run.stderr);
+});

@@ -1,17 +1,17 @@
-import { objectText, type ResultColumn } from '../../duck/job.ts';
+import { type Cell, objectTexts } from '../../duck/job.ts';
 import type { ResultSink } from '../../duck/process.ts';
 import type { Print } from './rows.ts';
 
 /** One array of objects. */
 export function jsonSink(print: Print): ResultSink {
-  let names: readonly ResultColumn[] = [];
+  let textOf: (row: readonly Cell[]) => string;
   let first = true;
   return {
     columns: columns => {
-      names = columns;
+      textOf = objectTexts(columns);
     },
     rows(rows) {
-      const text = rows.map(row => objectText(names, row)).join(',\n ');
+      const text = rows.map(row => textOf(row)).join(',\n ');
       const lead = first ? '[' : ',\n ';
       first = false;
       return print(lead + text);
