@@ -2,27 +2,32 @@ import { mkdtempSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { cellOf } from '../src/duck/cell.ts';
 import { withEngine } from '../src/duck/engine.ts';
-import type { Opened } from '../src/duck/reading.ts';
 import { createRequestsView } from '../src/duck/requests.ts';
-import { CREATE_IP_KEY, createTableView, createView } from '../src/duck/view.ts';
+import { CREATE_IP_KEY, createRuns, createTableView, createView } from '../src/duck/view.ts';
+import { filesOf } from '../src/query/files.ts';
+import { keptPayloads } from '../src/query/kept.ts';
 import { tablesOf } from '../src/query/tables.ts';
 import { placeSegments } from '../src/store/known.ts';
-import { payloadPath } from '../src/store/layout.ts';
 import { localPin, openStore } from '../src/store/store.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** The views over what a store has sealed, in this process: for tests with more questions than there is time to start programs. */
 export async function withViews(box: Sandbox, work: (db: DuckDBConnection) => Promise<void>): Promise<void> {
   const store = openStore(box.store, box.keys);
-  const opened = placeSegments(store.at, localPin(store), undefined)
-    .segments.filter(s => s.payload)
-    .map(segment => ({ segment, name: payloadPath(store.at, segment.segment, segment.at) }));
+  const placed = placeSegments(store.at, localPin(store), undefined);
+  const wanted = { size: Infinity, fromSeq: 0, strict: true };
+  const { files } = filesOf(store, placed.inventory, keptPayloads(placed.known, undefined), wanted);
+  const opened = files.map(file => ({ file, fd: -1, name: file.path, identity: '', isSame: true }));
+  const sources = { opened, open: undefined, below: undefined, where: undefined };
   await withEngine({}, async db => {
     await db.run(CREATE_IP_KEY);
-    await db.run(createView({ opened: opened as unknown as Opened[], open: undefined, where: undefined }));
+    await db.run(createRuns(sources));
+    await db.run(createView(sources));
     await db.run(createRequestsView());
     const folder = mkdtempSync(box.path('views-'));
-    for (const [name, table] of Object.entries(tablesOf(store, 'segments entries quarantine', folder)))
+    for (const [name, table] of Object.entries(
+      tablesOf(store, 'segments entries quarantine', placed.head.size, folder),
+    ))
       await db.run(createTableView(name, table));
     await work(db);
   });

@@ -115,8 +115,8 @@ async function answerWith(
       store,
       question,
       {
-          ...options,
-          ...(logged && { except: logged.batch }),
+        ...options,
+        ...(logged && { except: logged.batch }),
         repeatable: receiptPath !== undefined,
         ...(parquet !== undefined && { parquet: { path: parquet, andRows: true } }),
         onProgress: progress.heard,

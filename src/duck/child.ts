@@ -7,7 +7,7 @@ import { FILTERED } from './filter.ts';
 import { guard } from './guard.ts';
 import type { Answer, Asked, Checked, QueryJob } from './job.ts';
 import { allOf, asksFor, bytesCondition, needsOf } from './needs.ts';
-import { choose, makeFilters, Reading } from './reading.ts';
+import { all, choose, makeFilters, Reading } from './reading.ts';
 import { createRequestsView } from './requests.ts';
 import { listingSettings } from './listing.ts';
 import { CREATE_LAST, sendRows } from './rows.ts';
@@ -43,13 +43,14 @@ async function run(job: QueryJob): Promise<void> {
     const reads = ['records', 'requests', ...own].some(t => parsed.tables.has(t));
     const { read, leftOut } = reads ? choose(job, needs) : notAsked(job);
     const reading = new Reading(job);
-    for (const [i, segment] of read.entries()) {
-      reading.open(segment);
+    for (const [i, file] of read.entries()) {
+      reading.open(file);
       tell({
         kind: 'progress',
         progress: { phase: 'checking', files: i + 1, of: read.length, bytes: reading.bytes },
       });
     }
+    await reading.prove(db);
     checked = reading.checked;
     const open =
       reads && job.open !== undefined
@@ -58,14 +59,15 @@ async function run(job: QueryJob): Promise<void> {
     await createViews(db, job, {
       opened: reading.opened,
       open: open?.name,
+      below: job.below,
       where: allWhere(spanWhere(job), bytesCondition(asked)),
     });
-    const bytes = reading.opened.reduce((sum, { segment }) => sum + segment.payload!.bytes, 0);
-    const missing = reading.missing.map(segment => ({ segment, why: 'missing' as const }));
+    const bytes = reading.opened.reduce((sum, { file }) => sum + file.bytes, 0);
+    const missing = reading.missing.flatMap(file => all(file, 'missing'));
     await answer({
       kind: 'plan',
       plan: {
-        read: reading.opened.map(o => o.segment.segment),
+        read: reading.opened.flatMap(o => o.file.segments.map(s => s.segment)),
         leftOut: [...leftOut, ...missing].sort((a, b) => a.segment - b.segment),
         open: open !== undefined,
       },
@@ -113,9 +115,9 @@ function allWhere(...conditions: readonly (string | undefined)[]): string | unde
   return some.length === 0 ? undefined : some.join(' AND ');
 }
 
-const notAsked = ({ segments }: QueryJob): ReturnType<typeof choose> => ({
+const notAsked = ({ files }: QueryJob): ReturnType<typeof choose> => ({
   read: [],
-  leftOut: segments.filter(s => s.payload).map(({ segment }) => ({ segment, why: 'not_asked' })),
+  leftOut: files.flatMap(file => all(file, 'not_asked')),
 });
 
 const openFile = (path: string): number =>
@@ -126,6 +128,7 @@ async function createViews(
   job: QueryJob,
   sources: Parameters<typeof view.createView>[0],
 ): Promise<void> {
+  await db.run(view.createRuns(sources));
   await db.run(view.createView(sources));
   await db.run(createRequestsView());
   await db.run(CREATE_LAST);

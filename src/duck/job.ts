@@ -1,4 +1,6 @@
-import type { PlacedSegment } from '../store/known.ts';
+import type { PayloadFile } from '../log/inventory.ts';
+import type { Range } from '../log/ranges.ts';
+import type { KnownPayload, PlacedSegment } from '../store/known.ts';
 
 /** What the parent of the query process tells it, and what it answers; JSON both ways. */
 export interface QueryJob {
@@ -11,7 +13,10 @@ export interface QueryJob {
   readonly lines: boolean;
   /** Only records of that span are in the views: microseconds since 1970, `to` excluded. */
   readonly span: { readonly from?: number; readonly to?: number };
-  readonly segments: readonly JobSegment[];
+  /** In the order of their first records. */
+  readonly files: readonly JobFile[];
+  /** Only records before that place are asked, where a file holds others too. */
+  readonly below?: number;
   /** NDJSON of records that are not sealed yet. */
   readonly open?: string;
   /** NDJSON of further views, and their columns' types. */
@@ -41,10 +46,19 @@ export interface JobTable {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-export interface JobSegment extends PlacedSegment {
+/** A file of records. */
+export interface JobFile extends Pick<PayloadFile, 'sha256' | 'bytes' | 'isRestated'> {
   readonly path: string;
-  /** Remembered: fileIdentity() and when its bytes were read, and the SHA-256 of its filter's file. */
-  readonly known?: { readonly identity: string; readonly at: number; readonly filter?: string };
+  /** Earliest and latest `ts` of all of them. */
+  readonly span: { readonly from: string; readonly to: string };
+  /** Whole, and in this order. */
+  readonly segments: readonly JobSegment[];
+  readonly known?: KnownPayload;
+}
+
+export interface JobSegment extends Pick<PlacedSegment, 'segment' | 'first' | 'records' | 'root'> {
+  /** Rows of which only the leaf hash is left, counted from 0. */
+  readonly redacted?: readonly Range[];
 }
 
 /** A value in a result, ready for JSON: see cell.ts. */
@@ -64,8 +78,8 @@ export interface Plan {
   readonly open: boolean;
 }
 
-/** outside: none of its records lies in the span; without: none has a value that is asked for; missing: with --allow-unverified. */
-export type LeftOut = 'outside' | 'without' | 'missing' | 'not_asked';
+/** outside: none of its records lies in the span; without: none has a value that is asked for; missing: with --allow-unverified; pruned: deleted as recorded. */
+export type LeftOut = 'outside' | 'without' | 'missing' | 'not_asked' | 'pruned';
 
 /** What was checked, to be remembered. */
 export interface Checked {
@@ -73,6 +87,7 @@ export interface Checked {
   readonly identity?: string;
   readonly at?: number;
   readonly filter?: string;
+  readonly proved?: string;
 }
 
 export type Asked = { readonly kind: 'job'; readonly job: QueryJob } | { readonly kind: 'more' };

@@ -56,13 +56,13 @@ export class QueryProcess {
     const ask = (message: Asked): void => void (child.connected && child.send(message));
     return new Promise<readonly Checked[]>((resolve, reject) => {
       let isOver = false;
-      const finish = (error: unknown, checked: readonly Checked[] = []): void => {
+      const finish = (failure: unknown, checked: readonly Checked[] = []): void => {
         if (isOver) return;
         isOver = true;
         signal?.removeEventListener('abort', stop);
         this.stop();
         // The folder that it may be spilling to is removed next.
-        void this.#gone.then(() => (error === undefined ? resolve(checked) : reject(error)));
+        void this.#gone.then(() => (failure === undefined ? resolve(checked) : reject(failure)));
       };
       const stop = (): void => finish(stopped(signal?.reason));
       if (signal?.aborted) return stop();

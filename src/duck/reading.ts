@@ -3,17 +3,19 @@ import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync } fr
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
+import { formatRanges, numbersOf, rangesOf } from '../log/ranges.ts';
 import { microsOf } from '../record/time.ts';
 import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
 import { DIGEST_LIFE_MS, fileIdentity, SETTLED_MS } from '../store/identity.ts';
 import { fdName } from './engine.ts';
 import { FILTERED, filterHas, makeFilter } from './filter.ts';
-import type { Checked, JobSegment, LeftOut, QueryJob } from './job.ts';
+import type { Checked, JobFile, LeftOut, Plan, QueryJob } from './job.ts';
 import { asksFor, mayHold, type Needs } from './needs.ts';
+import { contentOf } from './payload.ts';
 
 /** A payload whose bytes were seen to be those that were sealed, and the name under which the engine reads them. */
 export interface Opened {
-  readonly segment: JobSegment;
+  readonly file: JobFile;
   readonly fd: number;
   readonly name: string;
   /** As it was when its bytes were read. */
@@ -23,37 +25,40 @@ export interface Opened {
 }
 
 export interface Chosen {
-  readonly read: readonly JobSegment[];
-  readonly leftOut: readonly { readonly segment: number; readonly why: LeftOut }[];
+  readonly read: readonly JobFile[];
+  readonly leftOut: Plan['leftOut'];
 }
 
-/** The segments that can hold a record that is needed. */
-export function choose({ segments, filters }: QueryJob, needs: Needs): Chosen {
-  const read: JobSegment[] = [];
-  const leftOut: { segment: number; why: LeftOut }[] = [];
+/** The files that can hold a record that is needed. */
+export function choose({ files, filters }: QueryJob, needs: Needs): Chosen {
+  const read: JobFile[] = [];
+  const leftOut: Plan['leftOut'][number][] = [];
   const byValue = asksFor(needs, FILTERED);
-  for (const segment of segments) {
-    if (!segment.payload || !segment.span) continue;
-    const span = { from: microsOf(segment.span.from), to: microsOf(segment.span.to) };
+  for (const file of files) {
+    const span = { from: microsOf(file.span.from), to: microsOf(file.span.to) };
     if (!mayHold(needs, span, () => true)) {
-      leftOut.push({ segment: segment.segment, why: 'outside' });
+      leftOut.push(...all(file, 'outside'));
       continue;
     }
-    const filter = byValue ? filterOf(segment, filters) : undefined;
+    const filter = byValue ? filterOf(file, filters) : undefined;
     const has = (column: string, value: string): boolean =>
       !filter || !FILTERED.includes(column) || filterHas(filter, column, value);
-    if (!mayHold(needs, span, has)) leftOut.push({ segment: segment.segment, why: 'without' });
-    else read.push(segment);
+    if (!mayHold(needs, span, has)) leftOut.push(...all(file, 'without'));
+    else read.push(file);
   }
   return { read, leftOut };
 }
 
+/** The segments of a file, and why they are left out. */
+export const all = ({ segments }: JobFile, why: LeftOut): Plan['leftOut'] =>
+  segments.map(({ segment }) => ({ segment, why }));
+
 const filterPath = (folder: string, sha256: string): string => join(folder, `${sha256}.filter`);
 
 /** Undefined where there is none, or another one than was made. */
-function filterOf({ payload, known }: JobSegment, folder: string | undefined): Buffer | undefined {
-  if (folder === undefined || known?.filter === undefined || !payload) return undefined;
-  const bits = quietly(() => readWhole(filterPath(folder, payload.sha256), 1 << 26));
+function filterOf({ sha256, known }: JobFile, folder: string | undefined): Buffer | undefined {
+  if (folder === undefined || known?.filter === undefined) return undefined;
+  const bits = quietly(() => readWhole(filterPath(folder, sha256), 1 << 26));
   return bits && hash('sha256', bits) === known.filter ? bits : undefined;
 }
 
@@ -66,18 +71,18 @@ export async function makeFilters(
 ): Promise<Checked[]> {
   const until = performance.now() + forMs;
   const made: Checked[] = [];
-  for (const { segment, name } of opened) {
+  for (const { file, name } of opened) {
     if (performance.now() > until) break;
-    if (segment.known?.filter !== undefined || !segment.payload) continue;
+    if (file.known?.filter !== undefined) continue;
     const bits = await makeFilter(db, name);
-    const path = filterPath(folder, segment.payload.sha256);
+    const path = filterPath(folder, file.sha256);
     const written = quietly(() => {
       makeFolder(folder, 0o700);
       replaceFile(path, bits, 0o600);
       return true;
     });
     if (!written) break;
-    made.push({ sha256: segment.payload.sha256, filter: hash('sha256', bits) });
+    made.push({ sha256: file.sha256, filter: hash('sha256', bits) });
   }
   return made;
 }
@@ -97,7 +102,8 @@ export class Reading {
   readonly opened: Opened[] = [];
   readonly checked: Checked[] = [];
   readonly findings: string[];
-  readonly missing: number[] = [];
+  /** That were not there. */
+  readonly missing: JobFile[] = [];
   bytes = 0;
   readonly #job: QueryJob;
 
@@ -107,26 +113,59 @@ export class Reading {
   }
 
   /** Throws PAYLOAD_ALTERED or PAYLOAD_MISSING (exit 1): nothing is read from what isn't what was sealed. */
-  open(segment: JobSegment): void {
+  open(file: JobFile): void {
     let fd: number;
     try {
-      fd = openSync(segment.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch (error) {
       if (!isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) throw error;
-      this.#wrong('PAYLOAD_MISSING', segment);
-      this.missing.push(segment.segment);
+      this.#wrong('PAYLOAD_MISSING', file);
+      this.missing.push(file);
       return;
     }
     if (!fstatSync(fd).isFile()) {
       // A pipe or a folder in its place: nothing that could be read, verified or not.
       closeSync(fd);
-      this.#wrong('PAYLOAD_ALTERED', segment);
-      this.missing.push(segment.segment);
+      this.#wrong('PAYLOAD_ALTERED', file);
+      this.missing.push(file);
       return;
     }
-    const { identity, isSame } = this.#check(segment, fd);
-    if (!isSame) this.#wrong('PAYLOAD_ALTERED', segment);
-    this.opened.push({ segment, fd, name: fdName(fd, segment.path), identity, isSame });
+    const { identity, isSame } = this.#check(file, fd);
+    if (!isSame) this.#wrong('PAYLOAD_ALTERED', file);
+    this.opened.push({ file, fd, name: fdName(fd, file.path), identity, isSame });
+  }
+
+  /**
+   * Of files that were restated: their digests were signed by a later key, so their rows must make the roots of the manifests
+   * (SPEC 5). That they do is remembered by digest and what they were compared with. Throws PAYLOAD_ALTERED.
+   */
+  async prove(db: DuckDBConnection): Promise<void> {
+    for (const [i, opened] of this.opened.entries()) {
+      if (!opened.file.isRestated || !opened.isSame || (await this.#isProved(db, opened))) continue;
+      this.#wrong('PAYLOAD_ALTERED', opened.file);
+      this.opened[i] = { ...opened, isSame: false };
+    }
+  }
+
+  async #isProved(db: DuckDBConnection, { file, name }: Opened): Promise<boolean> {
+    const proved = hash('sha256', JSON.stringify(file.segments));
+    if (!this.#job.strict && file.known?.proved === proved) return true;
+    const { parts, problems } = await contentOf(
+      db,
+      name,
+      file.segments.map(s => s.records),
+    );
+    const isSame =
+      problems.length === 0 &&
+      file.segments.every(({ root, records, redacted }, i) => {
+        const part = parts[i];
+        const rows = [...numbersOf(redacted ?? [])].toSorted((a, b) => a - b);
+        return (
+          part?.rows === records && part.root.toString('hex') === root && part.redacted.join() === rows.join()
+        );
+      });
+    if (isSame) this.checked.push({ sha256: file.sha256, proved });
+    return isSame;
   }
 
   /**
@@ -135,16 +174,16 @@ export class Reading {
    */
   again(): void {
     const { strict } = this.#job;
-    for (const { segment, fd, identity, isSame } of this.opened) {
+    for (const { file, fd, identity, isSame } of this.opened) {
       if (!isSame) continue;
       const now = fileIdentity(fstatSync(fd, { bigint: true }));
       if (!strict && now === identity) continue;
-      if (!this.#digest(segment, fd)) throw wrong('PAYLOAD_ALTERED', segment, ' while they were read');
+      if (!this.#digest(file, fd)) throw wrong('PAYLOAD_ALTERED', file, ' while they were read');
       const isTouched = strict ? now !== identity : writtenOf(now) !== writtenOf(identity);
       if (isTouched)
         throw new AuditError(
           'PAYLOAD_TOUCHED',
-          `the records of segment ${segment.segment} were touched while they were read: ${segment.path}`,
+          `the records of ${named(file)} were touched while they were read: ${file.path}`,
           { hint: 'ask again; sealed files are written once, so find out what touches them' },
         );
     }
@@ -154,23 +193,23 @@ export class Reading {
     for (const { fd } of this.opened) closeSync(fd);
   }
 
-  #check(segment: JobSegment, fd: number): { identity: string; isSame: boolean } {
+  #check(file: JobFile, fd: number): { identity: string; isSame: boolean } {
     const at = Date.now();
-    const { known, payload } = segment;
+    const { known, sha256 } = file;
     const isYoung = known !== undefined && at - known.at < DIGEST_LIFE_MS && known.at <= at;
     const seen = fileIdentity(fstatSync(fd, { bigint: true }));
     if (!this.#job.strict && isYoung && known.identity === seen) return { identity: seen, isSame: true };
     settle(fd);
     const before = fstatSync(fd, { bigint: true });
     const identity = fileIdentity(before);
-    const isSame = this.#digest(segment, fd);
+    const isSame = this.#digest(file, fd);
     const isSettled = at - Number(before.ctimeNs / 1_000_000n) >= SETTLED_MS;
     const stayed = fileIdentity(fstatSync(fd, { bigint: true })) === identity;
-    if (isSame && isSettled && stayed) this.checked.push({ sha256: payload!.sha256, identity, at });
+    if (isSame && isSettled && stayed) this.checked.push({ sha256, identity, at });
     return { identity, isSame };
   }
 
-  #digest({ payload }: JobSegment, fd: number): boolean {
+  #digest({ sha256, bytes }: JobFile, fd: number): boolean {
     const running = createHash('sha256');
     const chunk = Buffer.allocUnsafe(1 << 20);
     let size = 0;
@@ -180,12 +219,12 @@ export class Reading {
       got = readSync(fd, chunk, 0, chunk.length, size);
     }
     this.bytes += size;
-    return size === payload!.bytes && running.digest('hex') === payload!.sha256;
+    return size === bytes && running.digest('hex') === sha256;
   }
 
-  #wrong(code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING', segment: JobSegment): void {
-    if (!this.#job.unverified) throw wrong(code, segment);
-    const finding = `${code} segment ${segment.segment}`;
+  #wrong(code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING', file: JobFile): void {
+    if (!this.#job.unverified) throw wrong(code, file);
+    const finding = `${code} ${named(file)}`;
     if (!this.findings.includes(finding)) this.findings.push(finding);
   }
 }
@@ -205,14 +244,16 @@ function settle(fd: number): void {
 /** Without the time of the last change of its name, mode or links. */
 const writtenOf = (identity: string): string => identity.slice(0, identity.lastIndexOf(' '));
 
-function wrong(
-  code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING',
-  { segment, path }: JobSegment,
-  when = '',
-): AuditError {
+function wrong(code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING', file: JobFile, when = ''): AuditError {
   const what = code === 'PAYLOAD_MISSING' ? 'are missing' : `are not those that were sealed${when}`;
-  return new AuditError(code, `the records of segment ${segment} ${what}: ${path}`, {
+  return new AuditError(code, `the records of ${named(file)} ${what}: ${file.path}`, {
     exit: 1,
     hint: 'run `slmaudit verify`: it lists all that was altered; --allow-unverified answers from what is there, and says so in every row',
   });
+}
+
+/** `segment 7`, `segments 7-9,12`. */
+function named({ segments }: JobFile): string {
+  const ranges = formatRanges(rangesOf(segments.map(s => s.segment)));
+  return segments.length === 1 ? `segment ${ranges}` : `segments ${ranges.slice(0, 60)}`;
 }

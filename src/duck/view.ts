@@ -1,4 +1,4 @@
-import { COLUMNS } from '../record/schema.ts';
+import { COLUMNS, REDACTED_LEAF } from '../record/schema.ts';
 import { quote } from './engine.ts';
 import type { JobTable } from './job.ts';
 import { FROM_STRUCT, PAYLOAD_COLUMNS, selectLines, uuidText } from './lines.ts';
@@ -9,6 +9,8 @@ export interface Sources {
   readonly opened: readonly Opened[];
   /** NDJSON of open segments. */
   readonly open: string | undefined;
+  /** Only records before that place; undefined: all. */
+  readonly below: number | undefined;
   /** Over the payload's own columns; undefined: all records. */
   readonly where: string | undefined;
 }
@@ -27,20 +29,76 @@ export function createLinesView(sources: Sources): string {
 }
 
 /** `seq` and the payload's columns. */
-function rowsOf({ opened, open, where }: Sources): string {
+function rowsOf({ opened, open, below, where }: Sources): string {
   const filter = where === undefined ? '' : ` AND ${where}`;
   const parts: string[] = [];
-  if (opened.length > 0) {
-    const names = opened.map(o => quote(o.name)).join(', ');
-    const firsts = opened.map(o => o.segment.first).join(', ');
-    parts.push(`SELECT ([${firsts}]::BIGINT[])[(file_index + 1)::BIGINT] + file_row_number::BIGINT AS seq, *
-      FROM read_parquet([${names}], hive_partitioning = false) WHERE true${filter}`);
+  const redacted = (o: Opened): boolean => o.file.segments.some(s => s.redacted);
+  const kinds = [
+    opened.filter(o => isRun(o) && !redacted(o)),
+    opened.filter(o => isRun(o) && redacted(o)),
+    opened.filter(o => !isRun(o)),
+  ];
+  for (const [kind, some] of kinds.entries()) {
+    if (some.length === 0) continue;
+    const names = some.map(o => quote(o.name)).join(', ');
+    const from = `read_parquet([${names}], hive_partitioning = false)`;
+    // A row of which only its hash is left is no record any more.
+    const left = `${kind === 0 ? '' : ` AND ${REDACTED_LEAF} IS NULL`}${filter}`;
+    const firsts = some.map(o => o.file.segments[0]!.first).join(', ');
+    parts.push(
+      some.every(isRun)
+        ? `SELECT ([${firsts}]::BIGINT[])[(file_index + 1)::BIGINT] + file_row_number::BIGINT AS seq, *
+      FROM ${from} WHERE true${left}`
+        : `SELECT runs.shift + f.file_row_number AS seq, f.* FROM ${from} f JOIN runs ON runs.file = f.file_index
+      AND runs.bucket = f.file_row_number >> ${shiftOf(some)} AND f.file_row_number BETWEEN runs.low AND runs.high WHERE true${left}`,
+    );
   }
+  // Before what is open: that has no place yet.
+  if (below !== undefined && parts.length > 0)
+    parts.splice(0, parts.length, `SELECT * FROM (${parts.join(' UNION ALL ')}) WHERE seq < ${below}`);
   if (open !== undefined)
     parts.push(`SELECT * FROM (SELECT NULL::BIGINT AS seq, ${FROM_STRUCT} FROM ${recordsIn(open)}
       WHERE r IS NOT NULL) WHERE true${filter}`);
   if (parts.length === 0) parts.push(`SELECT NULL::BIGINT AS seq, ${empty()} WHERE false`);
   return parts.join(' UNION ALL ');
+}
+
+/** Do its records stand one behind the other in the log too? */
+function isRun({ file: { segments } }: Opened): boolean {
+  return segments.every((s, i) => i === 0 || segments[i - 1]!.first + segments[i - 1]!.records === s.first);
+}
+
+/** So that a bucket of 2^shift rows meets about two runs. */
+function shiftOf(opened: readonly Opened[]): number {
+  const runs = opened.flatMap(o => o.file.segments);
+  const rows = runs.reduce((sum, s) => sum + s.records, 0);
+  return Math.max(0, Math.ceil(Math.log2(Math.max(1, rows / runs.length))));
+}
+
+/**
+ * The table `runs`: of files whose records are not one run of the log, which rows are, and what makes places of them. A row's
+ * bucket finds the few runs that it can be in by a hash join; a join by order would sort all rows.
+ */
+export function createRuns({ opened }: Sources): string {
+  const some = opened.filter(o => !isRun(o));
+  const shift = shiftOf(some);
+  const rows: string[] = [];
+  for (const [
+    file,
+    {
+      file: { segments },
+    },
+  ] of some.entries()) {
+    let low = 0;
+    for (const { first, records } of segments) {
+      const high = low + records - 1;
+      for (let bucket = low >> shift; bucket <= high >> shift; bucket++)
+        rows.push(`(${file}, ${bucket}, ${low}, ${high}, ${first - low})`);
+      low += records;
+    }
+  }
+  const values = rows.length === 0 ? 'SELECT 0, 0, 0, 0, 0 WHERE false' : `VALUES ${rows.join(', ')}`;
+  return `CREATE TABLE runs AS SELECT * FROM (${values}) AS runs(file, bucket, low, high, shift)`;
 }
 
 function shown(): string {

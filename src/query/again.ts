@@ -1,4 +1,5 @@
 import { AuditError } from '../errors.ts';
+import type { JobFile } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
 import type { Store } from '../store/store.ts';
 import { type Contradiction, numbersIn } from './check.ts';
@@ -32,13 +33,13 @@ export async function askAgain(
     );
   const { asked, answer, size } = receipt;
   const hashing = new Hashing(NOWHERE);
-  const { plan } = await query(store, asked, { ...options, size, repeatable: true }, hashing);
+  const { plan, files } = await query(store, asked, { ...options, size, repeatable: true }, hashing);
   const again = hashing.answer();
   const rows = compared(answer, again);
   const contradictions: Contradiction[] = [];
   if (rows === 'other')
     contradictions.push({ code: 'ANSWER_DIFFERS', expected: textOf(answer), actual: textOf(again) });
-  const strange = otherwiseRead(receipt, plan.read);
+  const strange = otherwiseRead(receipt, plan.read, files);
   if (strange.length > 0)
     contradictions.push({ code: 'READ_DIFFERS', actual: `segments ${strange.slice(0, 20).join(', ')}` });
   return { contradictions, answer: again, rows };
@@ -53,11 +54,20 @@ function compared(then: Answer, now: Answer): AskedAgain['rows'] {
 const textOf = ({ rows, sha256, columns }: Answer): string =>
   `${rows} rows of ${columns.length} columns, ${sha256}`;
 
-/** Segments that only one of the two has read; the first may have been spared some by their filters. */
-function otherwiseRead({ read, leftOut }: Receipt, now: readonly number[]): number[] {
+/**
+ * Segments that only one of the two has read; the first may have been spared some by their filters, and what has been joined with
+ * others since is read with them.
+ */
+function otherwiseRead(
+  { read, leftOut }: Receipt,
+  now: readonly number[],
+  files: readonly JobFile[],
+): number[] {
   const again = new Set(now);
   const only = read.map(r => r.segment).filter(s => !again.has(s));
   for (const { segment } of read) again.delete(segment);
+  for (const { isRestated, segments } of files)
+    if (isRestated) for (const { segment } of segments) again.delete(segment);
   if (again.size > 0)
     for (const s of numbersIn(leftOut['without'] ?? ''))
       if (s <= now.at(-1)!) again.delete(s);

@@ -16,14 +16,14 @@ export function keptPayloads({ payloads }: Known, folder: string | undefined): K
     filters: folder === undefined ? undefined : join(folder, 'filters'),
     with(checked) {
       const all = new Map(payloads);
-      for (const { sha256, identity, at, filter } of checked) {
+      for (const { sha256, identity, at, ...made } of checked) {
         const old = all.get(sha256);
-        const made = {
+        all.set(sha256, {
+          ...old,
+          ...made,
           identity: identity ?? old?.identity ?? '',
           at: at ?? old?.at ?? 0,
-          ...(filter === undefined ? old?.filter !== undefined && { filter: old.filter } : { filter }),
-        };
-        all.set(sha256, made);
+        });
       }
       return all;
     },

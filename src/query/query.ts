@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AuditError } from '../errors.ts';
-import type { JobSegment, Plan, Progress, QueryJob } from '../duck/job.ts';
+import type { JobFile, Plan, Progress, QueryJob } from '../duck/job.ts';
 import { QueryProcess, type ResultSink } from '../duck/process.ts';
 import { microsOf } from '../record/time.ts';
-import type { Head } from '../store/log.ts';
+import { type Head, readCheckpoint } from '../store/log.ts';
 import {
   type Placed,
   type PlacedSegment,
@@ -14,10 +14,10 @@ import {
   unprovedSegments,
   writeKnown,
 } from '../store/known.ts';
-import { payloadPath } from '../store/layout.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { readOpenRecords } from '../store/unsealed.ts';
-import { type KeptPayloads, keptPayloads } from './kept.ts';
+import { filesOf } from './files.ts';
+import { keptPayloads } from './kept.ts';
 import { tablesOf } from './tables.ts';
 
 /** What is asked. */
@@ -68,7 +68,9 @@ export interface Answered {
   readonly plan: Plan;
   /** Why the answer is not verified; only with `unverified`. */
   readonly findings: readonly string[];
-  readonly segments: readonly JobSegment[];
+  readonly segments: readonly PlacedSegment[];
+  /** Where they lay. */
+  readonly files: readonly JobFile[];
   /** Version of the engine. */
   readonly engine: string;
 }
@@ -80,6 +82,38 @@ export interface Answered {
  * LOG_ALTERED (exit 1).
  */
 export async function query(
+  store: Store,
+  question: Question,
+  options: QueryOptions,
+  sink: ResultSink,
+): Promise<Answered> {
+  let hasBegun = false;
+  const watched: ResultSink = {
+    columns(columns) {
+      hasBegun = true;
+      return sink.columns(columns);
+    },
+    rows: rows => sink.rows(rows),
+    end: () => sink.end(),
+  };
+  let { process: engine, ...others } = options;
+  for (let attempt = 1; ; attempt++) {
+    const before = readCheckpoint(store.at).note;
+    try {
+      return await ask(store, question, { ...others, ...(engine && { process: engine }) }, watched);
+    } catch (error) {
+      // What a writer has joined or deleted since the checkpoint was read lies elsewhere now, as the next one says.
+      const isGone = error instanceof AuditError && error.code === 'PAYLOAD_MISSING';
+      const hasMoved = !readCheckpoint(store.at).note.equals(before);
+      if (!isGone || !hasMoved || hasBegun || attempt === ATTEMPTS) throw error;
+      engine = undefined;
+    }
+  }
+}
+
+const ATTEMPTS = 5;
+
+async function ask(
   store: Store,
   question: Question,
   options: QueryOptions,
@@ -100,13 +134,11 @@ export async function query(
       await pipeline(createReadStream(path), createWriteStream(all, { flags: 'a', mode: 0o600 }));
     const kept = keptPayloads(placed.known, options.known);
     const size = Math.min(options.size ?? Infinity, placed.head.size);
-    const segments = placed.inventory.segments
-      .filter(s => s.entry < size && s.first + s.records > (options.fromSeq ?? 0))
-      .map(s => ({
-        ...s,
-        path: payloadPath(store.at, s.segment, s.at),
-        ...(!options.strict && knownOf(s, kept)),
-      }));
+    const { files, segments, pruned, below } = filesOf(store, placed.inventory, kept, {
+      size,
+      fromSeq: options.fromSeq ?? 0,
+      strict: options.strict ?? false,
+    });
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
     let version = '';
@@ -119,7 +151,8 @@ export async function query(
         ...(question.since !== undefined && { from: microsOf(question.since) }),
         ...(question.until !== undefined && { to: microsOf(question.until) }),
       },
-      segments,
+      files,
+      ...(below !== undefined && { below }),
       ...(open.length > 0 && { open: all }),
       tables: tablesOf(store, question.sql, size, folder),
       memory: `${Math.max(64, Math.floor(options.memory / 2 ** 20))}MiB`,
@@ -138,7 +171,9 @@ export async function query(
     };
     const heard = {
       plan(made: Plan, wrong: readonly string[]): void {
-        [plan, told] = [made, wrong];
+        const leftOut = [...made.leftOut, ...pruned.map(segment => ({ segment, why: 'pruned' as const }))];
+        plan = { ...made, leftOut: leftOut.toSorted((a, b) => a.segment - b.segment) };
+        told = wrong;
         options.onPlan?.({ plan, findings: told });
       },
       progress: (p: Progress): void => options.onProgress?.(p),
@@ -150,7 +185,7 @@ export async function query(
       if (grown) writeKnown(options.known, placed.genesis, { log: placed.log, payloads: kept.with(checked) });
     }
     const { head, genesis } = placed;
-    return { head, genesis, plan, findings: told, segments, engine: version };
+    return { head, genesis, plan, findings: told, segments, files, engine: version };
   } finally {
     engine.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -166,11 +201,6 @@ function place(store: Store, options: QueryOptions, findings: string[]): Placed 
     findings.push(`${error.code} ${error.message}`);
     return unprovedSegments(store.at);
   }
-}
-
-function knownOf({ payload }: PlacedSegment, kept: KeptPayloads): Pick<JobSegment, 'known'> {
-  const known = payload && kept.payloads.get(payload.sha256);
-  return known ? { known } : {};
 }
 
 /** At most 16 GiB, and a tenth of what is free stays so. */

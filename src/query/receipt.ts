@@ -27,7 +27,14 @@ export interface Receipt {
     readonly until?: string;
     readonly lines?: true;
   };
+  /** By what their manifests state. */
   readonly read: readonly ReadSegment[];
+  /** The files in which some of them lay that were joined or redacted since they were sealed. */
+  readonly restated?: readonly {
+    readonly sha256: string;
+    readonly bytes: number;
+    readonly segments: string;
+  }[];
   /** Ranges of segments, by why nothing in them was read. */
   readonly leftOut: Readonly<Record<string, string>>;
   readonly answer: Answer;
@@ -130,10 +137,17 @@ export function receiptOf(
   answer: Answer,
   { verb, versions, at, by }: Circumstances,
 ): Receipt {
-  const { head, genesis, plan, segments, engine } = answered;
+  const { head, genesis, plan, segments, files, engine } = answered;
   const { sql, parameters, since, until, lines } = question;
   const reasons = [...new Set(plan.leftOut.map(l => l.why))].sort();
   const read = new Set(plan.read);
+  const restated = files
+    .filter(f => f.isRestated && f.segments.some(s => read.has(s.segment)))
+    .map(f => ({
+      sha256: f.sha256,
+      bytes: f.bytes,
+      segments: formatRanges(rangesOf(f.segments.map(s => s.segment))),
+    }));
   return {
     form: 'slmaudit-receipt/1',
     origin: head.origin,
@@ -151,6 +165,7 @@ export function receiptOf(
     read: segments
       .filter(s => read.has(s.segment))
       .map(({ segment, entry, payload }) => ({ segment, entry, ...payload! })),
+    ...(restated.length > 0 && { restated }),
     leftOut: Object.fromEntries(
       reasons.map(why => [
         why,

@@ -48,6 +48,8 @@ export interface KnownPayload {
   readonly at: number;
   /** Base64 of its filter (src/duck/filter.ts). */
   readonly filter?: string;
+  /** Of a file that was restated: which segments' roots its rows were seen to make (src/duck/reading.ts). */
+  readonly proved?: string;
 }
 
 /** Genesis, head and segments. */

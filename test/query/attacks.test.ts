@@ -18,18 +18,20 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { textOf } from '../../src/duck/cell.ts';
 import { quote, withEngine } from '../../src/duck/engine.ts';
-import type { Cell, QueryJob } from '../../src/duck/job.ts';
+import type { Cell, JobFile, QueryJob } from '../../src/duck/job.ts';
 import { Reading } from '../../src/duck/reading.ts';
 import { entryHash } from '../../src/log/entry.ts';
+import { filesOf } from '../../src/query/files.ts';
+import { keptPayloads } from '../../src/query/kept.ts';
 import { type Answered, query, type QueryOptions } from '../../src/query/query.ts';
 import {
-  fileIdentity,
   type Known,
   type KnownPayload,
   placeSegments,
   readKnown,
   writeKnown,
 } from '../../src/store/known.ts';
+import { fileIdentity } from '../../src/store/identity.ts';
 import { payloadPath } from '../../src/store/layout.ts';
 import { localPin, openStore, type Store } from '../../src/store/store.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
@@ -71,6 +73,13 @@ before(async () => {
 });
 
 after(() => box.remove());
+
+/** The file of a segment, as a query is told of it. */
+function fileOf(segment: number): JobFile {
+  const placed = placeSegments(store.at, localPin(store), undefined);
+  const wanted = { size: Infinity, fromSeq: 0, strict: true };
+  return filesOf(store, placed.inventory, keptPayloads(placed.known, undefined), wanted).files[segment]!;
+}
 
 /** Until all payloads and their filters are remembered. */
 async function warm(): Promise<void> {
@@ -358,7 +367,11 @@ const ATTACKS: readonly Attack[] = [
   {
     name: "a segment that is left out of what is remembered, by whoever has the asker's home",
     run: () =>
-      remember(k => ({ ...k, log: { ...k.log!, segments: k.log!.segments.filter(s => s.segment !== 1) } })),
+      remember(k => {
+        const { inventory, ...log } = k.log!;
+        const segments = inventory.segments.filter(s => s.segment !== 1);
+        return { ...k, log: { ...log, inventory: { ...inventory, segments } } };
+      }),
     answer: '20 20, 0',
     strict: RIGHT,
   },
@@ -450,12 +463,12 @@ for (const [name, options] of [
   });
 
 test('a remembered digest counts for a day, by a clock that went neither back nor far on', () => {
-  const placed = placeSegments(store.at, localPin(store), undefined).inventory.segments[1]!;
+  const file = fileOf(1);
   const path = payloads[1]!;
   const identity = fileIdentity(statSync(path, { bigint: true }));
   const isRead = (agoMs: number, said = identity): boolean => {
     const reading = new Reading({ strict: false, findings: [] } as unknown as QueryJob);
-    reading.open({ ...placed, path, known: { identity: said, at: Date.now() - agoMs } });
+    reading.open({ ...file, known: { identity: said, at: Date.now() - agoMs } });
     reading.close();
     return reading.bytes > 0;
   };
@@ -467,12 +480,12 @@ test('a remembered digest counts for a day, by a clock that went neither back no
 });
 
 test('a file that was changed less than two seconds ago is not remembered, whatever its times say', () => {
-  const placed = placeSegments(store.at, localPin(store), undefined).inventory.segments[1]!;
+  const file = fileOf(1);
   const path = payloads[1]!;
   writeFileSync(path, readFileSync(path));
   utimesSync(path, 1e9, 1e9);
   const reading = new Reading({ strict: false, findings: [] } as unknown as QueryJob);
-  reading.open({ ...placed, path });
+  reading.open(file);
   reading.close();
   assert.deepEqual(reading.checked, []);
 });

@@ -6,6 +6,7 @@ import type { QueryJob } from '../../src/duck/job.ts';
 import type { Needs } from '../../src/duck/needs.ts';
 import { choose, Reading } from '../../src/duck/reading.ts';
 import { AuditError } from '../../src/errors.ts';
+import { filesOf } from '../../src/query/files.ts';
 import { keptPayloads } from '../../src/query/kept.ts';
 import { query } from '../../src/query/query.ts';
 import { microsOf } from '../../src/record/time.ts';
@@ -68,13 +69,9 @@ async function count(where: string, options: object = {}): Promise<unknown> {
 function jobNow(): QueryJob {
   const placed = placeSegments(store.at, localPin(store), known);
   const kept = keptPayloads(placed.known, known);
-  const segments = placed.segments.map(s => {
-    const remembered = kept.payloads.get(s.payload!.sha256);
-    const path = payloadPath(store.at, s.segment, s.at);
-    return { ...s, path, ...(remembered && { known: remembered }) };
-  });
+  const { files } = filesOf(store, placed.inventory, kept, { size: Infinity, fromSeq: 0, strict: false });
   return {
-    segments,
+    files,
     filters: kept.filters,
     strict: false,
     unverified: false,
@@ -90,7 +87,7 @@ function opens(needs: Needs, job: QueryJob = jobNow()): number[] {
   } finally {
     reading.close();
   }
-  return reading.opened.map(o => o.segment.segment);
+  return reading.opened.map(o => o.file.segments[0]!.segment);
 }
 
 /** xorshift32: the same flips each time. */

@@ -49,7 +49,7 @@ before(async () => {
       [all, some] = [first, second];
       await makePayloads(first);
       for (const db of [first, second]) await db.run(CREATE_IP_KEY);
-      await first.run(createView({ opened, open: undefined, where: undefined }));
+      await first.run(createView({ opened, open: undefined, below: undefined, where: undefined }));
       ready();
       await isDone;
     }),
@@ -92,16 +92,13 @@ async function makePayloads(db: DuckDBConnection): Promise<void> {
       name,
       identity: '',
       isSame: true,
-      segment: {
-        segment: s,
-        first: s * RECORDS,
-        records: RECORDS,
-        entry: s + 1,
-        at: '',
-        batch: '',
+      file: {
+        sha256: s.toString(16).padStart(64, '0'),
+        bytes: 1,
+        isRestated: false,
         path: name,
         span: { from: instant(0), to: instant(RECORDS - 1) },
-        payload: { sha256: s.toString(16).padStart(64, '0'), bytes: 1 },
+        segments: [{ segment: s, first: s * RECORDS, records: RECORDS, root: '' }],
       },
     });
   }
@@ -109,9 +106,9 @@ async function makePayloads(db: DuckDBConnection): Promise<void> {
   assert.equal(made.length, SEGMENTS);
   opened = opened.map((o, i) => ({
     ...o,
-    segment: { ...o.segment, known: { identity: '', at: 0, filter: made[i]!.filter! } },
+    file: { ...o.file, known: { identity: '', at: 0, filter: made[i]!.filter! } },
   }));
-  job = { segments: opened.map(o => o.segment), filters } as unknown as QueryJob;
+  job = { files: opened.map(o => o.file), filters } as unknown as QueryJob;
 }
 
 type Given = Readonly<Record<string, string>>;
@@ -135,8 +132,9 @@ async function both(sql: string, given: Given): Promise<Both> {
   const asked = await needsOf(some, await guard(some, sql), given, ['records']);
   const { read } = choose(job, asked);
   const view = createView({
-    opened: read.map(s => opened[s.segment]!),
+    opened: read.map(f => opened[f.segments[0]!.segment]!),
     open: undefined,
+    below: undefined,
     where: bytesCondition(asked),
   });
   await some.run(view.replace('CREATE', 'CREATE OR REPLACE'));
