@@ -16,7 +16,7 @@ import {
 } from '../store/known.ts';
 import { payloadPath } from '../store/layout.ts';
 import { localPin, type Store } from '../store/store.ts';
-import { readOpenRecords } from '../store/unsealed.ts';
+import { notNamed, readOpenRecords } from '../store/unsealed.ts';
 import { type KeptPayloads, keptPayloads } from './kept.ts';
 import { tablesOf } from './tables.ts';
 
@@ -82,8 +82,7 @@ export async function query(
     const unsealed = options.repeatable ? [] : readOpenRecords(store.at, folder);
     const findings: string[] = [];
     const placed = place(store, options, findings);
-    const sealed = new Set(placed.inventory.segments.map(s => s.batch));
-    const open = unsealed.filter(u => u.records > 0 && !sealed.has(u.batch)).map(u => u.path);
+    const open = notNamed(unsealed, placed.inventory.segments).flatMap(u => (u.records > 0 ? [u.path] : []));
     const all = join(folder, 'open.ndjson');
     for (const path of open)
       await pipeline(createReadStream(path), createWriteStream(all, { flags: 'a', mode: 0o600 }));
