@@ -95,7 +95,8 @@ export function nativeLines(count: number, first = 0): string {
   return Array.from({ length: count }, (_, i) => nativeLine(first + i)).join('');
 }
 
-export function nativeLine(n: number): string {
+/** `more`: members beside those that every line has, or instead of them. */
+export function nativeLine(n: number, more: object = {}): string {
   const ts = new Date(Date.UTC(2026, 4, 1) + n * 1013).toISOString();
   const members = {
     ts,
@@ -104,6 +105,7 @@ export function nativeLine(n: number): string {
     model: 'qwen3-4b',
     status: 'ok',
     output_tokens: n % 900,
+    ...more,
   };
   return `${JSON.stringify(members)}\n`;
 }

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
+import { DEFAULT_CLASS } from '../log/policy.ts';
 import { CompactTree } from '../merkle/tree.ts';
 import { tsOfMicros } from '../record/time.ts';
 import { COLUMNS, REDACTED_LEAF, SCHEMA_VERSION } from '../record/schema.ts';
@@ -37,10 +38,18 @@ const MORE_MEMORY = ['1GB', '4GB'] as const;
 const ROW_GROUP_BYTES = 64 << 20;
 const ROW_GROUP = { least: 2048, most: 61_440 } as const;
 
-/** Writes the records of an open segment as one Parquet file (SPEC 5), in their order. Throws DISK_FULL, PAYLOAD_FAILED. */
-export async function writePayload(frames: string, records: number, payload: string): Promise<void> {
+/**
+ * Writes the records of an open segment as one Parquet file (SPEC 5), in their order. `records`: all that it holds; `only`: those of
+ * one class, where there are others. Throws DISK_FULL, PAYLOAD_FAILED.
+ */
+export async function writePayload(
+  frames: string,
+  records: number,
+  payload: string,
+  only?: string,
+): Promise<void> {
   try {
-    await copyRecords(frames, records, payload);
+    await copyRecords(frames, records, payload, only);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.split('\n', 1)[0]! : String(cause);
     const full = /No space left|disk quota/i.test(message);
@@ -51,14 +60,19 @@ export async function writePayload(frames: string, records: number, payload: str
   }
 }
 
-async function copyRecords(frames: string, records: number, payload: string): Promise<void> {
+async function copyRecords(
+  frames: string,
+  records: number,
+  payload: string,
+  only: string | undefined,
+): Promise<void> {
   const lineBytes = statSync(frames).size / Math.max(1, records);
   await withMemory(memory =>
     withEngine({ memory, temporary: `${dirname(payload)}/.duckdb` }, db =>
       withFile(frames, name =>
         copyToPayload(
           db,
-          `SELECT ${FROM_STRUCT} FROM ${recordsIn(name)} WHERE r IS NOT NULL`,
+          `SELECT ${FROM_STRUCT} FROM ${recordsIn(name, only !== undefined)} WHERE r IS NOT NULL ${ofClass(only)}`,
           payload,
           lineBytes,
         ),
@@ -76,6 +90,11 @@ export async function copyToPayload(
 ): Promise<void> {
   await db.run(`COPY (${select}) TO ${quote(payload)}
     (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE ${rowGroupSize(lineBytes)})`);
+}
+
+function ofClass(only: string | undefined): string {
+  if (only === undefined) return '';
+  return only === DEFAULT_CLASS ? 'AND k IS NULL' : `AND k = ${quote(only)}`;
 }
 
 /** Rows of a row group, in whole vectors of the engine, for lines of so many bytes. */
@@ -96,10 +115,10 @@ export async function withMemory<T>(work: (memory: string) => Promise<T>): Promi
   throw new Error('unreachable');
 }
 
-/** The structs `r` of an open segment's records; other frames have a NULL there. */
-export function recordsIn(name: string): string {
+/** The structs `r` of an open segment's records; other frames have a NULL there. `classed`: and their class `k`, NULL for `default`. */
+export function recordsIn(name: string, classed = false): string {
   return `read_json(${quote(name)}, format = 'newline_delimited', compression = 'uncompressed',
-    maximum_object_size = 2097152, columns = {r: ${quote(RECORD_STRUCT)}})`;
+    maximum_object_size = 2097152, columns = {${classed ? "k: 'VARCHAR', " : ''}r: ${quote(RECORD_STRUCT)}})`;
 }
 
 /**

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { createMac } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
+import { classOf, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
 import { addRemoved, type Removed, scannerOf } from '../normalize/secrets.ts';
 import { canonicalLine } from '../record/canonical.ts';
@@ -74,6 +75,9 @@ export interface Digested {
   readonly leaves: Uint8Array;
   /** `ts` of each record in microseconds since 1970. */
   readonly times: Float64Array;
+  /** Class of each record: a place in `classNames`. */
+  readonly classes: Uint16Array;
+  readonly classNames: readonly string[];
   readonly reasons: Readonly<Partial<Record<RejectReason, number>>>;
   /** Secrets that were taken out, by rule. */
   readonly removed: Readonly<Removed>;
@@ -94,8 +98,11 @@ export interface Digester {
 const LF = 10;
 const CR = 13;
 
-/** The part of ingest that costs: bytes of whole lines in, frames and leaf hashes out. It touches nothing else. */
-export function createDigester(options: DigestOptions): Digester {
+/**
+ * The part of ingest that costs: bytes of whole lines in, frames and leaf hashes out. It touches nothing else. `policyOf`: the policy that
+ * says the class of what comes now.
+ */
+export function createDigester(options: DigestOptions, policyOf: () => Policy): Digester {
   const { name, ordinal, maxLine } = options;
   const scanner = scannerOf(options.remove);
   const normalizer = createNormalizer({
@@ -128,7 +135,8 @@ export function createDigester(options: DigestOptions): Digester {
   }
 
   function put(out: Gathered, record: AuditRecord, end: number): void {
-    out.record(recordHead(ordinal, end), canonicalLine(record), microsOf(record.ts));
+    const klass = classOf(policyOf(), record);
+    out.record(recordHead(ordinal, end, klass), canonicalLine(record), microsOf(record.ts), klass);
   }
 
   function reject(
@@ -217,6 +225,8 @@ class Gathered {
   readonly #counts: number[] = [];
   readonly #leaves: Buffer[] = [];
   readonly #times: number[] = [];
+  readonly #classes: number[] = [];
+  readonly #classNames: string[] = [];
   readonly #reasons: Partial<Record<RejectReason, number>> = {};
   readonly removed: Removed = {};
 
@@ -224,7 +234,7 @@ class Gathered {
     this.#frames = Buffer.allocUnsafe(Math.max(4096, bytes + (bytes >> 1)));
   }
 
-  record(head: string, line: string, micros: number): void {
+  record(head: string, line: string, micros: number, name: string): void {
     const start = this.#write(`${head}${line}}`);
     // The leaf is SHA-256(0x00 ‖ line), and the line stands in the frame: its neighbour lends the byte.
     const from = start + FRAME_HEAD + head.length - 1;
@@ -233,6 +243,8 @@ class Gathered {
     this.#leaves.push(hash('sha256', this.#frames.subarray(from, this.#at - 2), 'buffer'));
     this.#frames[from] = neighbour;
     this.#times.push(micros);
+    const known = this.#classNames.indexOf(name);
+    this.#classes.push(known < 0 ? this.#classNames.push(name) - 1 : known);
   }
 
   reject(head: string, sealed: string, reason: RejectReason): void {
@@ -259,6 +271,8 @@ class Gathered {
       counts: Uint32Array.from(this.#counts),
       leaves: Buffer.concat(this.#leaves),
       times: Float64Array.from(this.#times),
+      classes: Uint16Array.from(this.#classes),
+      classNames: this.#classNames,
       reasons: this.#reasons,
       removed: this.removed,
       waiting,

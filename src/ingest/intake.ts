@@ -77,7 +77,7 @@ export class Intake {
   async read(source: Writing, bytes: AsyncIterable<Buffer>, manner: Manner): Promise<void> {
     const { file } = manner;
     const digestOptions = this.#digestOptions(source, manner);
-    const digester = createDigester(digestOptions);
+    const digester = createDigester(digestOptions, () => this.#session.policy);
     const { maxLine } = this.#options;
     const framer = manner.document ? new DocumentFramer(maxLine, source.at) : new Framer(maxLine, source.at);
     const line = new LineCount(manner.lines, manner.unterminated === true);
@@ -99,7 +99,9 @@ export class Intake {
             };
             await this.#queue(
               source,
-              manner.scattered ? this.#pool.digest(digestOptions, digester, block) : digester.lines(block),
+              manner.scattered
+                ? this.#pool.digest(digestOptions, digester, this.#session.policy, block)
+                : digester.lines(block),
             );
           } else await this.#odd(source, digester, piece, line.next(piece.bytes), file);
         }

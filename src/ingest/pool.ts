@@ -1,10 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Policy } from '../log/policy.ts';
 import type { Digested, Digester, Digestible, DigestOptions } from './digest.ts';
 
 export interface WorkerTask {
   readonly id: number;
   readonly options: DigestOptions;
+  /** May be another one with every block. */
+  readonly policy: Policy;
   readonly block: Digestible;
 }
 
@@ -36,14 +39,19 @@ export class Pool {
   }
 
   /** At once, or as a promise from a thread. */
-  digest(options: DigestOptions, digester: Digester, block: Digestible): Digested | Promise<Digested> {
+  digest(
+    options: DigestOptions,
+    digester: Digester,
+    policy: Policy,
+    block: Digestible,
+  ): Digested | Promise<Digested> {
     this.#seen += block.bytes.length;
     if (this.#seen < WORTH_THREADS || availableParallelism() < 2) return digester.lines(block);
     if (this.#workers.length === 0) this.#begin();
     const id = this.#next++;
     const least = this.#workers.reduce((a, b) => (b.tasks < a.tasks ? b : a));
     least.tasks++;
-    const task: WorkerTask = { id, options, block };
+    const task: WorkerTask = { id, options, policy, block };
     least.worker.postMessage(task);
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject, bytes: block.bytes }));
   }

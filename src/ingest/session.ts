@@ -1,6 +1,8 @@
 import { AuditError } from '../errors.ts';
-import { EMPTY_ROOT } from '../merkle/tree.ts';
+import type { Policy } from '../log/policy.ts';
 import type { Batch } from '../seal/batch.ts';
+import { partsOf } from '../seal/parts.ts';
+import { newestPolicy, policyAt } from '../seal/policy.ts';
 import { sealBatch } from '../seal/seal.ts';
 import { isCode } from '../store/durable.ts';
 import type { Store } from '../store/store.ts';
@@ -25,6 +27,7 @@ const SYNC_MS = 1000;
 export class Session {
   readonly writer: Writer;
   segments = 0;
+  #newest: { readonly entry: number; readonly policy: Policy };
   readonly #store: Store;
   readonly #options: SessionOptions;
   readonly #progress: () => void;
@@ -41,6 +44,12 @@ export class Session {
     this.#options = options;
     this.#progress = progress;
     this.writer = new Writer(store);
+    this.#newest = newestPolicy(store.at);
+  }
+
+  /** By which records get their class: as new as the last segment that this run has sealed. */
+  get policy(): Policy {
+    return this.#newest.policy;
   }
 
   /** For pipes, where the next line may be long in coming. */
@@ -135,8 +144,10 @@ export class Session {
         return sealBatch(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
       })
       .then(
-        () => {
-          this.segments++;
+        committed => {
+          this.segments += committed.length;
+          const { policy } = committed.at(-1)!;
+          if (policy !== this.#newest.entry) this.#newest = policyAt(this.#store.at, policy);
           this.#lastSeal = performance.now();
           this.#progress();
         },
@@ -154,18 +165,8 @@ export class Session {
 
 /** A segment without records: it proves that the log was alive and nothing came. */
 async function heartbeat(store: Store): Promise<Batch> {
-  return {
-    path: '',
-    header: newHeader(store),
-    records: 0,
-    root: EMPTY_ROOT,
-    rejected: 0,
-    lines: [],
-    damaged: 0,
-    sources: [],
-    retried: [],
-    unmarked: 0,
-  };
+  const nothing = { rejected: 0, lines: new Map(), damaged: 0, sources: [], retried: [] };
+  return { path: '', header: newHeader(store), parts: partsOf(nothing, new Map()), unmarked: 0 };
 }
 
 function diskFull(store: Store, cause: unknown): AuditError {

@@ -1,14 +1,17 @@
 import { parentPort } from 'node:worker_threads';
+import { KEEP_ALL, type Policy } from '../log/policy.ts';
 import { createDigester, type Digester } from './digest.ts';
 import type { WorkerAnswer, WorkerTask } from './pool.ts';
 
 /** A thread that digests blocks; it reads and writes no file. */
 const digesters = new Map<number, Digester>();
+let newest: Policy = KEEP_ALL;
 
-parentPort?.on('message', ({ id, options, block }: WorkerTask) => {
+parentPort?.on('message', ({ id, options, policy, block }: WorkerTask) => {
+  newest = policy;
   let digester = digesters.get(options.ordinal);
   if (!digester) {
-    digester = createDigester(options);
+    digester = createDigester(options, () => newest);
     digesters.set(options.ordinal, digester);
   }
   const { bytes: _, ...digested } = digester.lines(block);

@@ -2,10 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { hmacSha256 } from '../keys/hash.ts';
 import { formatLine } from '../log/line.ts';
 import type { SourceRange } from '../log/segment.ts';
-import { bySource, emptyTally, type Tally } from '../log/tally.ts';
-import { CompactTree } from '../merkle/tree.ts';
-import { tsOfMicros } from '../record/time.ts';
+import { emptyTally, type Tally } from '../log/tally.ts';
 import type { Batch } from '../seal/batch.ts';
+import { partsOf, Share } from '../seal/parts.ts';
 import { markFrame, type OpenSource, sourceFrame } from '../store/frame.ts';
 import { openFile } from '../store/layout.ts';
 import { createOpenSegment, newHeader, type OpenSegment } from '../store/open.ts';
@@ -24,7 +23,8 @@ export interface Writing {
   at: number;
 }
 
-interface Part {
+/** What the open segment holds of one source. */
+interface Stretch {
   readonly about: OpenSource;
   readonly index: number;
   readonly digestKey: Uint8Array | undefined;
@@ -45,11 +45,12 @@ const MAX_SOURCE_LINES = 48_000;
 export class Writer {
   readonly #store: Store;
   #open: OpenSegment | undefined;
-  #tree = new CompactTree();
-  #earliest = Infinity;
-  #latest = -Infinity;
+  /** By class. */
+  #shares = new Map<string, Share>();
+  #records = 0;
   #rejected = 0;
-  #parts = new Map<string, Part>();
+  /** By stream. */
+  #stretches = new Map<string, Stretch>();
   #sourceBytes = 0;
   /** Lines given so far, and those of them that are on disk for good. */
   #given = 0;
@@ -67,8 +68,9 @@ export class Writer {
    * number of the line to go on with. `bytes`: do the lines' own bytes belong to the digest of their range?
    */
   append(source: Writing, digested: Digested, first: number, room: number, bytes = true): number {
-    const part = this.#part(source);
-    const { kinds, counts, leaves, times, ends, frameEnds, frames } = digested;
+    const stretch = this.#stretch(source);
+    const { kinds, counts, leaves, times, ends, frameEnds, frames, classes } = digested;
+    const shares = digested.classNames.map(name => this.#share(name));
     const from = {
       frame: first === 0 ? 0 : frameEnds[first - 1]!,
       source: first === 0 ? digested.start : ends[first - 1]!,
@@ -82,26 +84,24 @@ export class Writer {
       if (kind !== LINE.more) read++;
       if (kind === LINE.reject) this.#rejected++;
       const fate = FATES[kind];
-      if (fate) part.tally[fate]++;
+      if (fate) stretch.tally[fate]++;
       const records = counts[line]!;
-      part.tally.records += records;
+      this.#records += records;
       left -= records + (kind === LINE.reject ? 1 : 0);
       for (const last = record + records; record < last; record++) {
-        const micros = times[record]!;
-        this.#tree.add(Buffer.from(leaves.buffer, leaves.byteOffset + record * 32, 32));
-        if (micros < this.#earliest) this.#earliest = micros;
-        if (micros > this.#latest) this.#latest = micros;
+        const leaf = Buffer.from(leaves.buffer, leaves.byteOffset + record * 32, 32);
+        shares[classes[record]!]!.add(stretch.index, leaf, times[record]!);
       }
     }
     if (line === first) return line;
     const end = ends[line - 1]!;
     this.#open!.add(frames.subarray(from.frame, frameEnds[line - 1]));
     if (bytes && source.kind === 'file') {
-      part.hash.update(digested.bytes.subarray(from.source - digested.start, end - digested.start));
+      stretch.hash.update(digested.bytes.subarray(from.source - digested.start, end - digested.start));
     }
     source.at = end;
-    part.to = end;
-    part.tally.read += read;
+    stretch.to = end;
+    stretch.tally.read += read;
     this.#given += read;
     if (line === kinds.length) this.#waiting.set(source.stream, digested.waiting);
     return line;
@@ -109,13 +109,13 @@ export class Writer {
 
   /** Bytes of a line that was too long to be held, for the digest of its range. */
   async hashBytes(source: Writing, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    const { hash } = this.#part(source);
+    const { hash } = this.#stretch(source);
     for await (const part of bytes) hash.update(part);
   }
 
   /** Records and rejects of the open segment. */
   get held(): number {
-    return this.#tree.size + this.#rejected;
+    return this.#records + this.#rejected;
   }
 
   /** Lines given whose fate is written. */
@@ -135,7 +135,7 @@ export class Writer {
   }
 
   get isEmpty(): boolean {
-    return this.#parts.size === 0;
+    return this.#stretches.size === 0;
   }
 
   /** Makes all lines so far durable, and only then counts them as acknowledged. */
@@ -161,11 +161,10 @@ export class Writer {
     const durable = open.sync();
     const batch = this.#batch(open);
     this.#open = undefined;
-    this.#tree = new CompactTree();
-    this.#earliest = Infinity;
-    this.#latest = -Infinity;
+    this.#shares = new Map();
+    this.#records = 0;
     this.#rejected = 0;
-    this.#parts = new Map();
+    this.#stretches = new Map();
     this.#sourceBytes = 0;
     return durable.then(() => {
       this.acknowledged = Math.max(this.acknowledged, given);
@@ -175,37 +174,38 @@ export class Writer {
   }
 
   #batch(open: OpenSegment): Batch {
-    const parts = [...this.#parts.values()];
-    return {
-      path: open.path,
-      header: open.header,
-      records: this.#tree.size,
-      root: this.#tree.root(),
-      ...(this.#tree.size > 0 && {
-        span: { from: tsOfMicros(this.#earliest)!, to: tsOfMicros(this.#latest)! },
-      }),
+    const stretches = [...this.#stretches.values()];
+    const whole = {
       rejected: this.#rejected,
-      lines: bySource(parts.map(p => ({ source: p.about.name, ...p.tally }))),
+      lines: new Map(stretches.map(s => [s.index, { source: s.about.name, ...s.tally }])),
       damaged: 0,
-      sources: parts.flatMap(p => rangeOf(p)),
+      sources: stretches.flatMap(s => rangeOf(s)),
       retried: [],
-      unmarked: 0,
     };
+    return { path: open.path, header: open.header, parts: partsOf(whole, this.#shares), unmarked: 0 };
   }
 
   /** A mark behind each source's last line: recovery keeps a file's lines up to there. */
   #mark(): void {
-    for (const part of this.#parts.values()) {
-      const { read, blank, not_a_request, part: parts } = part.tally;
-      if (part.marked === read) continue;
-      part.marked = read;
-      const digest = part.digestKey ? { digest: rangeDigest(part.digestKey, part.hash) } : {};
-      this.#open!.add(markFrame(part.index, part.to, { read, blank, not_a_request, part: parts, ...digest }));
+    for (const stretch of this.#stretches.values()) {
+      const { read, blank, not_a_request, part } = stretch.tally;
+      if (stretch.marked === read) continue;
+      stretch.marked = read;
+      const digest = stretch.digestKey ? { digest: rangeDigest(stretch.digestKey, stretch.hash) } : {};
+      this.#open!.add(markFrame(stretch.index, stretch.to, { read, blank, not_a_request, part, ...digest }));
     }
   }
 
-  #part(source: Writing): Part {
-    const known = this.#parts.get(source.stream);
+  #share(name: string): Share {
+    const known = this.#shares.get(name);
+    if (known) return known;
+    const share = new Share();
+    this.#shares.set(name, share);
+    return share;
+  }
+
+  #stretch(source: Writing): Stretch {
+    const known = this.#stretches.get(source.stream);
     if (known) return known;
     this.#open ??= this.#begin();
     const about: OpenSource = {
@@ -214,7 +214,7 @@ export class Writer {
       kind: source.kind,
       from: source.at,
     };
-    const part: Part = {
+    const stretch: Stretch = {
       about,
       index: source.ordinal,
       digestKey: source.digestKey,
@@ -223,12 +223,12 @@ export class Writer {
       tally: emptyTally(),
       marked: 0,
     };
-    this.#parts.set(source.stream, part);
-    this.#open.add(sourceFrame(part.index, about));
+    this.#stretches.set(source.stream, stretch);
+    this.#open.add(sourceFrame(stretch.index, about));
     this.#sourceBytes += formatLine({ key: 'lines', values: [about.name] }).length + 60;
     if (about.kind === 'file')
       this.#sourceBytes += formatLine({ key: 'source', values: [about.name, about.stream] }).length + 110;
-    return part;
+    return stretch;
   }
 
   #begin(): OpenSegment {
@@ -238,7 +238,7 @@ export class Writer {
   }
 }
 
-function rangeOf({ about, to, hash, digestKey }: Part): SourceRange[] {
+function rangeOf({ about, to, hash, digestKey }: Stretch): SourceRange[] {
   if (!digestKey) return [];
   const { name, stream, from } = about;
   return [{ name, identity: stream, from, to, digest: rangeDigest(digestKey, hash) }];

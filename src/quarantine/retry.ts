@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
+import { classOf, type Policy } from '../log/policy.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import { type Privacy, withRetried } from '../normalize/extra.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
@@ -8,6 +9,7 @@ import { createNormalizer, type Normalizer } from '../normalize/normalize.ts';
 import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf } from '../record/time.ts';
+import { newestPolicy } from '../seal/policy.ts';
 import { sealLeftovers, sealOpen } from '../seal/seal.ts';
 import { markFrame, type OpenSource, recordFrame, sourceFrame } from '../store/frame.ts';
 import type { SealedSegment } from '../log/inventory.ts';
@@ -112,6 +114,7 @@ class Run {
   readonly #store: Store;
   readonly #keys: readonly RecordKey[];
   readonly #options: RetryOptions;
+  readonly #policy: Policy;
   readonly #left: Record<string, number> = {};
   #lines = 0;
   #retried = 0;
@@ -125,6 +128,7 @@ class Run {
     this.#store = store;
     this.#keys = keys;
     this.#options = options;
+    this.#policy = newestPolicy(store.at).policy;
   }
 
   /** Each source by itself: requests may be spread over its lines. */
@@ -190,7 +194,7 @@ class Run {
     open.add(sourceFrame(index, about));
     for (const { n, record } of found) {
       const line = canonicalLine({ ...record, extra: withRetried(record.extra, `${about.segment!}.${n}`) });
-      open.add(recordFrame(index, n, line));
+      open.add(recordFrame(index, n, line, classOf(this.#policy, record)));
     }
     const ranges = rangesOf(retried);
     const counts = { read: 0, blank: 0, not_a_request: 0, part: 0 };
@@ -225,7 +229,7 @@ class Run {
     this.#open = undefined;
     this.#sources = 0;
     this.#held = { ranges: 0, records: 0 };
-    if (await sealOpen(this.#store, open.header.batch, this.#options)) this.#segments++;
+    this.#segments += (await sealOpen(this.#store, open.header.batch, this.#options)).length;
   }
 
   done(): Retry {

@@ -15,7 +15,7 @@ import {
   writeKnown,
 } from '../store/known.ts';
 import { localPin, type Store } from '../store/store.ts';
-import { readOpenRecords } from '../store/unsealed.ts';
+import { notNamed, readOpenRecords } from '../store/unsealed.ts';
 import { filesOf } from './files.ts';
 import { keptPayloads } from './kept.ts';
 import { tablesOf } from './tables.ts';
@@ -125,9 +125,8 @@ async function ask(
     const unsealed = options.repeatable ? [] : readOpenRecords(store.at, folder);
     const findings: string[] = [];
     const placed = place(store, options, findings);
-    const sealed = new Set(placed.inventory.segments.map(s => s.batch));
-    const open = unsealed
-      .filter(u => u.records > 0 && !sealed.has(u.batch) && u.batch !== options.except)
+    const open = notNamed(unsealed, placed.inventory.segments)
+      .filter(u => u.records > 0 && u.batch !== options.except)
       .map(u => u.path);
     const all = join(folder, 'open.ndjson');
     for (const path of open)

@@ -1,25 +1,20 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import { parseRanges } from '../log/ranges.ts';
 import type { Retried, SourceRange } from '../log/segment.ts';
-import { bySource, type SourceTally } from '../log/tally.ts';
-import { CompactTree } from '../merkle/tree.ts';
+import type { SourceTally } from '../log/tally.ts';
 import { leafHash } from '../record/canonical.ts';
+import { microsOf } from '../record/time.ts';
 import { writeAll } from '../store/durable.ts';
 import { type Mark, type OpenHeader, type OpenSource, recordFrame, rejectFrame } from '../store/frame.ts';
 import { walkFrames } from '../store/open.ts';
+import { type Part, partsOf, Share } from './parts.ts';
 
-/** What an open segment amounts to: all that its manifest will say, but its place in the log. */
+/** What an open segment amounts to. */
 export interface Batch {
   readonly path: string;
   readonly header: OpenHeader;
-  readonly records: number;
-  readonly root: Buffer;
-  readonly span?: { readonly from: string; readonly to: string };
-  readonly rejected: number;
-  readonly lines: readonly SourceTally[];
-  readonly damaged: number;
-  readonly sources: readonly SourceRange[];
-  readonly retried: readonly Retried[];
+  /** The segments to be made of it; at least one. */
+  readonly parts: readonly Part[];
   /** Frames of files behind their last mark: never acknowledged, left for the next run over that file. */
   readonly unmarked: number;
 }
@@ -28,7 +23,6 @@ interface Seen {
   readonly about: OpenSource;
   to: number;
   mark: Mark | undefined;
-  records: number;
   rejected: number;
   /** Lines behind its last mark that left a frame, and the offset of the last of them. */
   lines: number;
@@ -43,11 +37,10 @@ interface Seen {
 export function readBatch(path: string, clean: string): Batch | undefined {
   const marks = lastMarks(path);
   if (!marks) return undefined;
-  const tree = new CompactTree();
+  const shares = new Map<string, Share>();
   const sources: Seen[] = [];
   let header: OpenHeader | undefined;
-  let span: { from: string; to: string } | undefined;
-  let [records, rejected, unmarked] = [0, 0, 0];
+  let [rejected, unmarked] = [0, 0];
   const fd = openSync(
     clean,
     constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW,
@@ -72,7 +65,6 @@ export function readBatch(path: string, clean: string): Batch | undefined {
           about,
           to: about.from,
           mark: undefined,
-          records: 0,
           rejected: 0,
           lines: 0,
           offset: -1,
@@ -96,8 +88,11 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       if (frame.offset !== source.offset) source.lines++;
       source.offset = frame.offset;
       const text = frame.line.toString('utf8');
-      const form = frame.kind === 'record' ? recordFrame : rejectFrame;
-      gathered.push(form(frame.source, frame.offset, text));
+      gathered.push(
+        frame.kind === 'record'
+          ? recordFrame(frame.source, frame.offset, text, frame.class)
+          : rejectFrame(frame.source, frame.offset, text),
+      );
       size += text.length;
       if (size > 1 << 20) flush();
       if (frame.kind === 'reject') {
@@ -105,42 +100,45 @@ export function readBatch(path: string, clean: string): Batch | undefined {
         source.rejected++;
         return;
       }
-      records++;
-      source.records++;
-      tree.add(leafHash(frame.line));
-      const { ts } = JSON.parse(text) as { ts: string };
-      span = { from: span && span.from < ts ? span.from : ts, to: span && span.to > ts ? span.to : ts };
+      const share = shares.get(frame.class) ?? new Share();
+      shares.set(frame.class, share);
+      share.add(frame.source, leafHash(frame.line), microsIn(text));
     });
     flush();
     fsyncSync(fd);
     if (!header || !end) return undefined;
     const seen = sources.filter(s => s !== undefined);
-    return {
-      path: clean,
-      header,
-      records,
-      root: tree.root(),
-      ...(span && { span }),
+    const whole = {
       rejected,
-      lines: bySource(seen.map(tallyOf)),
+      lines: new Map(sources.flatMap((s, n) => (s ? [[n, tallyOf(s)] as const] : []))),
       damaged: end.damaged,
       sources: seen.flatMap(rangeOf),
       retried: seen.flatMap(retriedOf),
-      unmarked,
     };
+    return { path: clean, header, parts: partsOf(whole, shares), unmarked };
   } finally {
     closeSync(fd);
   }
 }
 
+/** NaN for a record that is none: writing its payload fails, and says so. */
+function microsIn(record: string): number {
+  try {
+    const { ts } = JSON.parse(record) as { ts?: unknown };
+    return typeof ts === 'string' ? microsOf(ts) : NaN;
+  } catch {
+    return NaN;
+  }
+}
+
 /** Behind a pipe's last mark only lines that left something are known: a mark would have said better. */
-function tallyOf({ about, mark, records, rejected, lines }: Seen): SourceTally {
+function tallyOf({ about, mark, rejected, lines }: Seen): SourceTally {
   const { read = 0, blank = 0, not_a_request = 0, part = 0 } = mark ?? {};
   return {
     source: about.name,
     // What a forged mark says must not keep the rest from being sealed.
     read: Math.max(read + lines, rejected + blank + not_a_request + part),
-    records,
+    records: 0,
     rejected,
     blank,
     not_a_request,

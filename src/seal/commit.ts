@@ -1,5 +1,5 @@
 import { linkSync, lstatSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { type Entry, formatEntry, MAX_ENTRY_BYTES, parseEntry } from '../log/entry.ts';
 import { parseSegment, type Segment, segmentLines } from '../log/segment.ts';
@@ -15,11 +15,19 @@ import {
   unstage,
   writeHead,
 } from '../store/keys.ts';
-import { openFile, payloadPath, quarantinePath } from '../store/layout.ts';
+import {
+  isFrames,
+  namesIn,
+  openFolder,
+  parseOpenName,
+  payloadPath,
+  quarantinePath,
+} from '../store/layout.ts';
 import { publish, readCheckpoint, removeNarrower, writeEntry } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
+import type { Batch } from './batch.ts';
 import type { Prepared } from './prepare.ts';
-import { entryBehind, type Tip } from './tip.ts';
+import { entryBehind, readTip, type Tip } from './tip.ts';
 
 /** What one commit put into the log. */
 export interface Committed {
@@ -27,16 +35,40 @@ export interface Committed {
   readonly segment: number;
   readonly records: number;
   readonly rejected: number;
+  /** Entry of the newest policy then. */
+  readonly policy: number;
 }
 
 /**
- * Commits a prepared batch behind `tip`; the caller holds the seal lock and has run recovery. The order of writes
- * is SPEC 8's: payload in place → epoch key i+1 → entry i staged → signed → bundle and tiles → checkpoint (the
- * commit point) → head → key i erased → unstaged → open segment dropped.
+ * Commits the parts of a batch that the log doesn't name yet behind `tip`, one after the other, and drops the open segment
+ * behind the last; the caller holds the seal lock and has run recovery. A kill in between leaves the open segment, from
+ * which recovery goes on with the parts that are missing.
  */
-export function commit(store: Store, tip: Tip, prepared: Prepared, now: number): Committed {
-  const { batch } = prepared;
-  const entry = manifest(store, tip, prepared, now);
+export function commit(
+  store: Store,
+  tip: Tip,
+  batch: Batch,
+  prepared: readonly Prepared[],
+  now: number,
+): Committed[] {
+  // All of them, before the first is decided.
+  for (const part of prepared) checkManifest(formatEntry(manifest(store, tip, batch, part, now)));
+  const committed: Committed[] = [];
+  let place = tip;
+  for (const part of prepared) {
+    if (committed.length > 0) place = readTip(store.at, { size: place.size + 1 });
+    committed.push(commitPart(store, place, batch, part, now));
+  }
+  drop(store, batch.header.batch);
+  return committed;
+}
+
+/**
+ * The order of writes is SPEC 8's: payload in place → epoch key i+1 → entry i staged → signed → bundle and tiles →
+ * checkpoint (the commit point) → head → key i erased → unstaged.
+ */
+function commitPart(store: Store, tip: Tip, batch: Batch, prepared: Prepared, now: number): Committed {
+  const entry = manifest(store, tip, batch, prepared, now);
   checkManifest(formatEntry(entry));
   const place = {
     payload: prepared.payload && payloadPath(store.at, tip.nextSegment, entry.at),
@@ -52,8 +84,8 @@ export function commit(store: Store, tip: Tip, prepared: Prepared, now: number):
     throw error;
   }
   finish(store, tip, text);
-  drop(store, batch.header.batch);
-  return { entry: tip.size, segment: tip.nextSegment, records: batch.records, rejected: batch.rejected };
+  const { records, rejected } = prepared.part;
+  return { entry: tip.size, segment: tip.nextSegment, records, rejected, policy: tip.policy };
 }
 
 /**
@@ -98,25 +130,32 @@ function signed(text: string, key: SignerKey, tip: Tip): Buffer {
   return Buffer.from(formatNote(note), 'utf8');
 }
 
-function manifest(store: Store, tip: Tip, { batch, payload, quarantine }: Prepared, now: number): Entry {
+function manifest(
+  store: Store,
+  tip: Tip,
+  { header }: Batch,
+  { part, payload, quarantine }: Prepared,
+  now: number,
+): Entry {
   const segment: Segment = {
     segment: tip.nextSegment,
-    class: batch.header.class,
+    class: part.class,
     first: tip.nextFirst,
-    batch: batch.header.batch,
-    ...(batch.span && { span: batch.span }),
+    batch: header.batch,
+    ...(part.part && { part: part.part }),
+    ...(part.span && { span: part.span }),
     ...(payload && { payload: { sha256: payload.sha256, bytes: payload.bytes } }),
     ...(quarantine && {
-      rejected: { count: batch.rejected, sha256: quarantine.sha256, bytes: quarantine.bytes },
+      rejected: { count: part.rejected, sha256: quarantine.sha256, bytes: quarantine.bytes },
     }),
-    lines: batch.lines,
-    damaged: batch.damaged,
-    sources: batch.sources,
-    retried: batch.retried,
+    lines: part.lines,
+    damaged: part.damaged,
+    sources: part.sources,
+    retried: part.retried,
     policy: tip.policy,
   };
   return entryBehind(tip, store.origin, now, {
-    records: { count: batch.records, root: batch.root },
+    records: { count: part.records, root: part.root },
     kind: 'segment',
     lines: segmentLines(segment),
   });
@@ -151,10 +190,14 @@ function exists(path: string): boolean {
 }
 
 /** Removes all that belongs to a batch that the log names now. */
-export function drop(store: Store, batch: string): void {
-  for (const form of ['parquet', 'quarantine', 'clean', 'taken', 'open'] as const)
-    removeFile(openFile(store.at, batch, form));
-  syncFolder(dirname(openFile(store.at, batch, 'open')));
+export function drop({ at }: Store, batch: string): void {
+  const folder = openFolder(at);
+  const own = namesIn(folder).filter(name => parseOpenName(name)?.batch === batch);
+  // Its frames last: without them nobody could tell what the rest is.
+  const isLast = (name: string): boolean => isFrames(parseOpenName(name)!.form);
+  for (const name of own.filter(n => !isLast(n))) removeFile(join(folder, name));
+  for (const name of own.filter(isLast)) removeFile(join(folder, name));
+  syncFolder(folder);
 }
 
 function raced(index: number): AuditError {

@@ -2,14 +2,15 @@ import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
 import { readPayload, writePayload } from '../duck/payload.ts';
 import { removeFile, syncFile, writeAll } from '../store/durable.ts';
-import { type Layout, openFile } from '../store/layout.ts';
+import { type Layout, openFile, partFile } from '../store/layout.ts';
 import { walkFrames } from '../store/open.ts';
 import { digestFile, type FileDigest } from '../store/store.ts';
 import type { Batch } from './batch.ts';
+import type { Part } from './parts.ts';
 
-/** A batch whose payload and quarantine lie beside the open segment, durable and read back, not yet in the log. */
+/** A part of a batch whose payload and quarantine lie beside the open segment, durable and read back, not yet in the log. */
 export interface Prepared {
-  readonly batch: Batch;
+  readonly part: Part;
   readonly payload?: FileDigest & { readonly path: string };
   readonly quarantine?: FileDigest & { readonly path: string };
 }
@@ -18,22 +19,29 @@ export interface Prepared {
  * The part of sealing that needs no lock: the Parquet payload from the frames, every leaf hash again from what was
  * written, and the two roots compared. Throws READ_BACK_DIFFERS, and what DuckDB throws; the open segment stays.
  */
-export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
-  const { header, records, rejected, root, span } = batch;
-  let prepared: Prepared = { batch };
+export async function prepare(at: Layout, batch: Batch, parts: readonly Part[]): Promise<Prepared[]> {
+  const prepared: Prepared[] = [];
+  for (const part of parts) prepared.push(await preparePart(at, batch, part));
+  return prepared;
+}
+
+async function preparePart(at: Layout, batch: Batch, part: Part): Promise<Prepared> {
+  const { header } = batch;
+  const { records, rejected, root, span } = part;
+  let prepared: Prepared = { part };
   if (records > 0) {
-    const path = openFile(at, header.batch, 'parquet');
+    const path = partFile(at, header.batch, part.part?.index ?? 0);
     removeFile(path);
-    await writePayload(batch.path, batch.records, path);
+    await writePayload(batch.path, recordsOf(batch), path, part.part && part.class);
     syncFile(path);
     const back = await readPayload(path, [records]);
-    const [part] = back.parts;
+    const [read] = back.parts;
     const same =
-      part?.root.equals(root) === true &&
+      read?.root.equals(root) === true &&
       back.rows === records &&
-      part.span?.from === span?.from &&
-      part.span?.to === span?.to &&
-      part.redacted.length === 0;
+      read.span?.from === span?.from &&
+      read.span?.to === span?.to &&
+      read.redacted.length === 0;
     if (!same || back.problems.length > 0) {
       const why =
         back.problems[0] ?? `${back.rows} rows with another root than the ${records} records that were read`;
@@ -49,6 +57,8 @@ export async function prepare(at: Layout, batch: Batch): Promise<Prepared> {
   }
   return prepared;
 }
+
+const recordsOf = ({ parts }: Batch): number => parts.reduce((sum, part) => sum + part.records, 0);
 
 function differs({ header, path }: Batch, why: string): AuditError {
   return new AuditError(

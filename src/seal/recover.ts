@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
 import { parseEntry } from '../log/entry.ts';
-import { sealedSegment } from '../log/inventory.ts';
 import { rootFromTiles } from '../merkle/tile.ts';
 import { noteSignedBy, parseNote } from '../note/note.ts';
 import { ageOf, removeFile, TEMPORARY } from '../store/durable.ts';
@@ -18,9 +17,9 @@ import {
   writeHead,
 } from '../store/keys.ts';
 import {
+  isFrames,
   type Layout,
   namesIn,
-  openFile,
   openFolder,
   parseOpenName,
   payloadPath,
@@ -34,14 +33,14 @@ import {
   publish,
   readBundle,
   readCheckpoint,
-  readEntries,
   readTile,
   removeNarrower,
   writeEntry,
 } from '../store/log.ts';
 import { readHeader } from '../store/open.ts';
-import { digestFile, localPin, type Store } from '../store/store.ts';
+import { localPin, type Store } from '../store/store.ts';
 import { drop, finish } from './commit.ts';
+import { isAllNamed, namedSegments } from './named.ts';
 import { tidy } from './tidy.ts';
 import { readTip, type Tip } from './tip.ts';
 
@@ -169,32 +168,34 @@ function removeTemporaries(at: Layout, tip: Tip): void {
   const names = namesIn(openFolder(at));
   for (const name of names) {
     const parts = parseOpenName(name);
-    const kept = !parts || ['open', 'taken'].includes(parts.form);
+    const kept = !parts || isFrames(parts.form);
     if (!kept && !names.includes(`${parts.batch}.open`) && !names.includes(`${parts.batch}.taken`)) {
-      removeFile(openFile(at, parts.batch, parts.form));
+      removeFile(join(openFolder(at), name));
     }
   }
 }
 
-/** Open segments that the log names already are dropped, not sealed twice, once their payload is seen to be whole. */
+/**
+ * Open segments that the log names already, in all their parts, are dropped, not sealed twice, once their payloads are seen to be
+ * whole.
+ */
 async function dropNamed(store: Store, tip: Tip): Promise<void> {
   const { at } = store;
   const since = new Map<string, number>();
   for (const name of namesIn(openFolder(at))) {
     const parts = parseOpenName(name);
-    const header =
-      parts && ['open', 'taken'].includes(parts.form) ? readHeader(join(openFolder(at), name)) : undefined;
+    const header = parts && isFrames(parts.form) ? readHeader(join(openFolder(at), name)) : undefined;
     if (header && header !== 'gone' && header.batch === parts?.batch && header.since < tip.size)
       since.set(header.batch, header.since);
   }
   if (since.size === 0) return;
-  for (const note of readEntries(at, Math.min(...since.values()), tip.size)) {
-    const entry = parseEntry(parseNote(note).text);
-    const segment = entry.kind === 'segment' ? sealedSegment(entry) : undefined;
-    if (!segment || !since.has(segment.batch)) continue;
-    const digest = segment.payload && (await digestFile(payloadPath(at, segment.segment, segment.at)));
+  const named = namedSegments(at, since, tip.size);
+  for (const batch of since.keys()) {
+    const segments = named.of(batch);
+    if (!isAllNamed(segments)) continue;
+    const whole = await Promise.all(segments.map(named.isWhole));
     // A payload that is lost can be made again from this: it stays until someone has looked (`verify` names it).
-    if (digest?.sha256 === segment.payload?.sha256) drop(store, segment.batch);
+    if (whole.every(Boolean)) drop(store, batch);
   }
 }
 

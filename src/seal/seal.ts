@@ -1,13 +1,17 @@
 import { renameSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
+import type { SealedSegment } from '../log/inventory.ts';
 import { isCode } from '../store/durable.ts';
 import { takeLock } from '../store/lock.ts';
-import { lockPath, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
+import { isFrames, lockPath, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
+import { readCheckpoint } from '../store/log.ts';
 import { readHeader, walkFrames } from '../store/open.ts';
 import { type Owner, stateOf } from '../store/owner.ts';
 import type { Store } from '../store/store.ts';
 import { type Batch, readBatch } from './batch.ts';
 import { commit, type Committed, drop } from './commit.ts';
+import { isAllNamed, namedSegments } from './named.ts';
+import type { Part } from './parts.ts';
 import { prepare } from './prepare.ts';
 import { recover } from './recover.ts';
 
@@ -15,12 +19,12 @@ export interface SealOptions {
   readonly lockWaitMs: number;
 }
 
-/** Seals one batch of this process: payload first, then the lock for the moment of committing. */
-export async function sealBatch(store: Store, batch: Batch, options: SealOptions): Promise<Committed> {
-  const prepared = await prepare(store.at, batch);
+/** Seals one batch of this process: payloads first, then the lock for the moment of committing. */
+export async function sealBatch(store: Store, batch: Batch, options: SealOptions): Promise<Committed[]> {
+  const prepared = await prepare(store.at, batch, batch.parts);
   const lock = await takeLock(lockPath(store.at), options.lockWaitMs);
   try {
-    return commit(store, await recover(store), prepared, Date.now());
+    return commit(store, await recover(store), batch, prepared, Date.now());
   } finally {
     lock.release();
   }
@@ -78,8 +82,7 @@ export async function sealLeftovers(
         continue;
       }
       try {
-        const committed = await sealTaken(store, batch);
-        if (committed) sealed.push(committed);
+        sealed.push(...(await sealTaken(store, batch)));
       } catch (error) {
         if (!(error instanceof AuditError) || !UNSEALABLE.has(error.code)) throw error;
         kept.push({ batch, why: 'unsealable', reason: error.message });
@@ -98,14 +101,11 @@ const UNSEALABLE: ReadonlySet<string> = new Set([
   'ENTRY_MALFORMED',
   'ENTRY_TOO_LARGE',
   'OPEN_MALFORMED',
+  'PARTS_DIFFER',
 ]);
 
 /** Seals an open segment that this process has written to its end and closed. */
-export async function sealOpen(
-  store: Store,
-  batch: string,
-  options: SealOptions,
-): Promise<Committed | undefined> {
+export async function sealOpen(store: Store, batch: string, options: SealOptions): Promise<Committed[]> {
   const lock = await takeLock(lockPath(store.at), options.lockWaitMs);
   try {
     await recover(store);
@@ -115,17 +115,44 @@ export async function sealOpen(
   }
 }
 
-async function sealTaken(store: Store, id: string): Promise<Committed | undefined> {
+/** The caller has run recovery. */
+async function sealTaken(store: Store, id: string): Promise<Committed[]> {
   const { at } = store;
   claimOpen(store, id);
   const batch = readBatch(openFile(at, id, 'taken'), openFile(at, id, 'clean'));
-  if (!batch) return undefined;
+  if (!batch) return [];
   if (isEmpty(batch)) {
     drop(store, id);
-    return undefined;
+    return [];
   }
-  const prepared = await prepare(at, batch);
-  return commit(store, await recover(store), prepared, Date.now());
+  const { size } = readCheckpoint(at);
+  const parts = missingParts(batch, namedSegments(at, new Map([[id, batch.header.since]]), size).of(id));
+  // Its last part's payload is gone: what it was made of stays (`verify` names it).
+  if (parts.length === 0) return [];
+  const prepared = await prepare(at, batch, parts);
+  return commit(store, await recover(store), batch, prepared, Date.now());
+}
+
+/**
+ * The parts that the log doesn't name yet, where a sealing was killed between two of them. What is damaged only since then is said by
+ * the first of these. Throws PARTS_DIFFER where the frames don't make the parts any more that are named.
+ */
+function missingParts({ parts, header }: Batch, named: readonly SealedSegment[]): Part[] {
+  if (isAllNamed(named)) return [];
+  const isSame = named.every(({ class: name, part }) => {
+    const own = parts[part?.index ?? 0];
+    return own?.class === name && own.part?.of === part?.of;
+  });
+  if (!isSame)
+    throw new AuditError(
+      'PARTS_DIFFER',
+      `the log names ${named.length} of ${named[0]!.part!.of} parts of batch ${header.batch}, and its frames make others now`,
+    );
+  const missing = parts.filter(({ class: name }) => !named.some(n => n.class === name));
+  const damaged = (parts[0]?.damaged ?? 0) - named.reduce((sum, n) => sum + n.damaged, 0);
+  return missing.map((part, i) =>
+    named.length > 0 && i === 0 ? { ...part, damaged: Math.max(0, damaged) } : part,
+  );
 }
 
 /** From now on its writer, should it live after all, gets an error. */
@@ -138,8 +165,11 @@ function claimOpen({ at }: Store, id: string): void {
 }
 
 /** Nothing was acknowledged: no line was read to its end. */
-function isEmpty({ records, rejected, damaged, lines }: Batch): boolean {
-  return records === 0 && rejected === 0 && damaged === 0 && lines.every(l => l.read === 0);
+function isEmpty({ parts }: Batch): boolean {
+  return parts.every(
+    ({ records, rejected, damaged, lines }) =>
+      records === 0 && rejected === 0 && damaged === 0 && lines.every(l => l.read === 0),
+  );
 }
 
 /** An open segment to be sealed: when it was begun, and from where on it holds which files. */
@@ -176,7 +206,7 @@ function leftovers(store: Store, take: boolean): { batches: Leftover[]; kept: Ke
   const kept: Kept[] = [];
   for (const name of namesIn(openFolder(store.at))) {
     const parts = parseOpenName(name);
-    if (parts?.form !== 'open' && parts?.form !== 'taken') continue;
+    if (!parts || !isFrames(parts.form)) continue;
     const { batch, form } = parts;
     const header = readHeader(openFile(store.at, batch, form));
     if (header === 'gone') continue;

@@ -5,7 +5,7 @@ import type { VerifierKey } from '../note/key.ts';
 import { parseNote } from '../note/note.ts';
 import { instantOf } from '../store/clock.ts';
 import type { Layout } from '../store/layout.ts';
-import { type Head, readEntries } from '../store/log.ts';
+import { readEntries } from '../store/log.ts';
 
 /** What the next entry has to join: read from the last entries, whatever the size of the log. */
 export interface Tip {
@@ -21,8 +21,9 @@ export interface Tip {
   readonly policy: number;
 }
 
-export function readTip(at: Layout, head: Head): Tip {
-  const [note] = readEntries(at, head.size - 1, head.size);
+/** Of a log of that size. */
+export function readTip(at: Layout, { size }: { readonly size: number }): Tip {
+  const [note] = readEntries(at, size - 1, size);
   if (!note) throw new AuditError('LOG_EMPTY', 'the log holds no entry', { hint: 'run `slmaudit verify`' });
   const entry = parseEntry(parseNote(note).text);
   if (!entry.next) {

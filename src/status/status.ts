@@ -7,7 +7,7 @@ import { formatPin } from '../log/pin.ts';
 import { isCode } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
 import { localPin, type Store } from '../store/store.ts';
-import { readOpenRecords } from '../store/unsealed.ts';
+import { notNamed, readOpenRecords } from '../store/unsealed.ts';
 
 export interface Status {
   readonly store: string;
@@ -46,8 +46,7 @@ export function status(store: Store): Status {
   const history = readHistory(store.at, pin);
   const { inventory } = history;
   const isThere = (s: { readonly segment: number }): boolean => !inventory.pruned.has(s.segment);
-  const sealed = new Set(history.segments.map(s => s.batch));
-  const open = unsealed.filter(u => !sealed.has(u.batch));
+  const open = notNamed(unsealed, history.segments);
   const spans = history.segments.flatMap(s => (s.span && isThere(s) ? [s.span] : []));
   const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);
   return {
@@ -73,7 +72,7 @@ export function status(store: Store): Status {
     head: history.head.root.toString('base64'),
     bytes: bytesUnder(store.at.store),
     open: {
-      segments: open.length,
+      segments: new Set(open.map(u => u.batch)).size,
       records: sum(open.map(u => u.records)),
       rejected: sum(open.map(u => u.rejected)),
     },

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { CLASS_NAME, DEFAULT_CLASS } from '../log/policy.ts';
 import { isRanges } from '../log/ranges.ts';
 import { addsUp, type Skip, type Tally } from '../log/tally.ts';
 import { type Owner, parseOwner } from './owner.ts';
@@ -10,6 +11,7 @@ import { type Owner, parseOwner } from './owner.ts';
  *     {"c":"0f3a2b1c","h":{...}}                              header, first line
  *     {"c":"...","s":0,"f":{"name":...,"stream":...,"kind":"file","from":0}}     source 0 begins
  *     {"c":"...","s":0,"o":5120,"r":{canonical record}}       a record; o: offset of its source just behind its line
+ *     {"c":"...","s":0,"o":5632,"k":"auth","r":{...}}         one of another class than `default`
  *     {"c":"...","s":0,"o":6144,"q":{sealed reject}}          a rejected line
  *     {"c":"...","s":0,"o":6144,"m":{"read":12,"blank":1,"not_a_request":0,"part":0,"digest":"..."}}    mark: all before it is durable
  *
@@ -20,7 +22,6 @@ export interface OpenHeader {
   readonly form: 'slmaudit-open/1';
   readonly origin: string;
   readonly batch: string;
-  readonly class: string;
   /** Size of the log when it was begun: its batch can only be named by entries from there on. */
   readonly since: number;
   readonly at: string;
@@ -50,7 +51,13 @@ export interface Mark extends Pick<Tally, 'read' | Skip> {
 export type Frame =
   | { readonly kind: 'header'; readonly header: OpenHeader }
   | { readonly kind: 'source'; readonly source: number; readonly about: OpenSource }
-  | { readonly kind: 'record'; readonly source: number; readonly offset: number; readonly line: Buffer }
+  | {
+      readonly kind: 'record';
+      readonly source: number;
+      readonly offset: number;
+      readonly class: string;
+      readonly line: Buffer;
+    }
   | { readonly kind: 'reject'; readonly source: number; readonly offset: number; readonly line: Buffer }
   | { readonly kind: 'mark'; readonly source: number; readonly offset: number; readonly mark: Mark };
 
@@ -63,10 +70,15 @@ export const headerFrame = (header: OpenHeader): string => formatFrame(`"h":${JS
 export const sourceFrame = (source: number, about: OpenSource): string =>
   formatFrame(`"s":${source},"f":${JSON.stringify(about)}}`);
 /** A frame's text up to the record or reject, which `}` ends. */
-export const recordHead = (source: number, offset: number): string => `"s":${source},"o":${offset},"r":`;
+export const recordHead = (source: number, offset: number, name: string = DEFAULT_CLASS): string =>
+  `"s":${source},"o":${offset},${name === DEFAULT_CLASS ? '' : `"k":"${name}",`}"r":`;
 export const rejectHead = (source: number, offset: number): string => `"s":${source},"o":${offset},"q":`;
-export const recordFrame = (source: number, offset: number, line: string): string =>
-  formatFrame(`${recordHead(source, offset)}${line}}`);
+export const recordFrame = (
+  source: number,
+  offset: number,
+  line: string,
+  name: string = DEFAULT_CLASS,
+): string => formatFrame(`${recordHead(source, offset, name)}${line}}`);
 export const rejectFrame = (source: number, offset: number, line: string): string =>
   formatFrame(`${rejectHead(source, offset)}${line}}`);
 export const markFrame = (source: number, offset: number, mark: Mark): string =>
@@ -88,7 +100,9 @@ export const maxFrameBytes = (rest: string): number => PREFIX + rest.length * 3 
 const hex8 = (n: number): string => n.toString(16).padStart(8, '0');
 
 const PREFIX = 16; // {"c":"xxxxxxxx",
-const HEAD = /^"s":(0|[1-9]\d{0,5}),(?:"o":(0|[1-9]\d*),)?"([frqm])":/;
+const HEAD = /^"s":(0|[1-9]\d{0,5}),(?:"o":(0|[1-9]\d{0,15}),)?(?:"k":"([^"]*)",)?"([frqm])":/;
+/** Characters that HEAD has at most where a class is one. */
+const MOST_HEAD = 80;
 
 /** Undefined for a line that is damaged or torn: its checksum is not that of its bytes. */
 export function parseFrame(line: Buffer): Frame | undefined {
@@ -100,15 +114,18 @@ export function parseFrame(line: Buffer): Frame | undefined {
     const header = parsed(rest.subarray(4, rest.length - 1), parseHeader);
     return header && { kind: 'header', header };
   }
-  const head = HEAD.exec(rest.toString('latin1', 0, 64));
+  const head = HEAD.exec(rest.toString('latin1', 0, MOST_HEAD));
   if (!head) return undefined;
   const source = Number(head[1]);
   const offset = Number(head[2]);
-  if (head[3] !== 'f' && !isCount(offset)) return undefined;
+  const [, , , name = DEFAULT_CLASS, letter] = head;
+  if (letter !== 'f' && !isCount(offset)) return undefined;
+  if (head[3] !== undefined && (letter !== 'r' || name === DEFAULT_CLASS || !CLASS_NAME.test(name)))
+    return undefined;
   const body = rest.subarray(head[0].length, rest.length - 1);
-  switch (head[3]) {
+  switch (letter) {
     case 'r':
-      return { kind: 'record', source, offset, line: body };
+      return { kind: 'record', source, offset, class: name, line: body };
     case 'q':
       return { kind: 'reject', source, offset, line: body };
     case 'm': {
@@ -143,7 +160,6 @@ function parseHeader(value: unknown): OpenHeader | undefined {
     typeof h.origin === 'string' &&
     typeof h.batch === 'string' &&
     HEX32.test(h.batch) &&
-    h.class === 'default' &&
     isCount(h.since) &&
     typeof h.at === 'string';
   return whole && owner ? { ...(value as OpenHeader), owner } : undefined;

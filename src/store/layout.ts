@@ -32,7 +32,8 @@ export const openFolder = (at: Layout): string => join(at.store, 'open');
 
 /**
  * What belongs to one batch while it is open: `open` its frames; `taken` the same, renamed by whoever took it over
- * from a dead writer; `clean`, `parquet` and `quarantine` what is being made of it.
+ * from a dead writer; `clean`, `parquet` and `quarantine` what is being made of it. Of the segments that one batch is sealed as
+ * (its parts), each but the first has a `parquet` with its number: `<batch>.1.parquet`.
  */
 export const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine'] as const;
 export type OpenForm = (typeof OPEN_FORMS)[number];
@@ -40,11 +41,18 @@ export type OpenForm = (typeof OPEN_FORMS)[number];
 export const openFile = (at: Layout, batch: string, form: OpenForm): string =>
   join(openFolder(at), `${batch}.${form}`);
 
+export const partFile = (at: Layout, batch: string, part: number): string =>
+  join(openFolder(at), part === 0 ? `${batch}.parquet` : `${batch}.${part}.parquet`);
+
 export function parseOpenName(name: string): { batch: string; form: OpenForm } | undefined {
-  const parts = /^([0-9a-f]{32})\.([a-z]+)$/.exec(name);
-  const form = OPEN_FORMS.find(f => f === parts?.[2]);
-  return parts && form ? { batch: parts[1]!, form } : undefined;
+  const [, batch, part, stated] = /^([0-9a-f]{32})(\.[1-9]\d{0,3})?\.([a-z]+)$/.exec(name) ?? [];
+  const form = OPEN_FORMS.find(f => f === stated);
+  if (batch === undefined || !form || (part !== undefined && form !== 'parquet')) return undefined;
+  return { batch, form };
 }
+
+/** What of a batch holds its frames; all else is made of that. */
+export const isFrames = (form: OpenForm): boolean => form === 'open' || form === 'taken';
 
 export function tileFile(at: Layout, level: number | 'entries', index: number, width?: number): string {
   return join(at.store, 'log', tilePath(level, index, width));

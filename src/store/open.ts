@@ -18,7 +18,6 @@ export function newHeader(store: Store): OpenHeader {
     form: 'slmaudit-open/1',
     origin: store.origin,
     batch: randomBytes(16).toString('hex'),
-    class: 'default',
     since: readCheckpoint(store.at).size,
     at: instantOf(Date.now()),
     owner: thisProcess(),

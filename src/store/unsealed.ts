@@ -1,15 +1,18 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_CLASS } from '../log/policy.ts';
 import { writeAll } from './durable.ts';
-import { type Layout, namesIn, openFile, openFolder, parseOpenName } from './layout.ts';
+import { isFrames, type Layout, namesIn, openFile, openFolder, parseOpenName } from './layout.ts';
 import { readHeader, walkFrames } from './open.ts';
 
-/** What an open segment holds for good: its frames up to each source's last mark. */
+/** What an open segment holds for good of one class: its frames up to each source's last mark. */
 export interface Unsealed {
   readonly batch: string;
+  readonly class: string;
   /** Copy of its records, an object with the member `r` a line. */
   readonly path: string;
   readonly records: number;
+  /** Are sealed with the class `default`. */
   readonly rejected: number;
 }
 
@@ -21,43 +24,85 @@ export function readOpenRecords(at: Layout, folder: string): Unsealed[] {
   const found: Unsealed[] = [];
   for (const name of namesIn(openFolder(at))) {
     const parts = parseOpenName(name);
-    if (!parts || (parts.form !== 'open' && parts.form !== 'taken')) continue;
-    const header = readHeader(openFile(at, parts.batch, parts.form));
+    if (!parts || !isFrames(parts.form)) continue;
+    const from = openFile(at, parts.batch, parts.form);
+    const header = readHeader(from);
     if (!header || header === 'gone' || header.batch !== parts.batch) continue;
-    const path = join(folder, `${parts.batch}.ndjson`);
-    const counts = copyRecords(openFile(at, parts.batch, parts.form), path);
-    if (counts) found.push({ batch: parts.batch, path, ...counts });
+    found.push(...(copyRecords(from, parts.batch, folder) ?? []));
   }
   return found;
 }
 
-function copyRecords(from: string, to: string): { records: number; rejected: number } | undefined {
+/**
+ * Those that no manifest names yet: an open segment is sealed class by class, and a writer may be between two of them, or have been
+ * killed there. `segments`: of a checkpoint that was read behind the open segments.
+ */
+export function notNamed(
+  unsealed: readonly Unsealed[],
+  segments: readonly { readonly batch: string; readonly class: string }[],
+): Unsealed[] {
+  const key = ({ batch, class: name }: { batch: string; class: string }): string => `${batch} ${name}`;
+  const named = new Set(segments.map(key));
+  return unsealed.filter(u => !named.has(key(u)));
+}
+
+function copyRecords(from: string, batch: string, folder: string): Unsealed[] | undefined {
   const marks = new Map<number, number>();
   if (!walkFrames(from, frame => void (frame.kind === 'mark' && marks.set(frame.source, frame.offset))))
     return undefined;
-  const fd = openSync(to, 'w', 0o600);
+  const copies = new Map<string, Copy>();
+  const copyOf = (name: string): Copy => {
+    const copy = copies.get(name) ?? new Copy(join(folder, `${batch}.${name}.ndjson`));
+    copies.set(name, copy);
+    return copy;
+  };
+  let rejected = 0;
   try {
-    let [records, rejected] = [0, 0];
-    let gathered: Uint8Array[] = [];
-    const flush = (): void => {
-      writeAll(fd, Buffer.concat(gathered));
-      gathered = [];
-    };
     walkFrames(from, frame => {
       if (frame.kind !== 'record' && frame.kind !== 'reject') return;
       if (frame.offset > (marks.get(frame.source) ?? -1)) return;
-      if (frame.kind === 'reject') {
-        rejected++;
-        return;
-      }
-      records++;
-      gathered.push(Buffer.concat([PREFIX, frame.line, SUFFIX]));
-      if (gathered.length === 1000) flush();
+      if (frame.kind === 'reject') rejected++;
+      else copyOf(frame.class).add(frame.line);
     });
-    flush();
-    return { records, rejected };
+    if (rejected > 0 || copies.size === 0) copyOf(DEFAULT_CLASS);
   } finally {
-    closeSync(fd);
+    for (const copy of copies.values()) copy.close();
+  }
+  return [...copies].map(([name, { path, records }]) => ({
+    batch,
+    class: name,
+    path,
+    records,
+    rejected: name === DEFAULT_CLASS ? rejected : 0,
+  }));
+}
+
+class Copy {
+  readonly path: string;
+  records = 0;
+  readonly #fd: number;
+  #gathered: Uint8Array[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+    this.#fd = openSync(path, 'w', 0o600);
+  }
+
+  add(line: Buffer): void {
+    this.records++;
+    // The walk goes on in the same buffer.
+    this.#gathered.push(Buffer.concat([PREFIX, line, SUFFIX]));
+    if (this.#gathered.length === 1000) this.#flush();
+  }
+
+  #flush(): void {
+    writeAll(this.#fd, Buffer.concat(this.#gathered));
+    this.#gathered = [];
+  }
+
+  close(): void {
+    this.#flush();
+    closeSync(this.#fd);
   }
 }
 

@@ -13,8 +13,18 @@ import type { VerifierKey } from '../note/key.ts';
 import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
 import type { Finding, FindingCode } from './finding.ts';
 
-/** Of an open segment that is no part of one. */
-const WHOLE = -1;
+/** An open segment, as far as it was sealed. */
+export interface SealedBatch {
+  readonly batch: string;
+  /** The segments that it makes. */
+  readonly of: number;
+  /** Those of them that are in the log, from 0. */
+  readonly parts: Set<number>;
+  readonly classes: Set<string>;
+  /** The first of these. */
+  readonly first: { readonly entry: number; readonly segment: number };
+}
+
 /** Five minutes: a time further in the future of this host is a finding. */
 const AHEAD_DAYS = 5 / 1440;
 
@@ -39,8 +49,7 @@ export class Chain {
   #prev: Buffer | undefined;
   #next: VerifierKey | undefined;
   #records = 0;
-  /** Parts of each open segment that were sealed. */
-  readonly #batches = new Map<string, Set<number>>();
+  readonly #batches = new Map<string, SealedBatch>();
   readonly #sources = new Map<string, number>();
   /** Rejected lines of each segment, and those of them that were read again. */
   readonly #rejected: number[] = [];
@@ -229,11 +238,7 @@ export class Chain {
       this.#add('SEGMENT_NUMBER', of, { expected: number, actual: segment.segment });
     if (segment.first !== this.#records)
       this.#add('SEGMENT_FIRST', of, { expected: this.#records, actual: segment.first });
-    const parts = this.#batches.get(segment.batch) ?? new Set<number>();
-    const part = segment.part?.index ?? WHOLE;
-    if (parts.has(part) || parts.has(WHOLE) || (part === WHOLE && parts.size > 0))
-      this.#add('SEGMENT_BATCH', of, { actual: segment.batch });
-    this.#batches.set(segment.batch, parts.add(part));
+    this.#part(segment, of);
     for (const { name, identity, from, to } of segment.sources) {
       const expected = this.#sources.get(identity) ?? 0;
       if (from !== expected || to < from)
@@ -247,6 +252,31 @@ export class Chain {
     this.#rejected.push(segment.rejected?.count ?? 0);
     this.#records = segment.first + segment.records;
     this.inventory.seal(segment);
+  }
+
+  /** Each part of an open segment once, and no class in two of them. */
+  #part({ batch, class: name, part }: Segment, of: { entry: number; segment: number }): void {
+    const { index, of: count } = part ?? { index: 0, of: 1 };
+    const known = this.#batches.get(batch);
+    if (!known) {
+      this.#batches.set(batch, {
+        batch,
+        of: count,
+        parts: new Set([index]),
+        classes: new Set([name]),
+        first: of,
+      });
+      return;
+    }
+    if (known.of !== count || known.parts.has(index) || known.classes.has(name))
+      this.#add('SEGMENT_BATCH', of, { actual: batch });
+    known.parts.add(index);
+    known.classes.add(name);
+  }
+
+  /** Open segments of which a part is not in the log. */
+  get unfinished(): SealedBatch[] {
+    return [...this.#batches.values()].filter(b => b.parts.size < b.of);
   }
 
   /** Lines of an earlier segment's quarantine, each once. */

@@ -14,6 +14,7 @@ import { Chain } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { checkHeads, quietly, rememberHead } from './heads.ts';
 import { type CheckedFile, checkPayload, checkQuarantine } from './payloads.ts';
+import { checkParts } from './parts.ts';
 import {
   type Assurance,
   type Checked,
@@ -158,7 +159,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     { size: head.size, segments: chain.segments.length, sizeNow: () => readCheckpoint(at).size },
     chain.inventory,
   );
-  findings.push(...strays.findings);
+  findings.push(...strays.findings, ...checkParts(at, chain.unfinished));
   const pending: Pending[] = [...strays.pending, ...staged(store)];
   const assurance = assuranceOf(findings, options.pin, local);
   if (pin && assurance !== 'none' && options.remember !== undefined)

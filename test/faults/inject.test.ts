@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { readPin } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/store.ts';
 import { openToVerify, verify } from '../../src/verify/verify.ts';
+import { policyOf, putPolicy } from '../classes.ts';
 import { sealedRows } from '../parquet.ts';
-import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
+import { nativeLine, nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
 /**
  * One fault at every system call with which an ingest writes, seals and commits: it fails with EIO or ENOSPC, or the
@@ -49,8 +50,9 @@ class Bench {
   constructor(box: Sandbox) {
     this.#box = box;
     this.#input = box.path('in.ndjson');
-    // Records, a reject, and more segments than one.
-    writeFileSync(this.#input, `${nativeLines(LINES)}no json\n`);
+    // Records of two classes, a reject, and more open segments than one: a fault can hit between two parts.
+    const lines = Array.from({ length: LINES }, (_, n) => nativeLine(n, n % 2 ? { model: 'phi-4' } : {}));
+    writeFileSync(this.#input, `${lines.join('')}no json\n`);
   }
 
   args(at: string): string[] {
@@ -148,6 +150,7 @@ test(
   () =>
     withStore(async box => {
       assert.equal((await box.run(['ingest'], nativeLines(2, 5000))).code, 0);
+      await putPolicy(box, policyOf(['phi', 'model', 'phi-*']));
       const bench = new Bench(box);
       const trace = bench.trace();
       const every = CALLS.flatMap(call =>

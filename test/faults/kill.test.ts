@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, renameSync, watch, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { idsByClass, policyOf, putPolicy, segmentsOf } from '../classes.ts';
 import { sealedRows } from '../parquet.ts';
-import { nativeLine, nativeLines, type Sandbox, withStore } from '../sandbox.ts';
+import { nativeLine, type Sandbox, withStore } from '../sandbox.ts';
 
 /**
  * kill -9 while a pipe and a file are read, sealed and committed. The oracle: a line that was acknowledged is in
- * the store exactly once, any other at most once, and nothing that is left looks like tampering.
+ * the store exactly once, any other at most once, and nothing that is left looks like tampering. Records are of three
+ * classes by a policy, so that each sealing makes three segments and a kill can hit between them.
  */
-const PHASES = ['reading', 'sealing', 'committing'] as const;
+const PHASES = ['reading', 'sealing', 'committing', 'between parts'] as const;
 const EACH = Number(process.env['SLMAUDIT_KILLS'] ?? 4);
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
@@ -17,10 +19,11 @@ const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(
 /** Resolves when the store is seen in that phase. */
 async function reached(box: Sandbox, phase: (typeof PHASES)[number]): Promise<void> {
   if (phase === 'reading') return pause(250 + Math.random() * 500);
-  const [folder, form] =
-    phase === 'sealing'
-      ? [`${box.store}/open`, /\.parquet$/]
-      : [`${box.keys}/test.example+log/staged`, /^\d+$/];
+  const [folder, form, later] = {
+    sealing: [`${box.store}/open`, /\.parquet$/, 60],
+    committing: [`${box.keys}/test.example+log/staged`, /^\d+$/, 12],
+    'between parts': [`${box.store}/log`, /^checkpoint$/, 2],
+  }[phase] as [string, RegExp, number];
   const watcher = watch(folder);
   const seen = new Promise<void>(resolve => {
     watcher.on('change', (_, name) => {
@@ -30,7 +33,31 @@ async function reached(box: Sandbox, phase: (typeof PHASES)[number]): Promise<vo
   // The phase may come only once what a killed writer left has been cleared up.
   await Promise.race([seen, pause(8000)]);
   watcher.close();
-  await pause(Math.random() * (phase === 'sealing' ? 60 : 12));
+  await pause(Math.random() * later);
+}
+
+const MODELS = ['qwen3-4b', 'phi-4', 'smollm3'];
+const line = (n: number): string => nativeLine(n, { model: MODELS[n % 3] });
+const putClasses = (box: Sandbox): Promise<number> =>
+  putPolicy(box, policyOf(['phi', 'model', 'phi-*'], ['tiny', 'model', 'smollm3']));
+
+/** Each sealed record is in a segment of the class of its model. */
+async function assertClasses(box: Sandbox): Promise<void> {
+  const classes = ['default', 'phi', 'tiny'];
+  for (const [name, ids] of Object.entries(await idsByClass(box)))
+    assert.deepEqual(
+      ids.filter(id => classes[Number(id.slice(2)) % 3] !== name),
+      [],
+      `records in class ${name} that are of another`,
+    );
+}
+
+/** Open segments of which the log names some parts and not all: what the kill before has left. */
+function unfinished(box: Sandbox): number {
+  const parts = new Map<string, number>();
+  for (const { batch, part } of segmentsOf(box))
+    if (part) parts.set(batch, (parts.get(batch) ?? part.of) - 1);
+  return [...parts.values()].filter(left => left > 0).length;
 }
 
 function acknowledged(output: string): number {
@@ -65,17 +92,18 @@ async function neverFalse(box: Sandbox): Promise<void> {
   assert.equal(checked.code, 0, `a crash looked like tampering: ${checked.stdout}`);
 }
 
-test(`a pipe: ${3 * EACH} kills, every acknowledged line is there once`, () =>
+test(`a pipe: ${PHASES.length * EACH} kills, every acknowledged line is there once`, t =>
   withStore(async box => {
+    await putClasses(box);
     const mustBe: string[] = [];
-    let sent = 0;
+    let [sent, between] = [0, 0];
     for (const phase of PHASES.flatMap(p => Array.from({ length: EACH }, () => p))) {
       const first = sent;
       const { child, done, output } = box.start(['ingest', '--acks', '--seal-records', '25']);
       const feeding = new AbortController();
       const feed = (async () => {
         while (!feeding.signal.aborted) {
-          child.stdin.write(nativeLine(sent++));
+          child.stdin.write(line(sent++));
           if (sent % 5 === 0) await pause(4);
         }
       })();
@@ -83,10 +111,13 @@ test(`a pipe: ${3 * EACH} kills, every acknowledged line is there once`, () =>
       child.kill('SIGKILL');
       feeding.abort();
       await Promise.all([feed, done]);
+      between += unfinished(box);
       for (let n = 0; n < acknowledged(output()); n++) mustBe.push(`r-${first + n}`);
       if (Math.random() < 0.25) await neverFalse(box);
     }
     const counts = await settled(box);
+    await assertClasses(box);
+    t.diagnostic(`${between} kills between two parts`);
     assert.deepEqual(
       mustBe.filter(id => counts.get(id) !== 1),
       [],
@@ -100,23 +131,27 @@ test(`a pipe: ${3 * EACH} kills, every acknowledged line is there once`, () =>
     assert.ok(mustBe.length > 0 && counts.size >= mustBe.length && counts.size <= sent);
   }));
 
-test(`a file: ${3 * EACH} kills, then a run to the end: every line is there once`, () =>
+test(`a file: ${PHASES.length * EACH} kills, then a run to the end: every line is there once`, t =>
   withStore(async box => {
+    await putClasses(box);
     const file = box.path('access.ndjson');
-    const total = 9000;
-    writeFileSync(file, nativeLines(total));
-    let killed = 0;
+    const total = 6000;
+    writeFileSync(file, Array.from({ length: total }, (_, n) => line(n)).join(''));
+    let [killed, between] = [0, 0];
     for (const phase of PHASES.flatMap(p => Array.from({ length: EACH }, () => p))) {
       const { child, done } = box.start(['ingest', '--seal-records', '120', file]);
       await Promise.race([reached(box, phase), done]);
       child.kill('SIGKILL');
       if ((await done).code === null) killed++;
+      between += unfinished(box);
       if (Math.random() < 0.25) await neverFalse(box);
     }
     const last = await box.run(['ingest', file]);
     assert.equal(last.code, 0, last.stderr);
     const counts = await settled(box);
     assert.equal(counts.size, total);
+    await assertClasses(box);
+    t.diagnostic(`${between} kills between two parts`);
     assert.deepEqual(
       [...counts].filter(([, n]) => n !== 1),
       [],

@@ -15,7 +15,6 @@ const HEADER = {
   form: 'slmaudit-open/1',
   origin: 'test.example/log',
   batch: ID,
-  class: 'default',
   since: 1,
   at: '2026-05-01T00:00:00.000000Z',
   owner: { ...thisProcess(), boot: 'before' },
@@ -50,7 +49,6 @@ for (const [what, frames] of [
   ['a batch that is a path', header({ batch: '../../victim/x' }) + body],
   ["another segment's batch", header({ batch: 'ef'.repeat(16) }) + body],
   ['the name of another log', header({ origin: 'other.example/log' }) + body],
-  ['a class that is no word', header({ class: 'BAD CLASS' }) + body],
   ['a size that is no count', header({ since: 0.5 }) + body],
 ] as const) {
   test(`an open segment with ${what} is left alone and said, and the store goes on`, () =>
@@ -68,6 +66,8 @@ for (const [what, frames] of [
 for (const [what, frame] of [
   ['a digest that is none', markFrame(0, 10, { ...NONE, read: 1, digest: 'zz' })],
   ['a count that is none', markFrame(0, 10, { ...NONE, read: 1.5 })],
+  ['a class that is no word', recordFrame(0, 10, LINE, 'BAD CLASS')],
+  ['the class default, which is never said', formatFrame(`"s":0,"o":10,"k":"default","r":${LINE}}`)],
   ['a source without a name', sourceFrame(0, { ...ABOUT, name: '' })],
   ['a source from nowhere', sourceFrame(0, { ...ABOUT, from: -1 })],
 ] as const) {

@@ -3,7 +3,7 @@
 Prints {"exit", "findings", "entries", "records"} and exits with 0 intact, 1 altered, 2 could not be checked,
 4 intact without a pin or with a rekey. Needs `cryptography`, and `pyarrow` for --records.
 """
-import base64, hashlib, json, os, re, stat, struct, sys, uuid
+import base64, hashlib, json, os, re, stat, struct, sys, uuid, zlib
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -139,17 +139,20 @@ def parse_segment(entry):
     s = {k: take(k, 1) for k in ("segment", "class", "first", "batch")}
     need(all(s.values()), "a line is missing")
     s = {k: v[0][0] for k, v in s.items()}
+    s["part"] = take("part", 2)
     s["span"], s["payload"], s["rejected"] = take("span", 2), take("payload", 3), take("rejected", 3)
     s["lines"], s["damaged"] = take("lines", 7, 10**9), take("damaged", 1)
     s["source"], s["retried"] = take("source", 5, 10**9), take("retried", 2, 10**9)
     policy = take("policy", 1)
-    known = "segment class first batch span payload rejected lines damaged source retried policy".split()
+    known = "segment class first batch part span payload rejected lines damaged source retried policy".split()
     if left and left[0][0] not in known:
         raise Newer(f"line {left[0][0]}")
     need(policy and not left, "lines out of order")
-    numbers = [s["segment"], s["first"], *(v for l in s["lines"] for v in l[1:]), *(v for l in s["source"] for v in l[2:4])]
+    numbers = [s["segment"], s["first"], *(v for l in s["lines"] for v in l[1:]), *(v for l in s["part"] for v in l), *(v for l in s["source"] for v in l[2:4])]
     need(all(re.fullmatch(COUNT, n) for n in numbers), "a number that is none")
     s["segment"], s["first"] = int(s["segment"]), int(s["first"])
+    s["part"] = tuple(int(v) for v in s["part"][0]) if s["part"] else (0, 1)
+    need(s["part"] == (0, 1) or s["part"][0] < s["part"][1] > 1, "a part that there can not be")
     tallies = [[int(v) for v in l[1:]] for l in s["lines"]]
     need(all(sum(t[2:]) <= t[0] for t in tallies), "lines that do not add up")
     rejected = int(s["rejected"][0][0]) if s["rejected"] else 0
@@ -231,7 +234,7 @@ def entries_of(store, size, find):
 
 def verify(store, pin, records):
     findings, newer, totals = [], [], {"entries": 0, "records": 0}
-    rekeyed, segments, sources, retried, rejects, batches = False, [], {}, set(), [], set()
+    rekeyed, segments, sources, retried, rejects, batches = False, [], {}, set(), [], {}
 
     def find(code, where=""):
         findings.append({"code": code, "where": str(where)})
@@ -275,8 +278,12 @@ def verify(store, pin, records):
             if entry["kind"] == ("segment", "1") and i > 0:
                 s = parse_segment(entry)
                 need((s["segment"], s["first"]) == (len(segments), count), "a segment out of order")
-                need(s["batch"] not in batches, "a batch sealed twice")
-                batches.add(s["batch"])
+                part, parts = s["part"]
+                sealed = batches.setdefault(s["batch"], {"of": parts, "parts": set(), "classes": set()})
+                again = part in sealed["parts"] or s["class"] in sealed["classes"]
+                need(sealed["of"] == parts and not again, "a batch sealed twice")
+                sealed["parts"].add(part)
+                sealed["classes"].add(s["class"])
                 for _, identity, begin, end, _ in s["source"]:
                     need(sources.get(identity, 0) == int(begin) <= int(end), "ranges of a file that do not join")
                     sources[identity] = int(end)
@@ -333,7 +340,11 @@ def verify(store, pin, records):
             elif records and name.startswith("records/"):
                 check_rows(f"{store}/{name}", entry, s, find, name)
 
-    left = rf"(?:log/(?:.*/)?|open/|)\.tmp-[0-9a-f]{{16}}|lock\.[0-9a-f]{{16}}|open/[0-9a-f]{{32}}\.(?:open|taken|clean|parquet|quarantine|claim(?:\.[0-9a-f]{{16}})?)|open/\.duckdb/.*|records/sealed_on=\d{{4}}-\d\d-\d\d/{len(segments):08}\.parquet|quarantine/{len(segments):08}\.ndjson"
+    for batch, sealed in batches.items():
+        if len(sealed["parts"]) < sealed["of"] and not is_open(store, batch):
+            find("PART", batch)
+
+    left = rf"(?:log/(?:.*/)?|open/|)\.tmp-[0-9a-f]{{16}}|lock\.[0-9a-f]{{16}}|open/[0-9a-f]{{32}}\.(?:open|taken|clean|(?:[1-9]\d{{0,3}}\.)?parquet|quarantine|claim(?:\.[0-9a-f]{{16}})?)|open/\.duckdb/.*|records/sealed_on=\d{{4}}-\d\d-\d\d/{len(segments):08}\.parquet|quarantine/{len(segments):08}\.ndjson"
     for folder, folders, names in os.walk(store):
         links = [f for f in folders if os.path.islink(f"{folder}/{f}")]
         for name in (os.path.relpath(f"{folder}/{n}", store) for n in names + links):
@@ -341,6 +352,16 @@ def verify(store, pin, records):
                 find("STRAY", name)
     code = 1 if findings else 2 if newer else 4 if rekeyed or pin is None else 0
     return code, findings + newer, totals
+
+
+def is_open(store, batch):
+    """Are the frames of an open segment there? Of its first line, the checksum and the batch."""
+    for form in ("open", "taken"):
+        first = (read(f"{store}/open/{batch}.{form}", 1 << 40) or b"").split(b"\n")[0]
+        if re.fullmatch(rb'\{"c":"[0-9a-f]{8}","h":\{.*\}\}', first):
+            if int(first[6:14], 16) == zlib.crc32(first[16:]) and json.loads(first)["h"].get("batch") == batch:
+                return True
+    return False
 
 
 def is_next_tile(name, size):

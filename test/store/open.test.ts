@@ -27,7 +27,6 @@ const header = {
   form: 'slmaudit-open/1',
   origin: 'test.example/log',
   batch: '0'.repeat(32),
-  class: 'default',
   since: 1,
   at: '2026-05-01T00:00:00.000000Z',
   owner: thisProcess(),

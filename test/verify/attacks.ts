@@ -409,6 +409,14 @@ export const ATTACKS: readonly Attack[] = [
     run: at => appendEntry(at, last => withSegment(heartbeat(last), { batch: parseSegment(last).batch })),
   },
   {
+    name: 'an open segment sealed in part, and the rest of it left out',
+    codes: ['PART_MISSING'],
+    run: at =>
+      appendEntry(at, last =>
+        withSegment(heartbeat(last), { batch: 'ef'.repeat(16), part: { index: 0, of: 2 } }),
+      ),
+  },
+  {
     name: "a carriage return in an entry, with today's keys",
     codes: ['ENTRY_MALFORMED'],
     run: at => signedText(at, text => text.replace('\n', '\r\n')),

@@ -35,7 +35,6 @@ function leaveForged(box: Sandbox, { about, to, retried, batch, line }: Forged):
     form: 'slmaudit-open/1',
     origin: 'test.example/log',
     batch: id,
-    class: 'default',
     since: 1,
     at: '2026-05-01T00:00:00.000000Z',
     owner: { ...thisProcess(), boot: 'before' },
