@@ -21,6 +21,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'quarantine',
     'hash',
     'prove',
+    'coverage',
+    'pack',
     'custody',
   ],
   ['cli'],
@@ -39,6 +41,12 @@ const PAIRS = new Set([
   'search>hash',
   'search>query',
   'export>query',
+  'coverage>query',
+  'pack>coverage',
+  'pack>prove',
+  'pack>quarantine',
+  'pack>query',
+  'pack>verify',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command.ts';
+import { coverageCommand } from './commands/coverage.ts';
 import { completionCommand } from './commands/completion.ts';
 import { hashCommand } from './commands/hash.ts';
 import { ingestCommand } from './commands/ingest.ts';
@@ -38,6 +39,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   keyRotateCommand,
   keyRecoverCommand,
   keyDestroyCommand,
+  coverageCommand,
   statusCommand,
   completionCommand,
 ];

@@ -22,7 +22,9 @@ const AT_ONCE = 5000;
 
 /** Writes rows of payloads behind one another into a new one. Whoever calls reads it back: order is what makes a root. Throws what DuckDB throws. */
 export async function mergePayloads(sources: readonly MergedRows[], out: string): Promise<void> {
-  const fds = sources.map(s => openSync(s.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+  const fds = sources.map(s =>
+    openSync(s.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+  );
   const rows = sources.reduce((sum, s) => sum + s.rows, 0);
   const bytes = sources.reduce((sum, s) => sum + (s.bytes * s.rows) / Math.max(1, s.of), 0);
   try {
@@ -32,7 +34,10 @@ export async function mergePayloads(sources: readonly MergedRows[], out: string)
         for (const [i, { redact }] of sources.entries())
           for (let n = 0; n < redact.length; n += AT_ONCE)
             await db.run(
-              `INSERT INTO gone VALUES ${redact.slice(n, n + AT_ONCE).map(row => `(${i}, ${row})`).join(', ')}`,
+              `INSERT INTO gone VALUES ${redact
+                .slice(n, n + AT_ONCE)
+                .map(row => `(${i}, ${row})`)
+                .join(', ')}`,
             );
         const names = sources.map((s, i) => fdName(fds[i]!, s.path));
         // Zstandard makes about a tenth of a line.
@@ -79,4 +84,3 @@ function part({ from, rows, redact }: MergedRows, name: string, source: number):
   const marked = `(SELECT *, file_row_number IN (SELECT row FROM gone WHERE source = ${source}) AS is_gone FROM ${file})`;
   return `SELECT ${kept.join(', ')} FROM (${selectLines('*', marked)})`;
 }
-

@@ -90,6 +90,7 @@ export async function query(
     const kept = keptPayloads(placed.known, options.known);
     const segments = placed.inventory.segments
       .filter(s => s.entry < (options.size ?? Infinity) && s.first + s.records > (options.fromSeq ?? 0))
+      .filter(s => !placed.inventory.pruned.has(s.segment))
       .map(s => ({ ...s, path: payloadPath(store.at, s.segment, s.at), ...knownOf(s, kept) }));
     let plan: Plan = { read: [], leftOut: [], open: false };
     let told: readonly string[] = [];
