@@ -7,6 +7,7 @@ import { formatsCommand } from './commands/formats.ts';
 import { initCommand } from './commands/init.ts';
 import { mapTestCommand } from './commands/map.ts';
 import { keyDestroyCommand, keyRecoverCommand, keyRotateCommand, keyStatusCommand } from './commands/key.ts';
+import { packCommand } from './commands/pack.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -40,6 +41,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   keyRecoverCommand,
   keyDestroyCommand,
   coverageCommand,
+  packCommand,
   statusCommand,
   completionCommand,
 ];

@@ -68,13 +68,14 @@ function take(
   days: FoundDay[],
   gaps: Gap[],
 ): void {
-  const [first, last, of] = [Number(from), Number(to), String(source)];
-  if (segment === null) gaps.push({ source: of, from: first, to: last });
+  if (typeof source !== 'string') return;
+  const [first, last] = [Number(from), Number(to)];
+  if (typeof day !== 'string') gaps.push({ source, from: first, to: last });
   else
     days.push({
       segment: Number(segment),
-      source: of,
-      day: String(day),
+      source,
+      day,
       records: Number(records),
       first,
       last,
