@@ -47,11 +47,14 @@ export function coverageOf(told: Told, found: Found, options: Omit<CoverageOptio
   const silent = silences.map(s => s.source);
   for (const { of, day } of absentDays(counted, silent, options, dayOf)) days.add(of, day);
   const rows = days.rows().map(shownDay);
-  const bounds = counted.filter(r => r.first <= r.last);
-  const [from, to] = [
-    tsOfMicros(bounds.reduce((least, r) => Math.min(least, r.first), Infinity)),
-    tsOfMicros(bounds.reduce((most, r) => Math.max(most, r.last), -Infinity)),
-  ];
+  const came = counted.filter(r => r.first <= r.last);
+  const [from, to] =
+    came.length === 0
+      ? []
+      : [
+          tsOfMicros(came.reduce((least, r) => Math.min(least, r.first), Infinity)),
+          tsOfMicros(came.reduce((most, r) => Math.max(most, r.last), -Infinity)),
+        ];
   const asked = told.inventory.segments.filter(s => isAsked(s, options));
   return {
     form: 'slmaudit-coverage/1',
@@ -230,14 +233,15 @@ function withSilences(
 
 /** Days between the first and the last of a source, or of what was asked for, that have no row. */
 function* absentDays(
-  rows: readonly { readonly source: string | undefined; readonly day: string }[],
+  rows: readonly { readonly source: string | undefined; readonly day: string; readonly sealed: number }[],
   silent: readonly string[],
   { since, until, now }: Pick<CoverageOptions, 'since' | 'until' | 'now'>,
   dayOf: (micros: number) => string,
 ): Generator<{ of: string; day: string }> {
   const bySource = new Map<string, string[]>(silent.map(source => [source, []]));
-  for (const { source, day } of rows) {
-    if (source === undefined) continue;
+  for (const { source, day, sealed } of rows) {
+    // A day of rejected lines alone may be years from what came.
+    if (source === undefined || sealed === 0) continue;
     const known = bySource.get(source) ?? [];
     known.push(...daysBetween(day.slice(0, 10), day.slice(-10)));
     bySource.set(source, known);

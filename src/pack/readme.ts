@@ -39,9 +39,10 @@ out. **It holds persons**: user names, addresses and sessions stand in the recor
 \`\`\`sh
 sha256sum --quiet -c SHA256SUMS
 slmaudit verify --pack --records --store store --pin pin.txt${rangeOptions(told.span)}
+slmaudit export --store store${rangeOptions(told.span)} | cmp - records.ndjson
 \`\`\`
 
-The first command shows that the pack is whole. The second shows that nobody altered the records since they were sealed; it is worth what the pin is
+The first command shows that the pack is whole, the third that records.ndjson is what store/ holds. The second shows that nobody altered the records since they were sealed; it is worth what the pin is
 worth: ${PINS[told.pinFrom]} Compare pin.txt with the pin that you, or someone you trust, kept when the log was begun: a pin that comes with
 the evidence proves only that the evidence agrees with itself.
 
@@ -73,7 +74,7 @@ ${proofText(told.proofs)}
 
 | file | |
 | --- | --- |
-| records.ndjson | ${told.written.records} records of the span, one a line, in the order of the log |
+| records.ndjson | ${told.written.records} records of the span, one a line, in the order of payloads.csv |
 | store/ | the log, and the Parquet files with records of the span |
 | payloads.csv | these files, their digests and segments |
 | pin.txt, checkpoint | what the log is held against; its newest signed head |

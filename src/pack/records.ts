@@ -5,12 +5,15 @@ import type { Store } from '../store/store.ts';
 
 export interface Written {
   readonly records: number;
-  /** Places in the log of the first and the last. */
+  /** Places in the log of the first and the last line. */
   readonly first?: number;
   readonly last?: number;
 }
 
-/** Writes the canonical lines of sealed records to a new file, in the order of the log. Throws what query() throws. */
+/**
+ * Writes the canonical lines of sealed records to a new file, as their files have them: nothing has to be sorted, and with one
+ * thread (`repeatable`) they always come so. Throws what query() throws.
+ */
 export async function writeRecords(
   store: Store,
   span: Pick<Question, 'since' | 'until'>,
@@ -21,7 +24,7 @@ export async function writeRecords(
   let [records, first, last] = [0, -1, -1];
   try {
     const question = {
-      sql: 'SELECT seq, line FROM lines WHERE seq IS NOT NULL AND ts IS NOT NULL ORDER BY seq',
+      sql: 'SELECT seq, line FROM lines WHERE seq IS NOT NULL AND ts IS NOT NULL',
       parameters: {},
       lines: true,
       ...span,

@@ -88,7 +88,8 @@ async function runStore(given: Given, context: Context): Promise<number> {
   };
   writeReport(given, json);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
-  else {
+  // From cron, an answer that is as it should be is no news.
+  else if (exit !== 0 || !flag(given, 'quiet')) {
     for (const line of reportLines(report, shown)) context.stdout.write(`${line}\n`);
     tellPending(report, context);
   }
