@@ -28,7 +28,7 @@ test('what a wrong example would look like is seen', async () => {
     'slmaudit nope',
     'slmaudit verify --nope',
     'slmaudit ingest --format nope',
-    'slmaudit hash',
+    'slmaudit map test',
   ])
     await assert.rejects(() => checkCommand(commandsIn(wrong)[0]!), wrong);
 });

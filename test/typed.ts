@@ -4,10 +4,10 @@ import { createProgram } from '../src/cli/program.ts';
 /** Commands of `slmaudit` that stand in a text, as words. What the shell would put in for `$(...)` stands for itself. */
 export function commandsIn(text: string): string[][] {
   return text
-    .replaceAll(/^[#>].*$/gm, '')
+    .replaceAll(/^\s*[#>].*$/gm, '')
     .replaceAll(/\$\([^()]*\)/g, 'X')
     .split('\n')
-    .flatMap(line => [...line.matchAll(/(?:^|[\s|`/])slmaudit((?: +(?:"[^"]*"|[^\s|>`&;]+))+)/g)])
+    .flatMap(line => [...line.matchAll(/(?:^|[\s|`/])slmaudit((?: +(?:"[^"]*"|[^\s|<>`&;]+))+)/g)])
     .map(([, rest]) => [...rest!.matchAll(/"([^"]*)"|[^\s"]+/g)].map(m => m[1] ?? m[0]));
 }
 

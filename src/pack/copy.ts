@@ -1,4 +1,12 @@
-import { closeSync, constants, createReadStream, createWriteStream, fstatSync, openSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  createWriteStream,
+  fstatSync,
+  openSync,
+  renameSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Told } from '../coverage/told.ts';
@@ -7,7 +15,7 @@ import type { PayloadFile, SealedSegment } from '../log/inventory.ts';
 import { tilesOf } from '../merkle/tile.ts';
 import { isCode, makeFolder } from '../store/durable.ts';
 import { checkpointPath, formatPath, type Layout, recordsPath, tileFile } from '../store/layout.ts';
-import { partialWidths, readCheckpoint } from '../store/log.ts';
+import { readCheckpoint } from '../store/log.ts';
 import { isMeant, type Only } from '../verify/verify.ts';
 
 /** What of a store lies in a pack: the log whole, and the files of records of a span. */
@@ -17,6 +25,22 @@ export interface Copied {
   readonly meant: readonly SealedSegment[];
   /** Files with records of these segments, and where they lie in the store. */
   readonly files: readonly { readonly file: PayloadFile; readonly path: string }[];
+}
+
+/** Runs `work` while some files of a copied store are not there; files that are not there anyway don't matter. */
+export async function without<T>(
+  { store }: Layout,
+  files: ReadonlySet<string>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const there = [...files].map(file => join(store, file)).filter(isThere);
+  const aside = (path: string): string => `${path}.aside`;
+  for (const path of there) renameSync(path, aside(path));
+  try {
+    return await work();
+  } finally {
+    for (const path of there) renameSync(aside(path), path);
+  }
 }
 
 /** A writer may commit, and take files away, while this copies. */
@@ -49,8 +73,8 @@ async function copyOnce(
   await copy(checkpointPath(from));
   const { size } = readCheckpoint(at);
   for (let index = 0; index * WIDTH < size; index++)
-    await copy(widest(from, 'entries', index, Math.min(WIDTH, size - index * WIDTH)));
-  for (const { level, index, width } of tilesOf(size)) await copy(widest(from, level, index, width));
+    await copy(fileOf(from, 'entries', index, Math.min(WIDTH, size - index * WIDTH)));
+  for (const { level, index, width } of tilesOf(size)) await copy(fileOf(from, level, index, width));
   const told = readTold(at);
   const { inventory } = told;
   const meant = inventory.segments.filter(segment => isMeant(segment, only));
@@ -64,12 +88,9 @@ async function copyOnce(
   return { copied: { at, told, meant, files }, isWhole };
 }
 
-/** The file of that width, or the narrowest wider one: see readWidest() of the log. */
-function widest(from: Layout, level: number | 'entries', index: number, width: number): string {
-  const fileOf = (w: number): string => tileFile(from, level, index, w === WIDTH ? undefined : w);
-  const there = partialWidths(from, level, index).filter(w => w >= width);
-  return fileOf(there[0] ?? (width === WIDTH || isThere(fileOf(width)) ? width : WIDTH));
-}
+/** Of exactly that width: a writer takes it away only once it has gone on, and then all is copied anew. */
+const fileOf = (from: Layout, level: number | 'entries', index: number, width: number): string =>
+  tileFile(from, level, index, width === WIDTH ? undefined : width);
 
 function isThere(path: string): boolean {
   try {

@@ -14,7 +14,7 @@ import { digestFile, localPin, type Store } from '../store/store.ts';
 import { exitOf, isLowering, type Report } from '../verify/finding.ts';
 import { type Only, verify } from '../verify/verify.ts';
 import { controlsCsv } from './controls.ts';
-import { type Copied, copyStore } from './copy.ts';
+import { type Copied, copyStore, without } from './copy.ts';
 import { csvText } from './csv.ts';
 import {
   clockCsv,
@@ -59,6 +59,8 @@ export interface Packed {
   readonly report: Report;
   /** What an auditor will find of the pack itself. */
   readonly copy: Report;
+  /** How much both found, each thing once. */
+  readonly findings: number;
   /** As `verify` answers, the worse of both. */
   readonly exit: number;
 }
@@ -139,13 +141,16 @@ async function fill(
   const troubles: string[] = [];
   const looked = { ...span, zone: options.zone };
   const nothing: Found = { days: [], gaps: [] };
-  const found = await tried(isIntact, troubles, nothing, () => findRecords(inPack, looked, HOUR, asking));
-  const coverage = coverageOf(copied.told, found, { ...looked, now });
-  step('writing records');
   const records = join(folder, 'records.ndjson');
-  const written = await tried<Written>(isIntact, troubles, { records: 0 }, () =>
-    writeRecords(inPack, span, asking, records),
-  );
+  const { coverage, written } = await without(copied.at, spoilt([report, copy]), async () => {
+    const found = await tried(isIntact, troubles, nothing, () => findRecords(inPack, looked, HOUR, asking));
+    step('writing records');
+    const none: Written = { records: 0 };
+    return {
+      coverage: coverageOf(copied.told, found, { ...looked, now }),
+      written: await tried(isIntact, troubles, none, () => writeRecords(inPack, span, asking, records)),
+    };
+  });
   if (!existsSync(records)) put('records.ndjson', '');
   const proofs = isIntact ? await putProofs(inPack, written, put) : [];
 
@@ -187,6 +192,7 @@ async function fill(
     bytes,
     report,
     copy,
+    findings: new Set([...report.findings, ...copy.findings].map(f => JSON.stringify(f))).size,
     exit,
     sealedAt: copied.told.times.at(-1) ?? now,
   };
@@ -267,6 +273,14 @@ async function putSums(folder: string, put: Put): Promise<number> {
   return bytes;
 }
 
+/** Files of records that are not what was sealed: nothing is read from them. */
+const spoilt = (reports: readonly Report[]): ReadonlySet<string> =>
+  new Set(
+    reports.flatMap(({ findings }) =>
+      findings.flatMap(({ file }) => (file?.startsWith('records/') ? [file] : [])),
+    ),
+  );
+
 /** Where verification has found something, what can't be read is said, and the rest is packed. */
 async function tried<T>(
   isIntact: boolean,
@@ -277,7 +291,7 @@ async function tried<T>(
   try {
     return await work();
   } catch (error) {
-    const isOver = error instanceof AuditError && /^QUERY_/.test(error.code);
+    const isOver = error instanceof AuditError && error.code.startsWith('QUERY_');
     if (isIntact || isOver || !(error instanceof AuditError)) throw error;
     troubles.push(`${error.code} ${error.message}`);
     return otherwise;

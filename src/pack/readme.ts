@@ -143,7 +143,7 @@ function verdict({ exit, report, copy, troubles }: Told): string {
 }
 
 const VERDICTS = {
-  1: '> **ALTERED.** Verification when this was packed found that something is not what was sealed. What follows is what is there; records are as found, not as proved.',
+  1: '> **ALTERED.** Verification when this was packed found that something is not what was sealed. Files of records that were altered are in store/ as they are, and left out of records.ndjson and coverage. If the log itself was altered, nothing here is proved.',
   2: '> **NOT CHECKED.** Something could not be checked when this was packed.',
   4: 'Verification when this was packed: **intact, and less to be believed**: no pin was at hand, or the log was rekeyed.',
 } as const;

@@ -35,7 +35,7 @@ export async function writeRecords(
         if (first < 0 && rows[0]) first = Number(rows[0][0]);
         last = Number(rows.at(-1)?.[0] ?? last);
         records += rows.length;
-        writeAll(fd, Buffer.from(rows.map(row => `${String(row[1] as string)}\n`).join(''), 'utf8'));
+        writeAll(fd, Buffer.from(rows.map(row => `${row[1] as string}\n`).join(''), 'utf8'));
         return true;
       },
       end: () => undefined,

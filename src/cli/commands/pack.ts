@@ -14,7 +14,7 @@ export const packCommand: CommandSpec = {
   description: [
     'Write an evidence pack: records as canonical lines and as the Parquet files that were sealed, the whole signed log, the pin, what `verify` says of it, coverage, policies, holds and deletions, a dictionary of fields, a map of common requirements to these files, and a README that says how to check all of it, with this program and without.',
     'A pack of a span holds the files with any record of it; the README has the `verify --pack` that is good for them. Prompts and answers are never in it, nor are rejected lines, which are counted; persons are, as they stand in the records.',
-    'It is written beside its name and renamed when it is whole. If verification finds anything, the pack is made all the same, says so at its top, and the answer is that of `verify`. The same store packed again gives the same files, but for pack.json and SHA256SUMS; what is under a hold or in force can change with the day.',
+    'It is written beside its name and renamed when it is whole. If verification finds anything, the pack is made all the same, says so at its top, and the answer is that of `verify`. The same store packed again gives the same files, but for pack.json, SHA256SUMS, and the head known before that verification.json names; what is under a hold or in force can change with the day.',
   ],
   arguments: [],
   options: [
@@ -72,7 +72,7 @@ export const packCommand: CommandSpec = {
       context.voice.say(
         `${counted(packed.records, 'record')}, ${grouped(packed.files)} files, ${humanBytes(packed.bytes)}`,
       );
-      const findings = packed.report.findings.length + packed.copy.findings.length;
+      const { findings } = packed;
       if (findings > 0)
         context.voice.warn(
           `verification found ${counted(findings, 'thing')}; README.md of the pack begins with it`,
