@@ -21,6 +21,8 @@ const FLOORS: readonly (readonly string[])[] = [
     'quarantine',
     'hash',
     'prove',
+    'coverage',
+    'pack',
     'custody',
     'compact',
     'prune',
@@ -57,6 +59,12 @@ const PAIRS = new Set([
   'redact>query',
   'redact>quarantine',
   'export>search',
+  'coverage>query',
+  'pack>coverage',
+  'pack>prove',
+  'pack>quarantine',
+  'pack>query',
+  'pack>verify',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

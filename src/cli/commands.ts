@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command.ts';
+import { coverageCommand } from './commands/coverage.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { exportCommand } from './commands/export.ts';
@@ -16,6 +17,7 @@ import {
   policySetCommand,
   policyShowCommand,
 } from './commands/policy.ts';
+import { packCommand } from './commands/pack.ts';
 import { proveCommand } from './commands/prove.ts';
 import {
   quarantineListCommand,
@@ -63,6 +65,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   pruneCommand,
   compactCommand,
   redactCommand,
+  coverageCommand,
+  packCommand,
   statusCommand,
   configCommand,
   completionCommand,

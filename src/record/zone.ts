@@ -56,3 +56,10 @@ export function offsetMinutes(zone: string | undefined): number | undefined {
   if (hours > 23 || minutes > 59) return undefined;
   return (m[1] === '-' ? -1 : 1) * (hours * 60 + minutes);
 }
+
+/** The day that the calendars of a zone show at an instant, milliseconds since 1970: `YYYY-MM-DD`. */
+export function dayIn(zone: string, ms: number): string {
+  if (zone === 'UTC' || OFFSET.test(zone))
+    return new Date(ms + (offsetMinutes(zone) ?? 0) * 60_000).toISOString().slice(0, 10);
+  return zoneClock(zone).format(ms).slice(0, 10);
+}

@@ -71,6 +71,13 @@ const LOWERING: ReadonlySet<FindingCode> = new Set(['REKEYED']);
 export const isAlteration = ({ code }: Finding): boolean => !UNCHECKED.has(code) && !LOWERING.has(code);
 export const isLowering = ({ code }: Finding): boolean => LOWERING.has(code);
 
+/** The answer of `verify`: 1 altered, 2 could not be checked, 4 intact and less to be believed, 0 intact. */
+export function exitOf({ findings, assurance }: Pick<Report, 'findings' | 'assurance'>): number {
+  if (findings.some(isAlteration)) return 1;
+  if (!findings.every(isLowering)) return 2;
+  return findings.length > 0 || assurance === 'self_consistent' ? 4 : 0;
+}
+
 /** What an interrupted or running writer has left; no finding. */
 export interface Pending {
   readonly kind: 'open' | 'temporary' | 'uncommitted' | 'superseded' | 'staged' | 'leftover';
@@ -90,6 +97,8 @@ export interface Report {
   readonly checked: Checked;
   /** The newest head that was known beside the store and its keys, and that this log extends: entries, and who kept it. */
   readonly extends?: { readonly size: number; readonly kept: 'by_verifier' | 'given' };
+  /** Of a pack: a newer head of the log that is known here. Nothing was compared with it. */
+  readonly behind?: number;
   readonly fork?: Fork;
   /** The signed checkpoint. */
   readonly checkpoint: string;
@@ -122,6 +131,8 @@ export interface Checked {
   readonly recomputed: number;
   readonly payloads: number;
   readonly quarantined: number;
+  /** Of a pack: rejected lines that are not in it. */
+  readonly absent: number;
   /** Rows that sealing saw damaged in an open segment and could not keep. */
   readonly damaged: number;
   readonly bytes: number;

@@ -19,11 +19,14 @@ export interface KnownHeads {
   /** An auditor's own copy. */
   readonly since: Buffer | undefined;
   readonly logKey: VerifierKey | undefined;
+  /** A copy of an earlier time is no rollback. */
+  readonly pack: boolean;
 }
 
 export interface CheckedHeads {
   readonly findings: readonly Finding[];
   readonly extends?: NonNullable<Report['extends']>;
+  readonly behind?: number;
   readonly fork?: Fork;
 }
 
@@ -35,12 +38,13 @@ export function checkHeads(
   store: Store,
   head: Head,
   hashes: readonly Buffer[],
-  { remember, genesis, since, logKey }: KnownHeads,
+  { remember, genesis, since, logKey, pack }: KnownHeads,
 ): CheckedHeads {
   const committed = quietly(() => readHead(store.keys));
   const seen =
     remembered(remember, genesis) && quietly(() => readWhole(headPath(remember!, genesis!), 65_536));
   let known: CheckedHeads['extends'];
+  let behind: number | undefined;
   for (const [note, kept] of [
     [committed, 'by_writer'],
     [seen, 'by_verifier'],
@@ -52,12 +56,16 @@ export function checkHeads(
     // What lies on this host is its owner's; a head that somebody brings must be the log's.
     if (kept === 'given' && !(logKey && one.origin === head.origin && checkpointSignedBy(note, logKey)))
       return { findings: [{ code: 'HEAD_SIGNATURE', expected: head.origin, actual: one.origin }] };
+    if (pack && one.size > hashes.length) {
+      behind = Math.max(behind ?? 0, one.size);
+      continue;
+    }
     const finding = checkHead(store, head, hashes, one);
     if (finding?.code === 'FORK') return { findings: [finding], fork: forkOf(note, one, head, hashes) };
     if (finding) return { findings: [finding] };
     if (kept !== 'by_writer' && (!known || one.size >= known.size)) known = { size: one.size, kept };
   }
-  return { findings: [], ...(known && { extends: known }) };
+  return { findings: [], ...(known && { extends: known }), ...(behind !== undefined && { behind }) };
 }
 
 /** Whose head it is, for people. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
@@ -7,7 +8,7 @@ import { countOf } from '../log/ranges.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
 import { instantOf } from '../store/clock.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
-import { type Layout, namesIn } from '../store/layout.ts';
+import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
 import { localPin, openStore, type Store } from '../store/store.ts';
 import { Chain } from './chain.ts';
@@ -35,6 +36,11 @@ export interface VerifyOptions {
   readonly sinceHead?: Buffer;
   /** Only the payloads of some segments are opened; the whole log is checked all the same. */
   readonly only?: Only;
+  /**
+   * The store is the one of an evidence pack: rejected lines may be left out, and the log may have grown since, so that it is
+   * shorter than heads known here is no finding.
+   */
+  readonly pack?: boolean;
   readonly onProgress?: (done: { readonly segments: number; readonly of: number }) => void;
 }
 
@@ -134,6 +140,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     genesis,
     since: options.sinceHead,
     logKey,
+    pack: options.pack ?? false,
   });
   findings.push(...heads.findings);
 
@@ -146,6 +153,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     recomputed: 0,
     payloads: 0,
     quarantined: 0,
+    absent: 0,
     damaged: 0,
     bytes: 0,
     passedOver: 0,
@@ -173,6 +181,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     pending,
     checked,
     ...(heads.extends && { extends: heads.extends }),
+    ...(heads.behind !== undefined && { behind: heads.behind }),
     ...(heads.fork && { fork: heads.fork }),
     checkpoint: head.note.toString('utf8'),
     clockRegressions: chain.clockRegressions,
@@ -186,7 +195,7 @@ function isWholeLog(at: Layout, head: Head): boolean {
   return chain.findings.length === 0 && logKey !== undefined && checkpointSignedBy(head.note, logKey);
 }
 
-function isMeant({ segment, span, at }: SealedSegment, only: Only | undefined): boolean {
+export function isMeant({ segment, span, at }: SealedSegment, only: Only | undefined): boolean {
   const [first, last] = only?.segments ?? [0, Infinity];
   if (segment < first || segment > last) return false;
   // Without records, when it was sealed.
@@ -238,7 +247,7 @@ async function checkFiles(
   inventory: Inventory,
   meant: readonly SealedSegment[],
   checked: { -readonly [K in keyof Checked]: Checked[K] },
-  { records, onProgress }: VerifyOptions,
+  { records, pack, onProgress }: VerifyOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const seen = new Set<PayloadFile>();
@@ -261,7 +270,9 @@ async function checkFiles(
       if (payload.isThere) checked.payloads++;
       note(payload);
     }
-    if (inventory.hasRejected(segment)) {
+    const isAbsent = pack && !existsSync(quarantinePath(at, segment.segment));
+    if (inventory.hasRejected(segment) && isAbsent) checked.absent += segment.rejected!.count;
+    else if (inventory.hasRejected(segment)) {
       checked.quarantined += segment.rejected!.count;
       note(await checkQuarantine(at, segment));
     }

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { AuditError } from '../../errors.ts';
 import { formatPin, type Pin } from '../../log/pin.ts';
 import { givenPin, localPin, openStore, type Store } from '../../store/store.ts';
-import { type Finding, isAlteration, isLowering, type Report } from '../../verify/finding.ts';
+import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only } from '../../verify/verify.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, sentence } from '../render/report.ts';
@@ -16,6 +16,7 @@ export const verifyCommand: CommandSpec = {
     'With --records, every record is hashed again from the Parquet files and the roots are compared with the signed ones. --since, --until and --segment leave payloads outside a range unopened; the log itself is always checked whole.',
     'The pin is what makes this more than self-consistent: give the one that `slmaudit init` printed and that was kept elsewhere. Without --pin the pin beside the keys of this host is taken; a thief who owns the host could have replaced both.',
     'The newest checkpoint that was found good under a pin is remembered in the XDG state folder: a log that is later shorter, or another one, is a finding. --since-head compares with a copy of log/checkpoint that an auditor has kept. Two heads that contradict each other are kept there as evidence that anyone with the log key can check, with --fork.',
+    'With --pack, the store is the one in an evidence pack (`slmaudit pack`): rejected lines that are not in it are counted as such, and a head known here that is newer than the pack says only that the log has grown since. Whether that newer head extends the pack is seen by verifying the store itself with --since-head and the checkpoint of the pack.',
     'With --proof, a record and its proof as `slmaudit prove` wrote them are checked with the pin alone: no store is needed.',
   ],
   arguments: [],
@@ -25,6 +26,7 @@ export const verifyCommand: CommandSpec = {
     { flags: '--since <TIME>', about: 'open only payloads with records from then on' },
     { flags: '--until <TIME>', about: 'open only payloads with records up to then' },
     { flags: '--segment <N-M>', about: 'open only the payloads of these segments' },
+    { flags: '--pack', about: 'the store is of an evidence pack: see above' },
     { flags: '--since-head <FILE>', about: 'a checkpoint kept from before: the log must extend it' },
     {
       flags: '--proof <FILE>',
@@ -67,6 +69,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
   const report = await verify(store, {
     ...(pin && { pin }),
     ...(only && { only }),
+    ...(flag(given, 'pack') && { pack: true }),
     ...(sinceHead !== undefined && { sinceHead: readInput(sinceHead) }),
     records: flag(given, 'records'),
     remember: context.headsFolder,
@@ -85,7 +88,8 @@ async function runStore(given: Given, context: Context): Promise<number> {
   };
   writeReport(given, json);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
-  else {
+  // From cron, an answer that is as it should be is no news.
+  else if (exit !== 0 || !flag(given, 'quiet')) {
     for (const line of reportLines(report, shown)) context.stdout.write(`${line}\n`);
     tellPending(report, context);
   }
@@ -138,12 +142,6 @@ function refuse(finding: Finding, given: Given, context: Context): number {
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
   else context.stdout.write(`ALTERED  ${sentence(finding)}\n`);
   return 1;
-}
-
-function exitOf({ findings, assurance }: Report): number {
-  if (findings.some(isAlteration)) return 1;
-  if (!findings.every(isLowering)) return 2;
-  return findings.length > 0 || assurance === 'self_consistent' ? 4 : 0;
 }
 
 function tellPending({ pending }: Report, { voice }: Context): void {

@@ -34,7 +34,9 @@ export function reportLines(report: Report, shown: Shown): string[] {
   return lines;
 }
 
-function extension({ extends: known }: Report): string {
+function extension({ extends: known, behind, size }: Report): string {
+  if (behind !== undefined)
+    return `, as it was with ${counted(size, 'entry', 'entries')}; ${grouped(behind)} are known here`;
   return known ? `, which extends the ${counted(known.size, 'entry', 'entries')} known before` : '';
 }
 
@@ -46,6 +48,7 @@ function what({ checked, clockRegressions }: Report): string[] {
   if (checked.passedOver > 0) parts.push(`${grouped(checked.passedOver)} outside the range passed over`);
   if (checked.recomputed > 0) parts.push(`${counted(checked.recomputed, 'record')} hashed again`);
   if (checked.quarantined > 0) parts.push(counted(checked.quarantined, 'rejected line'));
+  if (checked.absent > 0) parts.push(`${counted(checked.absent, 'rejected line')} not in the pack`);
   if (checked.damaged > 0) parts.push(`${counted(checked.damaged, 'line')} unreadable when they were sealed`);
   if (clockRegressions > 0) parts.push(`the clock had gone back ${counted(clockRegressions, 'time')}`);
   return parts;
