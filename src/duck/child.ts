@@ -13,6 +13,7 @@ import { listingSettings } from './listing.ts';
 import { CREATE_LAST, sendRows } from './rows.ts';
 import { sqlError } from './trouble.ts';
 import * as view from './view.ts';
+import { within } from './within.ts';
 
 /**
  * The process in which one query runs (SPEC 9): a crash, a runaway or an escape ends here. It opens every payload that
@@ -33,8 +34,7 @@ async function run(job: QueryJob): Promise<void> {
     const own = job.lines ? ['lines'] : [];
     if (job.expression !== undefined) await guard(db, `SELECT 1 WHERE ${job.expression}`, own);
     const parsed = await guard(db, job.sql, own);
-    // In the engine's own spelling it stands in a COPY: that must be one SELECT of the same kind.
-    if (job.parquet) await guard(db, parsed.text, own);
+    const inner = await within(db, job.sql, parsed.root);
     if (job.repeatable && parsed.unrepeatable.length > 0) throw unrepeatable(parsed.unrepeatable);
     for (const setting of listingSettings(parsed)) await db.run(setting);
     const asked = await needsOf(db, parsed, job.parameters, ['records', ...own]);
@@ -81,8 +81,8 @@ async function run(job: QueryJob): Promise<void> {
       tell({ kind: 'progress', progress: { phase: 'querying', percent: Math.max(0, percentage), bytes } });
     }, 250);
     const mark = job.unverified ? [reading.findings.join('; ') || null] : [];
-    if (job.parquet) await writeParquet(db, job, parsed.text, mark);
-    else await sendRows(db, { sql: job.sql, text: parsed.text, parameters: job.parameters }, mark, answer);
+    if (job.parquet) await writeParquet(db, job, inner, mark);
+    else await sendRows(db, { sql: job.sql, text: inner, parameters: job.parameters }, mark, answer);
     if (job.parquet?.andRows) {
       const text = `FROM read_parquet(${quote(job.parquet.path)})`;
       await sendRows(db, { sql: text, text, parameters: {} }, [], answer);
@@ -145,7 +145,7 @@ async function writeParquet(
   const marked = mark.map(m => `, ${m === null ? 'NULL::VARCHAR' : quote(m)} AS unverified`).join('');
   const prepared = await ask(
     db,
-    `COPY (SELECT *${marked} FROM (${text.replace(/;\s*$/, '')})) TO ${quote(parquet!.path)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
+    `COPY (SELECT *${marked} FROM (${text}\n)) TO ${quote(parquet!.path)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
     parameters,
   );
   await prepared.run();

@@ -61,7 +61,7 @@ export const CREATE_LAST = 'CREATE TABLE last_row AS SELECT true AS is_last';
 
 /** The rows, and behind them one of NULLs that is the last. */
 function withLast(text: string, columns: number): string {
-  return `SELECT *, false FROM (${text}) UNION ALL SELECT ${'NULL, '.repeat(columns)}is_last FROM last_row`;
+  return `SELECT *, false FROM (${text}\n) UNION ALL SELECT ${'NULL, '.repeat(columns)}is_last FROM last_row`;
 }
 
 async function streamOf(
@@ -79,7 +79,7 @@ async function causeOf(
   parameters: Readonly<Record<string, string>>,
 ): Promise<Error> {
   try {
-    await (await ask(db, `SELECT max(hash(answer)) FROM (${text}) AS answer`, parameters)).run();
+    await (await ask(db, `SELECT max(hash(answer)) FROM (${text}\n) AS answer`, parameters)).run();
   } catch (error) {
     return new Error(String(error instanceof Error ? error.message : error).split('\n\n', 1)[0]);
   }

@@ -40,5 +40,5 @@ export function spelledRows(
   const texts = types.map((type, i) => SPELLED.find(([t]) => t.test(type))?.[1](columns[i]!));
   if (texts.includes(undefined)) return undefined;
   const cells = [...texts.map(t => `coalesce(${t}, 'null')`), ...mark.map(m => quote(JSON.stringify(m)))];
-  return `SELECT '[' || concat_ws(',', ${cells.join(', ')}) || ']' FROM (${sql}) AS answer(${columns.join(', ')})`;
+  return `SELECT '[' || concat_ws(',', ${cells.join(', ')}) || ']' FROM (${sql}\n) AS answer(${columns.join(', ')})`;
 }

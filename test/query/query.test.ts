@@ -188,3 +188,12 @@ test('a type that depends on a parameter, and two columns of one name', async ()
   ]);
   assert.equal(run.stdout, '{"x":"1","y":2,"x:1":"1"}\n', run.stderr);
 });
+
+test('a query is asked as it was written, whatever stands behind it', async () => {
+  const joined = `select count(*) as n from (select distinct user_id from records) cross join (select unnest(range(2)) as h)
+    left join (select user_id, 1 as h from records) using (user_id, h)`;
+  const [{ n }] = (await rows(joined)) as [{ n: number }];
+  assert.ok(n >= 8, 'USING belongs to both that stand before it');
+  for (const behind of [';', '; -- the end', ' -- the end', '/* the */ ; /* end */', "\n;\n-- 'end"])
+    assert.deepEqual(await rows(`select 'a -- b' as t${behind}`), [{ t: 'a -- b' }], behind);
+});

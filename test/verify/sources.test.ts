@@ -104,7 +104,7 @@ test('what a dead writer has left of one file is sealed in the order of the file
       leaveForged(box, { about: { from }, to: from + 100, batch: batch.repeat(32) });
     assert.equal((await box.run(['seal'])).code, 0);
     assert.deepEqual(await codes(box), []);
-    assert.match((await box.run(['status'])).stdout, /^records {2}3 in 3 segments$/m);
+    assert.match((await box.run(['status'])).stdout, /^records {2}3 of 3 segments, in 3 files$/m);
   }));
 
 test('behind a segment that can not be sealed, none of the same file is', () =>
@@ -115,5 +115,5 @@ test('behind a segment that can not be sealed, none of the same file is', () =>
     const seal = await box.run(['seal']);
     assert.match(seal.stderr, /segment before it/);
     assert.deepEqual(await codes(box), []);
-    assert.match((await box.run(['status'])).stdout, /^records {2}1 in 1 segment$/m);
+    assert.match((await box.run(['status'])).stdout, /^records {2}1 of 1 segment, in 1 file$/m);
   }));
