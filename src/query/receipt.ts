@@ -1,10 +1,11 @@
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { type Cell, objectTexts, type ResultColumn } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import { type SignerKey, type VerifierKey } from '../note/key.ts';
 import { formatNote, noteSignedBy, parseNote, signNote } from '../note/note.ts';
+import { Digests, MOST_DIGESTS } from './digests.ts';
 import type { Answered, Question } from './query.ts';
 
 /**
@@ -52,8 +53,6 @@ export interface Answer {
   readonly sortedSha256?: string;
 }
 
-const MOST_SORTED = 1_000_000;
-
 /** Passes rows on and counts them; hashes them too where there will be a receipt. */
 export class Hashing implements ResultSink {
   readonly #to: ResultSink;
@@ -61,7 +60,7 @@ export class Hashing implements ResultSink {
   readonly #running = createHash('sha256');
   #columns: readonly ResultColumn[] = [];
   #textOf: (row: readonly Cell[]) => string = objectTexts([]);
-  #each: string[] = [];
+  readonly #each = new Digests();
   count = 0;
 
   constructor(to: ResultSink, isHashing = true) {
@@ -89,12 +88,12 @@ export class Hashing implements ResultSink {
     for (const row of rows) {
       const line = `${this.#textOf(row)}\n`;
       this.#running.update(line);
-      if (this.count <= MOST_SORTED) this.#each.push(hash('sha256', line));
+      if (this.count <= MOST_DIGESTS) this.#each.add(line);
     }
   }
 
   answer(): Answer {
-    const sorted = this.count <= MOST_SORTED && sortedHash(this.#each);
+    const sorted = this.count <= MOST_DIGESTS && this.#each.sortedHash();
     return {
       columns: this.#columns.map(c => c.name),
       rows: this.count,
@@ -102,13 +101,6 @@ export class Hashing implements ResultSink {
       ...(sorted && { sortedSha256: sorted }),
     };
   }
-}
-
-/** Piece by piece: joined they would be 64 MB once more. */
-function sortedHash(each: string[]): string {
-  const all = createHash('sha256');
-  for (const one of each.sort()) all.update(one);
-  return all.digest('hex');
 }
 
 export interface Circumstances extends Pick<Receipt, 'at' | 'by'> {
