@@ -1,10 +1,11 @@
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { type Cell, objectTexts, type ResultColumn } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import { type SignerKey, type VerifierKey } from '../note/key.ts';
 import { formatNote, noteSignedBy, parseNote, signNote } from '../note/note.ts';
+import { Digests, MOST_DIGESTS } from './digests.ts';
 import type { Answered, Question } from './query.ts';
 
 /**
@@ -55,12 +56,9 @@ export interface Answer {
   readonly rows: number;
   /** Of the rows as `--format ndjson` prints them. */
   readonly sha256: string;
-  /** Of the rows' SHA-256 in ascending order: the same for another order. Not for more than a hundred thousand rows. */
+  /** Of the rows' SHA-256 in ascending order: the same for another order. Not for more than a million rows. */
   readonly sortedSha256?: string;
 }
-
-/** Their hashes are held in memory until the last row is there. */
-const MOST_SORTED = 100_000;
 
 /** Passes rows on, and counts them. */
 export class Counting implements ResultSink {
@@ -90,7 +88,7 @@ export class Hashing extends Counting {
   readonly #running = createHash('sha256');
   #columns: readonly ResultColumn[] = [];
   #textOf: (row: readonly Cell[]) => string = objectTexts([]);
-  #each: string[] = [];
+  readonly #each = new Digests();
 
   override columns(columns: readonly ResultColumn[]): void | Promise<void> {
     this.#columns = columns;
@@ -99,17 +97,17 @@ export class Hashing extends Counting {
   }
 
   override rows(rows: readonly (readonly Cell[])[]): boolean | Promise<boolean> {
-    if (this.count + rows.length > MOST_SORTED) this.#each = [];
+    let each = this.count;
     for (const row of rows) {
       const line = `${this.#textOf(row)}\n`;
       this.#running.update(line);
-      if (this.count + rows.length <= MOST_SORTED) this.#each.push(hash('sha256', line));
+      if (++each <= MOST_DIGESTS) this.#each.add(line);
     }
     return super.rows(rows);
   }
 
   answer(): Answer {
-    const sorted = this.count <= MOST_SORTED && sortedHash(this.#each);
+    const sorted = this.count <= MOST_DIGESTS && this.#each.sortedHash();
     return {
       columns: this.#columns.map(c => c.name),
       rows: this.count,
@@ -117,13 +115,6 @@ export class Hashing extends Counting {
       ...(sorted && { sortedSha256: sorted }),
     };
   }
-}
-
-/** Piece by piece: joined they would be 64 MB once more. */
-function sortedHash(each: string[]): string {
-  const all = createHash('sha256');
-  for (const one of each.sort()) all.update(one);
-  return all.digest('hex');
 }
 
 export interface Circumstances extends Pick<Receipt, 'at' | 'by'> {
