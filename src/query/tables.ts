@@ -2,6 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobTable } from '../duck/job.ts';
 import { entryHash, parseEntry } from '../log/entry.ts';
+import { Inventory } from '../log/inventory.ts';
+import { countOf } from '../log/ranges.ts';
 import { parseNote } from '../note/note.ts';
 import { rejectedLines } from '../quarantine/quarantine.ts';
 import { writeAll } from '../store/durable.ts';
@@ -32,6 +34,8 @@ const TABLES: Readonly<Record<string, Table>> = {
       root: 'VARCHAR',
       lines_read: 'BIGINT',
       rejected: 'BIGINT',
+      redacted: 'BIGINT',
+      pruned_by: 'BIGINT',
       damaged: 'BIGINT',
       sources: 'VARCHAR[]',
     },
@@ -83,8 +87,11 @@ export function tablesOf(store: Store, sql: string, size: number, folder: string
 }
 
 function* segmentRows(store: Store, size: number): Generator<Record<string, unknown>> {
-  for (const s of readHistory(store.at, localPin(store)).segments) {
-    if (s.entry >= size) break;
+  // Throws where the entries are not those of the checkpoint.
+  readHistory(store.at, localPin(store));
+  const inventory = new Inventory(segment => segment);
+  for (const note of readEntries(store.at, 0, size)) inventory.add(parseEntry(parseNote(note).text));
+  for (const s of inventory.segments) {
     yield {
       segment: s.segment,
       entry: s.entry,
@@ -99,6 +106,8 @@ function* segmentRows(store: Store, size: number): Generator<Record<string, unkn
       root: s.root.toString('hex'),
       lines_read: s.lines.reduce((sum, l) => sum + l.read, 0),
       rejected: s.rejected?.count ?? 0,
+      redacted: countOf(inventory.redacted.get(s.segment) ?? []),
+      pruned_by: inventory.pruned.get(s.segment),
       damaged: s.damaged,
       sources: s.lines.map(l => l.source),
     };

@@ -57,7 +57,7 @@ export function status(store: Store): Status {
     segments: history.segments.length,
     records: sum(history.segments.filter(isThere).map(s => s.records)),
     pruned: sum(history.segments.filter(s => !isThere(s)).map(s => s.records)),
-    redacted: sum([...inventory.redacted.values()].map(countOf)),
+    redacted: sum([...inventory.redacted].map(([n, rows]) => (inventory.pruned.has(n) ? 0 : countOf(rows)))),
     files: inventory.payloadFiles().length,
     rejected: sum(history.segments.map(s => (inventory.hasRejected(s) ? s.rejected!.count : 0))),
     retried: sum(history.segments.flatMap(s => s.retried.map(r => countOf(r.ranges)))),

@@ -1,19 +1,16 @@
 import type { Joined } from '../../compact/compact.ts';
 import { AuditError } from '../../errors.ts';
-import type { Due, KeptBack } from '../../prune/plan.ts';
+import { formatRanges, rangesOf } from '../../log/ranges.ts';
+import type { Due } from '../../prune/plan.ts';
 import type { Pruned } from '../../prune/prune.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
-import { counted, grouped, humanBytes, readSpan, usage } from '../values.ts';
+import { counted, grouped as withCommas, humanBytes, readSpan, usage } from '../values.ts';
+import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
-const LOCK_OPTION = {
-  flags: '--lock-wait <SPAN>',
-  about: 'wait so long for another writer to commit',
-  default: '0s',
-} as const;
 const PLAN_OPTIONS = [
   { flags: '-n, --dry-run', about: 'say what would be done, and do nothing' },
   { flags: '--format <FORMAT>', about: 'json: all of it as one object', choices: ['json'] },
-  LOCK_OPTION,
+  LOCK_WAIT_OPTION,
 ] as const;
 const EXITS: CommandSpec['exits'] = [
   [0, 'done, or nothing to do'],
@@ -86,7 +83,7 @@ export const compactCommand: CommandSpec = {
     if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(compacted)}\n`);
     context.voice.say(
       joined.length > 0
-        ? `${joinedLine(joined, options.dryRun)}; ${counted(before, 'file')} ${options.dryRun ? 'would become' : 'became'} ${grouped(behind)}`
+        ? `${joinedLine(joined, options.dryRun)}; ${counted(before, 'file')} ${options.dryRun ? 'would become' : 'became'} ${withCommas(behind)}`
         : 'nothing to join',
     );
     for (const l of leftOut) context.voice.error(new AuditError(l.code, l.why, { exit: 1 }));
@@ -98,8 +95,7 @@ function common(
   given: Given,
   { signal }: Context,
 ): { lockWaitMs: number; now: number; dryRun: boolean; signal: AbortSignal } {
-  const lockWaitMs = readSpan(text(given, 'lockWait') ?? '0s', '--lock-wait');
-  return { lockWaitMs, now: Date.now(), dryRun: flag(given, 'dryRun'), signal };
+  return { lockWaitMs: lockWaitOf(given), now: Date.now(), dryRun: flag(given, 'dryRun'), signal };
 }
 
 function daysOf(span: string): number {
@@ -108,19 +104,43 @@ function daysOf(span: string): number {
   return days;
 }
 
+/** Segments of one class, sealed on one day and due on one, in a line; --format json has each. */
 function lines({ segments, kept, leftOut }: Pruned): string[] {
+  const sum = (some: readonly { readonly records: number }[]): string =>
+    counted(
+      some.reduce((n, s) => n + s.records, 0),
+      'record',
+    );
   return [
-    ...segments.map(
-      (d: Due) =>
-        `segment ${d.segment}  ${counted(d.records, 'record')}  ${humanBytes(d.bytes)}  ${d.span ? `${day(d.span.from)} to ${day(d.span.to)}` : 'no records'}  sealed ${day(d.sealed_at)}  due ${day(d.due)}  ${d.rule}`,
-    ),
-    ...kept.map(
-      (k: KeptBack) => `kept ${k.segment}  ${counted(k.records, 'record')}  due ${day(k.due)}  ${k.kept_by}`,
+    ...grouped(segments, d => `${day(d.sealed_at)} ${day(d.due)} ${d.rule}`).map(some => {
+      const [first] = some as [Due];
+      const spans = some.flatMap(s => (s.span ? [s.span] : []));
+      const span = spans[0]
+        ? `${day(least(spans.map(s => s.from)))} to ${day(most(spans.map(s => s.to)))}`
+        : 'no records';
+      const bytes = humanBytes(some.reduce((n, s) => n + s.bytes, 0));
+      return `${named(some)}  ${sum(some)}  ${bytes}  ${span}  sealed ${day(first.sealed_at)}  due ${day(first.due)}  ${first.rule}`;
+    }),
+    ...grouped(kept, k => `${day(k.due)} ${k.kept_by}`).map(
+      some => `kept ${named(some)}  ${sum(some)}  due ${day(some[0]!.due)}  ${some[0]!.kept_by}`,
     ),
     ...leftOut.map(l => `left out ${l.segment}  ${l.code}${l.file === undefined ? '' : `  ${l.file}`}`),
   ];
 }
 
+function grouped<T>(all: readonly T[], of: (one: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const one of all) groups.set(of(one), [...(groups.get(of(one)) ?? []), one]);
+  return [...groups.values()];
+}
+
+function named(some: readonly { readonly segment: number }[]): string {
+  const ranges = formatRanges(rangesOf(some.map(s => s.segment)));
+  return `${some.length === 1 ? 'segment' : 'segments'} ${ranges.length > 40 ? `${ranges.slice(0, 40)}…` : ranges}`;
+}
+
+const least = (all: readonly string[]): string => all.reduce((a, b) => (b < a ? b : a));
+const most = (all: readonly string[]): string => all.reduce((a, b) => (b > a ? b : a));
 const day = (at: string): string => at.slice(0, 10);
 
 /** `entry`: absent where nothing was deleted. */
@@ -143,5 +163,5 @@ function say({ voice }: Context, { segments, leftOut }: Pruned, entry: number | 
 
 function joinedLine(joined: readonly Joined[], dryRun: boolean): string {
   const files = joined.reduce((sum, j) => sum + j.files, 0);
-  return `${dryRun ? 'would join' : 'joined'} ${counted(files, 'small file')} into ${grouped(joined.length)}`;
+  return `${dryRun ? 'would join' : 'joined'} ${counted(files, 'small file')} into ${withCommas(joined.length)}`;
 }

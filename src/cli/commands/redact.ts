@@ -2,7 +2,8 @@ import { type CommandSpec, flag, text, texts } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { counted, readSpan, usage } from '../values.ts';
+import { counted, usage } from '../values.ts';
+import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 /** Filters whose value is looked for in rejected lines too. */
 const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request', 'text'] as const;
@@ -24,7 +25,7 @@ export const redactCommand: CommandSpec = {
     { flags: '--reason <CODE>', about: 'why, as a code: erasure-request, court-order, ...' },
     { flags: '-n, --dry-run', about: 'say what would be redacted, and do nothing' },
     { flags: '--yes', about: 'do it: what is redacted can not be had back' },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '0s' },
+    LOCK_WAIT_OPTION,
   ],
   examples: [
     { command: 'slmaudit redact --user ana --reason erasure-request --dry-run', about: 'what would go' },
@@ -64,7 +65,7 @@ export const redactCommand: CommandSpec = {
         : ` AND event_id IN (${Object.keys(ids)
             .map(n => `$${n}`)
             .join(', ')})`;
-    const lockWaitMs = readSpan(text(given, 'lockWait') ?? '0s', '--lock-wait');
+    const lockWaitMs = lockWaitOf(given);
     const { sealLeftovers } = await import('../../seal/seal.ts');
     if (!dryRun) await sealLeftovers(store, { lockWaitMs, take: false });
     const done = await redact(

@@ -47,6 +47,8 @@ function what({ checked, clockRegressions }: Report): string[] {
   ];
   if (checked.passedOver > 0) parts.push(`${grouped(checked.passedOver)} outside the range passed over`);
   if (checked.recomputed > 0) parts.push(`${counted(checked.recomputed, 'record')} hashed again`);
+  if (checked.pruned > 0) parts.push(`${counted(checked.pruned, 'record')} deleted as recorded`);
+  if (checked.redacted > 0) parts.push(`${counted(checked.redacted, 'record')} redacted`);
   if (checked.quarantined > 0) parts.push(counted(checked.quarantined, 'rejected line'));
   if (checked.absent > 0) parts.push(`${counted(checked.absent, 'rejected line')} not in the pack`);
   if (checked.damaged > 0) parts.push(`${counted(checked.damaged, 'line')} unreadable when they were sealed`);
