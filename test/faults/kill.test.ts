@@ -11,7 +11,7 @@ import { nativeLine, type Sandbox, withStore } from '../sandbox.ts';
  * classes by a policy, so that each sealing makes three segments and a kill can hit between them.
  */
 const PHASES = ['reading', 'sealing', 'committing', 'between parts'] as const;
-const EACH = Number(process.env['SLMAUDIT_KILLS'] ?? 4);
+const EACH = Number(process.env['SLMAUDIT_KILLS'] ?? 2);
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
