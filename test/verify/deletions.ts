@@ -9,7 +9,16 @@ import { recordsPath } from '../../src/store/layout.ts';
 import { digestFile } from '../../src/store/store.ts';
 import type { FindingCode } from '../../src/verify/finding.ts';
 import type { Clocked } from '../clocked.ts';
-import { appendSegment, currentKey, entryOf, notesOf, ownKey, type Place, rewrite, signed } from './forge.ts';
+import {
+  appendSegment,
+  currentKey,
+  entryOf,
+  notesOf,
+  ownKey,
+  type Place,
+  rewrite as rewriteLog,
+  signed,
+} from './forge.ts';
 
 /**
  * What a thief of today's keys, or a patched program, can do with entries that delete and restate, and what verify says of it. The log
@@ -294,7 +303,7 @@ export const DELETIONS: readonly Deletion[] = [
       add({ kind: 'policy', version: 2, lines: [] }, currentKey(at));
       const lines = pruneLines({ policy, reason: 'age', pruned, files: [] });
       add({ kind: 'prune', version: 1, lines }, ownKey(policy + 1));
-      rewrite(at, notes);
+      rewriteLog(at, notes);
       rmSync(path);
     },
   },
@@ -304,7 +313,7 @@ export const DELETIONS: readonly Deletion[] = [
     run: async log => {
       await forgedPrune(log, [[0, 3]]);
       const at = placeOf(log);
-      rewrite(at, notesOf(at).with(0, Buffer.from('nothing\n')));
+      rewriteLog(at, notesOf(at).with(0, Buffer.from('nothing\n')));
     },
   },
 ];
