@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compact } from '../../src/compact/compact.ts';
@@ -5,7 +6,9 @@ import { type Entry, entryHash, formatEntry } from '../../src/log/entry.ts';
 import type { Range } from '../../src/log/ranges.ts';
 import { compactLines, pruneLines, redactLines, type RestatedFile } from '../../src/log/restate.ts';
 import type { SignerKey } from '../../src/note/key.ts';
-import { recordsPath } from '../../src/store/layout.ts';
+import { prune } from '../../src/prune/prune.ts';
+import { redact } from '../../src/redact/redact.ts';
+import { quarantinePath, recordsPath } from '../../src/store/layout.ts';
 import { digestFile } from '../../src/store/store.ts';
 import type { FindingCode } from '../../src/verify/finding.ts';
 import type { Clocked } from '../clocked.ts';
@@ -193,7 +196,6 @@ export const DELETIONS: readonly Deletion[] = [
     name: 'a payload swapped for the one before a redaction',
     codes: ['PAYLOAD_ALTERED'],
     run: async log => {
-      const { redact } = await import('../../src/redact/redact.ts');
       const old = join(log.folder, 'old.parquet');
       const before = pathOf(log, 0);
       copyFileSync(before, old);
@@ -305,6 +307,30 @@ export const DELETIONS: readonly Deletion[] = [
       add({ kind: 'prune', version: 1, lines }, ownKey(policy + 1));
       rewriteLog(at, notes);
       rmSync(path);
+    },
+  },
+  {
+    name: 'redactions, a prune that leaves what is held of a file, and files that an interrupted writer has left',
+    codes: [],
+    run: async log => {
+      await log.hold({ id: '0000000b', segments: [[1, 1]] });
+      await log.sealText('{"ts":"2026-02-10T00:00:00Z"}\n{"ts":"2026-02-10T00:00:01Z"}\nbroken\n');
+      log.pass(31);
+      const left = [pathOf(log, 0), quarantinePath(log.store.at, FIFTH + 1)].map(
+        path => [path, readFileSync(path)] as const,
+      );
+      const which = { sql: 'SELECT seq FROM records WHERE seq IN (0, 2, 10)', parameters: {} };
+      const how = { ...log.at, reason: 'test', query: { memory: 1 << 28 }, texts: [] };
+      await assert.rejects(redact(log.store, which, how), { code: 'REDACT_REFUSED' });
+      which.sql = which.sql.replace(' 2,', '');
+      await redact(log.store, which, { ...how, texts: ['broken'] });
+      await prune(log.store, { ...log.at, clockIsRight: true });
+      for (const [path, bytes] of left) writeFileSync(path, bytes);
+      const { pending, checked } = await log.verify();
+      assert.deepEqual(
+        [pending.map(p => p.kind), checked.records, checked.pruned, checked.redacted],
+        [['leftover', 'leftover'], 6, 6, 2],
+      );
     },
   },
   {
