@@ -1,12 +1,11 @@
 import { AuditError } from '../errors.ts';
 import type { Inventory, PayloadFile } from '../log/inventory.ts';
 import { compactLines } from '../log/restate.ts';
-import { finishInterrupted } from '../seal/recover.ts';
 import { instantOf } from '../store/clock.ts';
 import { type History, readHistory } from '../store/history.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { rewrite } from './rewrite.ts';
-import { restate, statedFile } from './state.ts';
+import { finishDecided, restate, statedFile } from './state.ts';
 
 export interface CompactOptions {
   readonly lockWaitMs: number;
@@ -56,7 +55,7 @@ const MOST_BYTES = 1 << 30;
  */
 export async function compact(store: Store, options: CompactOptions): Promise<Compacted> {
   const now = instantOf(options.now);
-  if (!options.dryRun) await finishInterrupted(store, options.lockWaitMs);
+  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
   const history = readHistory(store.at, localPin(store));
   const { inventory } = history;
   const groups = groupsOf(history, now);

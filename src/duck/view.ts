@@ -23,19 +23,31 @@ export function createView(sources: Sources): string {
   return `CREATE VIEW records AS SELECT seq, ${shown()} FROM (${rowsOf(sources)})`;
 }
 
-/** The view `lines`, for export: what `records` has, and the canonical line of each. */
+/**
+ * The view `lines`, for export: what `records` has, and the canonical line of each, in the order of the log. Only where files
+ * that were joined hold others' records between theirs, or lack some, does anything have to be sorted for it.
+ */
 export function createLinesView(sources: Sources): string {
-  return `CREATE VIEW lines AS SELECT seq, ${shown()}, line FROM (${selectLines('*', `(${rowsOf(sources)})`)})`;
+  const rows = rowsOf(sources);
+  const sorted = isInOrder(sources) ? rows : `SELECT * FROM (${rows}) ORDER BY seq NULLS LAST`;
+  return `CREATE VIEW lines AS SELECT seq, ${shown()}, line FROM (${selectLines('*', `(${sorted})`)})`;
 }
+
+function isInOrder({ opened }: Sources): boolean {
+  const isBehind = (o: Opened, before: Opened | undefined): boolean =>
+    before === undefined || o.file.segments[0]!.first > before.file.segments.at(-1)!.first;
+  return opened.every((o, i) => isRun(o) && !isRedacted(o) && isBehind(o, opened[i - 1]));
+}
+
+const isRedacted = ({ file: { segments } }: Opened): boolean => segments.some(s => s.redacted);
 
 /** `seq` and the payload's columns. */
 function rowsOf({ opened, open, below, where }: Sources): string {
   const filter = where === undefined ? '' : ` AND ${where}`;
   const parts: string[] = [];
-  const redacted = (o: Opened): boolean => o.file.segments.some(s => s.redacted);
   const kinds = [
-    opened.filter(o => isRun(o) && !redacted(o)),
-    opened.filter(o => isRun(o) && redacted(o)),
+    opened.filter(o => isRun(o) && !isRedacted(o)),
+    opened.filter(o => isRun(o) && isRedacted(o)),
     opened.filter(o => !isRun(o)),
   ];
   for (const [kind, some] of kinds.entries()) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Made, rewrite } from '../compact/rewrite.ts';
-import { restate, statedFile } from '../compact/state.ts';
+import { finishDecided, restate, statedFile } from '../compact/state.ts';
 import { AuditError } from '../errors.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { rangesOf } from '../log/ranges.ts';
@@ -8,7 +8,6 @@ import { redactLines } from '../log/restate.ts';
 import type { Refusal } from '../log/retention.ts';
 import { retriedLines, sealedLines } from '../quarantine/quarantine.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
-import { finishInterrupted } from '../seal/recover.ts';
 import { instantOf } from '../store/clock.ts';
 import { removeFile } from '../store/durable.ts';
 import { type History, readHistory } from '../store/history.ts';
@@ -43,7 +42,7 @@ export interface Redacted {
  */
 export async function redact(store: Store, which: Question, options: RedactOptions): Promise<Redacted> {
   const now = instantOf(options.now);
-  if (!options.dryRun) await finishInterrupted(store, options.lockWaitMs);
+  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
   const { places, open } = await find(store, which, options.query);
   const history = readHistory(store.at, localPin(store));
   const { inventory } = history;

@@ -13,14 +13,12 @@ import {
   readHead,
   readLogKey,
   stagedEntries,
-  stagedIndexes,
   unstage,
   writeHead,
 } from '../store/keys.ts';
 import {
   isFrames,
   type Layout,
-  lockPath,
   namesIn,
   openFolder,
   parseOpenName,
@@ -39,7 +37,6 @@ import {
   removeNarrower,
   writeEntry,
 } from '../store/log.ts';
-import { takeLock } from '../store/lock.ts';
 import { readHeader } from '../store/open.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { drop, finish } from './commit.ts';
@@ -75,20 +72,6 @@ export async function recover(
   if (existsSync(untidyPath(store.at))) tidy(store.at, readHistory(store.at, localPin(store)));
   await dropNamed(store, tip);
   return tip;
-}
-
-/**
- * Finishes what an interrupted writer has decided or said and not done, if there is such a thing: whoever then finds nothing more to do
- * would else leave deleted records lying about. Throws LOCKED while that writer lives, and what recover() throws.
- */
-export async function finishInterrupted(store: Store, lockWaitMs: number): Promise<void> {
-  if (!existsSync(untidyPath(store.at)) && stagedIndexes(store.keys).length === 0) return;
-  const lock = await takeLock(lockPath(store.at), lockWaitMs);
-  try {
-    await recover(store);
-  } finally {
-    lock.release();
-  }
 }
 
 /** The checkpoint, if the log key signed it, the tiles make its root, and it extends the newest one committed here. */

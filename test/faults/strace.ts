@@ -103,17 +103,22 @@ export async function intact(at: string, when: string): Promise<Report> {
   return report;
 }
 
-/** Works off cases on both cores, and prints what came of them if they are all. */
+/** Works off cases on both cores, all of them whatever the first ones show, and prints what came of them if they are all. */
 export async function eachCase<C extends Case>(
   cases: readonly C[],
   one: (fault: C, name: string) => Promise<string>,
 ): Promise<void> {
   const outcomes = new Map<string, number>();
+  const failures: string[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let i = next++; i < cases.length; i = next++) {
       const { call, fault } = cases[i]!;
-      const outcome = `${call} ${fault}: ${await one(cases[i]!, `case-${i}`)}`;
+      const ended = await one(cases[i]!, `case-${i}`).catch((error: unknown) => {
+        failures.push(error instanceof Error ? error.message : String(error));
+        return 'not as it should';
+      });
+      const outcome = `${call} ${fault}: ${ended}`;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     }
   };
@@ -121,4 +126,5 @@ export async function eachCase<C extends Case>(
   if (ALL)
     for (const [outcome, n] of [...outcomes].sort(([a], [b]) => a.localeCompare(b)))
       process.stdout.write(`${String(n).padStart(4)} ${outcome}\n`);
+  assert.deepEqual(failures, []);
 }
