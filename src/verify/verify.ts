@@ -263,7 +263,7 @@ async function checkFiles(
     const isPruned = inventory.pruned.has(segment.segment);
     if (isPruned) checked.pruned += segment.records;
     else checked.records += segment.records;
-    checked.redacted += countOf(inventory.redacted.get(segment.segment) ?? []);
+    if (!isPruned) checked.redacted += countOf(inventory.redacted.get(segment.segment) ?? []);
     if (file && !seen.has(file)) {
       seen.add(file);
       const payload = await checkPayload(at, inventory, file, records);
