@@ -5,7 +5,7 @@ import { instantOf } from '../store/clock.ts';
 import { type History, readHistory } from '../store/history.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { rewrite } from './rewrite.ts';
-import { restate, statedFile } from './state.ts';
+import { finishDecided, restate, statedFile } from './state.ts';
 
 export interface CompactOptions {
   readonly lockWaitMs: number;
@@ -55,6 +55,7 @@ const MOST_BYTES = 1 << 30;
  */
 export async function compact(store: Store, options: CompactOptions): Promise<Compacted> {
   const now = instantOf(options.now);
+  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
   const history = readHistory(store.at, localPin(store));
   const { inventory } = history;
   const groups = groupsOf(history, now);
@@ -88,7 +89,7 @@ export async function compact(store: Store, options: CompactOptions): Promise<Co
       );
       if (entry !== undefined) joined.push({ ...about, becomes: made.bytes });
     } catch (error) {
-      if (!(error instanceof AuditError) || error.exit === 75) throw error;
+      if (!(error instanceof AuditError) || error.exit !== 1) throw error;
       leftOut.push({ day: about.day, class: about.class, code: error.code, why: error.message });
     }
     options.onProgress?.(i + 1, groups.length);

@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { EntryLine } from '../log/line.ts';
 import { rangesOf } from '../log/ranges.ts';
@@ -8,7 +8,8 @@ import { recover } from '../seal/recover.ts';
 import { beginUntidy, tidy } from '../seal/tidy.ts';
 import { makeFolder, removeFile, syncFolder } from '../store/durable.ts';
 import { type History, readHistory } from '../store/history.ts';
-import { lockPath, recordsPath } from '../store/layout.ts';
+import { stagedIndexes } from '../store/keys.ts';
+import { lockPath, recordsPath, untidyPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
 import { localPin, type Store } from '../store/store.ts';
 import type { Made } from './rewrite.ts';
@@ -17,6 +18,20 @@ import type { Made } from './rewrite.ts';
 export interface Statement {
   readonly kind: 'compact' | 'prune' | 'redact';
   readonly lines: readonly EntryLine[];
+}
+
+/**
+ * Finishes what an interrupted writer has decided or said and not done, if there is such a thing: whoever then finds nothing more to do
+ * would else leave deleted records lying about. Throws LOCKED while that writer lives, and what recover() throws.
+ */
+export async function finishDecided(store: Store, lockWaitMs: number): Promise<void> {
+  if (!existsSync(untidyPath(store.at)) && stagedIndexes(store.keys).length === 0) return;
+  const lock = await takeLock(lockPath(store.at), lockWaitMs);
+  try {
+    await recover(store);
+  } finally {
+    lock.release();
+  }
 }
 
 /**

@@ -1,8 +1,9 @@
 import { constants, openSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { ask } from './ask.ts';
-import { engineVersion, fdName, lockEngine, quote, withEngine } from './engine.ts';
+import { allowFiles, engineVersion, fdName, lockEngine, quote, withEngine } from './engine.ts';
 import { FILTERED } from './filter.ts';
 import { guard } from './guard.ts';
 import type { Answer, Asked, Checked, QueryJob } from './job.ts';
@@ -56,25 +57,31 @@ async function run(job: QueryJob): Promise<void> {
       reads && job.open !== undefined
         ? { path: job.open, name: fdName(openFile(job.open), job.open) }
         : undefined;
+    const names = await allowFiles(
+      db,
+      join(job.temporary, '..', 'files'),
+      reading.opened.map(o => o.name),
+      [...(open ? [open.name] : []), ...(job.parquet ? [job.parquet.path] : [])],
+    );
+    const opened = reading.opened.map((o, i) => ({ ...o, name: names[i]! }));
     await createViews(db, job, {
-      opened: reading.opened,
+      opened,
       open: open?.name,
       below: job.below,
       where: allWhere(spanWhere(job), bytesCondition(asked)),
     });
-    const bytes = reading.opened.reduce((sum, { file }) => sum + file.bytes, 0);
+    const bytes = opened.reduce((sum, { file }) => sum + file.bytes, 0);
     const missing = reading.missing.flatMap(file => all(file, 'missing'));
     await answer({
       kind: 'plan',
       plan: {
-        read: reading.opened.flatMap(o => o.file.segments.map(s => s.segment)),
+        read: opened.flatMap(o => o.file.segments.map(s => s.segment)),
         leftOut: [...leftOut, ...missing].sort((a, b) => a.segment - b.segment),
         open: open !== undefined,
       },
       findings: reading.findings,
     });
-    const allowed = [...reading.opened.map(o => o.name), ...(open ? [open.name] : [])];
-    await lockEngine(db, [...allowed, ...(job.parquet ? [job.parquet.path] : [])]);
+    await lockEngine(db);
 
     const watched = setInterval(() => {
       const { percentage } = db.progress;
@@ -91,7 +98,7 @@ async function run(job: QueryJob): Promise<void> {
     reading.again();
     await answer({ kind: 'answered', engine: engineVersion() });
     if (job.filters !== undefined && asksFor(asked, FILTERED))
-      checked = [...checked, ...(await makeFilters(db, reading.opened, job.filters, FILTERS_MS))];
+      checked = [...checked, ...(await makeFilters(db, opened, job.filters, FILTERS_MS))];
   });
 }
 

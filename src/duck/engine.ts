@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, symlinkSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { makeFolder } from '../store/durable.ts';
 import { duckdb } from './binding.ts';
 
 /** Settings of every engine: nothing is fetched, nothing is loaded, times are UTC. */
@@ -43,11 +44,30 @@ export async function withEngine<T>(
 }
 
 /**
- * From now on nothing but these files can be opened, and no setting changed. The engine grants writing with reading: what would get past
- * guard() could write into them.
+ * What may be opened behind lockEngine(): `paths`, and `targets` (see fdName()) by names that are links, made here in `folder`; returns
+ * these. The engine resolves a path when it is allowed and at each opening, and takes one that leads nowhere by its text. The name of a
+ * descriptor leads nowhere once a writer has unlinked the file: it was allowed as one thing and would be opened as another. So
+ * these names are allowed before they lead anywhere.
  */
-export async function lockEngine(db: DuckDBConnection, paths: readonly string[]): Promise<void> {
-  await db.run(`SET allowed_paths = [${paths.map(quote).join(', ')}]`);
+export async function allowFiles(
+  db: DuckDBConnection,
+  folder: string,
+  targets: readonly string[],
+  paths: readonly string[],
+): Promise<string[]> {
+  // To the engine such a folder would be a pattern.
+  const names = /[*?[\]{}]/.test(folder) ? [...targets] : targets.map((_, i) => `${folder}/${i}`);
+  await db.run(`SET allowed_paths = [${[...names, ...targets, ...paths].map(quote).join(', ')}]`);
+  makeFolder(folder, 0o700);
+  for (const [i, name] of names.entries()) if (name !== targets[i]) symlinkSync(targets[i]!, name);
+  return names;
+}
+
+/**
+ * From now on nothing but what is allowed can be opened, and no setting changed. The engine grants writing with reading: what would get
+ * past guard() could write into them.
+ */
+export async function lockEngine(db: DuckDBConnection): Promise<void> {
   await db.run('SET enable_progress_bar = true');
   await db.run('SET enable_progress_bar_print = false');
   await db.run('SET progress_bar_time = 0');

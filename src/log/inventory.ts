@@ -26,7 +26,7 @@ export interface PayloadFile {
 
 /** What is wrong with an entry that restates or deletes; a reader that goes on all the same reads less, never more. */
 export type Misstated =
-  /** It names a segment that there is not, or that was deleted before. */
+  /** It names a segment or rows that there are not, or that were deleted before. */
   | { readonly why: 'unknown'; readonly segment: number }
   /** It takes a part of a file and leaves the rest unsaid. */
   | { readonly why: 'partly'; readonly segment: number }
@@ -41,7 +41,7 @@ const OTHERS: ReadonlySet<string> = new Set(['genesis', 'rekey', 'recordkey', 'p
  * `redact` have restated it since (SPEC 4). Readers go by this, never by a listing of a folder.
  */
 export class Inventory<
-  S extends Pick<SealedSegment, 'segment' | 'class' | 'at' | 'entry' | 'payload'> = SealedSegment,
+  S extends Pick<SealedSegment, 'segment' | 'class' | 'at' | 'entry' | 'payload' | 'records'> = SealedSegment,
 > {
   /** In the order of the log. */
   readonly segments: S[];
@@ -123,8 +123,12 @@ export class Inventory<
   ): Misstated[] {
     const wrong = this.restate(entry, { files }, []);
     for (const { segment, rows: some } of rows) {
-      if (this.files.get(segment)?.entry !== entry) wrong.push({ why: 'unknown', segment });
-      else this.redacted.set(segment, [...(this.redacted.get(segment) ?? []), ...some]);
+      const before = this.redacted.get(segment) ?? [];
+      // A forged range could be of any length, and rows that are listed twice are in no file twice.
+      const isOdd =
+        this.files.get(segment)?.entry !== entry || !fits(some, before, this.get(segment)!.records);
+      if (isOdd) wrong.push({ why: 'unknown', segment });
+      else this.redacted.set(segment, [...before, ...some]);
     }
     wrong.push(...this.#unknown(quarantine));
     for (const segment of this.present(quarantine)) this.unquarantined.add(segment);
@@ -203,6 +207,9 @@ export interface Snapshot<S> {
   readonly redacted: readonly (readonly [number, Range[]])[];
   readonly unquarantined: readonly number[];
 }
+
+const fits = (rows: readonly Range[], before: readonly Range[], records: number): boolean =>
+  rows.every(([from, to]) => to < records && before.every(([low, high]) => to < low || from > high));
 
 type Kind = Pick<SealedSegment, 'class' | 'at'>;
 

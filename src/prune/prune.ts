@@ -1,6 +1,6 @@
 import { AuditError } from '../errors.ts';
 import { type Made, rewrite } from '../compact/rewrite.ts';
-import { restate, statedFile } from '../compact/state.ts';
+import { finishDecided, restate, statedFile } from '../compact/state.ts';
 import { rangesOf } from '../log/ranges.ts';
 import { type Prune, pruneLines } from '../log/restate.ts';
 import { later } from '../log/retention.ts';
@@ -44,6 +44,7 @@ export async function prune(
   options: PruneOptions,
 ): Promise<{ readonly pruned: Pruned; readonly entry?: number }> {
   const now = instantOf(options.now);
+  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
   const history = readHistory(store.at, localPin(store));
   checkClock(history, now, options.clockIsRight);
   if (history.retention.newest.entry === 0)

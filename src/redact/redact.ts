@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Made, rewrite } from '../compact/rewrite.ts';
-import { restate, statedFile } from '../compact/state.ts';
+import { finishDecided, restate, statedFile } from '../compact/state.ts';
 import { AuditError } from '../errors.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { rangesOf } from '../log/ranges.ts';
@@ -42,6 +42,7 @@ export interface Redacted {
  */
 export async function redact(store: Store, which: Question, options: RedactOptions): Promise<Redacted> {
   const now = instantOf(options.now);
+  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
   const { places, open } = await find(store, which, options.query);
   const history = readHistory(store.at, localPin(store));
   const { inventory } = history;

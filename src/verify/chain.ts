@@ -44,7 +44,9 @@ export class Chain {
   readonly #origin: string;
   readonly #pin: Pin | undefined;
   readonly #now: string;
-  #retention: Retention | undefined;
+  #retention = new Retention('');
+  /** An entry of a newer slmaudit was met: what rests on policies and holds can't be judged behind it. */
+  #isPartial = false;
   #index = 0;
   #prev: Buffer | undefined;
   #next: VerifierKey | undefined;
@@ -77,7 +79,7 @@ export class Chain {
       if (index === 0) this.#retention = new Retention(entry.at);
       else if (entry.kind === 'segment') this.#segment(index, entry);
       else if (entry.version === 1) this.#event(index, entry);
-      else this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
+      else this.#newer(index, `${entry.kind}/v${entry.version}`);
       this.at = entry.at;
     }
     this.#prev = entryHash(bytes);
@@ -89,10 +91,15 @@ export class Chain {
       return parse();
     } catch (error) {
       if (!(error instanceof AuditError)) throw error;
-      const code = error.code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'ENTRY_MALFORMED';
-      this.#find(code, index, { actual: error.message });
+      if (error.code === 'WRITTEN_BY_NEWER') this.#newer(index, error.message);
+      else this.#find('ENTRY_MALFORMED', index, { actual: error.message });
       return undefined;
     }
+  }
+
+  #newer(index: number, actual: string): void {
+    this.#isPartial = true;
+    this.#find('WRITTEN_BY_NEWER', index, { actual });
   }
 
   #place(index: number, entry: Entry): void {
@@ -147,7 +154,7 @@ export class Chain {
       case 'policy':
       case 'hold':
       case 'release':
-        if (this.#parsed(index, () => this.#retention?.add(entry)) === false)
+        if (this.#parsed(index, () => this.#retention.add(entry)) === false)
           this.#find('HOLD_UNKNOWN', index, { actual: entry.kind });
         return;
       case 'compact': {
@@ -156,16 +163,16 @@ export class Chain {
       }
       case 'prune': {
         const prune = this.#parsed(index, () => parsePrune(entry));
-        if (prune) this.#judgePrune(entry, prune);
+        if (prune && !this.#isPartial) this.#judgePrune(entry, prune);
         return this.#misstated(index, prune && this.inventory.prune(index, prune));
       }
       case 'redact': {
         const redact = this.#parsed(index, () => parseRedact(entry));
-        if (redact) this.#judgeRedact(entry, redact);
+        if (redact && !this.#isPartial) this.#judgeRedact(entry, redact);
         return this.#misstated(index, redact && this.inventory.redact(index, redact));
       }
       default:
-        this.#find('WRITTEN_BY_NEWER', index, { actual: `${entry.kind}/v${entry.version}` });
+        this.#newer(index, `${entry.kind}/v${entry.version}`);
     }
   }
 
@@ -174,7 +181,7 @@ export class Chain {
   }
 
   #judgePrune(entry: Entry, { policy, pruned }: Prune): void {
-    const { newest } = this.#retention!;
+    const { newest } = this.#retention;
     const of = { entry: entry.index };
     if (policy !== newest.entry)
       this.#add('PRUNE_OUTSIDE_POLICY', of, { expected: `policy ${newest.entry}`, actual: policy });
@@ -195,7 +202,7 @@ export class Chain {
   }
 
   #judgeRedact(entry: Entry, { policy, rows, quarantine }: Redact): void {
-    const { newest } = this.#retention!;
+    const { newest } = this.#retention;
     if (policy !== newest.entry)
       this.#add(
         'REDACT_OUTSIDE_POLICY',
@@ -213,9 +220,9 @@ export class Chain {
   /** By the time that the entry states, or by this clock where that is from its future: nobody's clock makes segments older. */
   #judge({ at, index }: Entry, segment: SealedSegment, what: 'PRUNE' | 'REDACT'): void {
     const then = at < this.#now ? at : this.#now;
-    const refusal = this.#retention!.refusal(segment, then, what === 'REDACT');
+    const refusal = this.#retention.refusal(segment, then, what === 'REDACT');
     const of = { entry: index, segment: segment.segment };
-    const hold = this.#retention!.holdOn(segment, then);
+    const hold = this.#retention.holdOn(segment, then);
     if (hold) this.#add(`${what}_UNDER_HOLD`, of, { actual: `hold ${hold.id}` });
     if (refusal?.why === 'policy')
       this.#add(`${what}_OUTSIDE_POLICY`, of, {
@@ -238,6 +245,10 @@ export class Chain {
       this.#add('SEGMENT_NUMBER', of, { expected: number, actual: segment.segment });
     if (segment.first !== this.#records)
       this.#add('SEGMENT_FIRST', of, { expected: this.#records, actual: segment.first });
+    // Else a sealer could name an older policy that lets go sooner, and be judged by it.
+    const { entry: policy } = this.#retention.newest;
+    if (segment.policy !== policy && !this.#isPartial)
+      this.#add('SEGMENT_POLICY', of, { expected: policy, actual: segment.policy });
     this.#part(segment, of);
     for (const { name, identity, from, to } of segment.sources) {
       const expected = this.#sources.get(identity) ?? 0;

@@ -32,6 +32,7 @@ export const FINDINGS = {
   SEGMENT_NUMBER: 'a segment is numbered out of order',
   SEGMENT_FIRST: 'records before a segment are missing or there twice',
   SEGMENT_BATCH: 'one open segment was sealed twice',
+  SEGMENT_POLICY: 'a segment names another policy than the one in force',
   PART_MISSING: 'an open segment was sealed in part, and the rest of it is gone',
   SOURCE_GAP: 'bytes of an input file are missing between two segments',
   SOURCE_OVERLAP: 'bytes of an input file are in two segments',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { compact } from '../../src/compact/compact.ts';
@@ -104,6 +104,14 @@ test('an altered file is not joined: it is named, and all else is done', () =>
       readdirSync(join(log.store.at.store, 'open')).filter(n => n.startsWith('.tmp')),
       [],
     );
+  }));
+
+test('what this host can not do is an error of its own, and no file is blamed for it', () =>
+  withClock(async log => {
+    await threeDays(log);
+    rmSync(join(log.store.keys.folder, 'log.key'));
+    await assert.rejects(compact(log.store, log.at), { code: 'NO_KEYS' });
+    assert.deepEqual(await log.findings(), []);
   }));
 
 test('interrupted behind its entry, it is finished by the next writer; meanwhile nothing is called altered', () =>

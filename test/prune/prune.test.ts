@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { compact } from '../../src/compact/compact.ts';
 import { prune, type Pruned } from '../../src/prune/prune.ts';
 import { prove } from '../../src/prove/prove.ts';
-import { recordsPath } from '../../src/store/layout.ts';
+import { recordsPath, untidyPath } from '../../src/store/layout.ts';
 import { type Clocked, withClock } from '../clocked.ts';
 
 async function run(log: Clocked, more: object = {}): Promise<Pruned> {
@@ -176,4 +176,20 @@ test('a payload that is missing already is left out and reported', () =>
       [[0, 'PAYLOAD_MISSING']],
     );
     assert.deepEqual(await log.findings(), ['PAYLOAD_MISSING']);
+  }));
+
+test('a prune that was stopped behind its entry is finished by the next one, though nothing is due any more', () =>
+  withClock(async log => {
+    await log.days(1, 2);
+    await log.seal(2);
+    log.pass(8);
+    const kept = join(log.folder, 'kept');
+    cpSync(join(log.store.at.store, 'records'), kept, { recursive: true });
+    await run(log);
+    cpSync(kept, join(log.store.at.store, 'records'), { recursive: true });
+    writeFileSync(untidyPath(log.store.at), '');
+    await run(log, { dryRun: true });
+    assert.equal(log.files('records').length, 1);
+    assert.deepEqual(numbers(await run(log)), []);
+    assert.deepEqual([log.files('records'), log.files('open')], [[], []]);
   }));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Cell } from '../../src/duck/job.ts';
 import { query } from '../../src/query/query.ts';
@@ -50,4 +51,26 @@ test('queries in a loop beside an ingest that seals every five records: each rec
     assert.equal((await done).code, 0);
     assert.deepEqual(await ask('SELECT count(*), count(seq) FROM records'), [written, written]);
     assert.ok(seen > 0, `${rounds} rounds`);
+  }));
+
+test('a file that is joined or deleted while a query reads it is read to its end', () =>
+  withStore(async box => {
+    assert.equal((await box.run(['ingest'], nativeLine(0) + nativeLine(1))).code, 0);
+    assert.equal((await box.run(['ingest'], nativeLine(2))).code, 0);
+    const store = openStore(box.store, box.keys);
+    const rows: (readonly Cell[])[] = [];
+    const sink = {
+      columns: () => undefined,
+      rows: (some: readonly (readonly Cell[])[]) => {
+        rows.push(...some);
+        return true;
+      },
+      end: () => undefined,
+    };
+    const files = box.files().filter(name => name.startsWith('records/'));
+    // Its digest was checked, and the engine has not opened it for the answer.
+    const onPlan = (): void => files.forEach(name => rmSync(box.path('store', name)));
+    const question = { sql: 'SELECT request_id FROM records ORDER BY 1', parameters: {} };
+    await query(store, question, { memory: 2 ** 27, onPlan }, sink);
+    assert.deepEqual(rows, [['r-0'], ['r-1'], ['r-2']]);
   }));

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeF
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { lockEngine, quote, withEngine } from '../../src/duck/engine.ts';
+import { allowFiles, lockEngine, quote, withEngine } from '../../src/duck/engine.ts';
 import { guard } from '../../src/duck/guard.ts';
 import { AuditError } from '../../src/errors.ts';
 import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
@@ -288,7 +288,8 @@ test('behind the guard, the locked engine opens no other file, changes no settin
   assert.ok(tries.length > 40);
   await withEngine({ temporary: join(temporary, 'second') }, async db => {
     await db.run('CREATE VIEW records AS SELECT now() AS ts, 1 AS seq, NULL::VARCHAR AS user_id');
-    await lockEngine(db, ['/dev/null']);
+    await allowFiles(db, temporary, [], ['/dev/null']);
+    await lockEngine(db);
     for (const sql of tries) {
       // A path it may not write aborts the whole process: only guard() stands before that.
       if (sql.includes('enable_logging')) continue;
