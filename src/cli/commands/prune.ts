@@ -15,7 +15,10 @@ const PLAN_OPTIONS = [
 const EXITS: CommandSpec['exits'] = [
   [0, 'done, or nothing to do'],
   [1, 'something that was sealed has been altered: it was left as it is, all else is done'],
-  [2, 'no policy, a doubtful clock, no space, unreadable: what is said to be deleted is, nothing else was done'],
+  [
+    2,
+    'no policy, a doubtful clock, no space, unreadable: what is said to be deleted is, nothing else was done',
+  ],
   [75, 'another writer holds the lock'],
 ];
 
