@@ -1,6 +1,7 @@
 import { AuditError } from '../errors.ts';
-import type { Inventory, PayloadFile } from '../log/inventory.ts';
+import type { Inventory, PayloadFile, SealedSegment } from '../log/inventory.ts';
 import { compactLines } from '../log/restate.ts';
+import { later } from '../log/retention.ts';
 import { instantOf } from '../store/clock.ts';
 import { type History, readHistory } from '../store/history.ts';
 import { localPin, type Store } from '../store/store.ts';
@@ -50,8 +51,8 @@ const MOST_ROWS = 1_000_000;
 const MOST_BYTES = 1 << 30;
 
 /**
- * Joins small files of one class, one day of sealing, one day of newest records and the same holds: what was sealed by the minute would
- * else stay a file a minute. Only days that are over. Throws what taking the lock and reading the log throw.
+ * Joins small files of one class, one day of sealing and the same holds, and what came late by the day of its newest records: what was
+ * sealed by the minute would else stay a file a minute. Only days that are over. Throws what taking the lock and reading the log throw.
  */
 export async function compact(store: Store, options: CompactOptions): Promise<Compacted> {
   const now = instantOf(options.now);
@@ -105,11 +106,16 @@ function groupsOf(history: History, now: string): PayloadFile[][] {
   for (const file of inventory.payloadFiles()) {
     const first = inventory.get(file.segments[0]!)!;
     if (rowsOf(inventory, file) >= SMALL || first.at.slice(0, 10) >= now.slice(0, 10)) continue;
-    const newest = first.span!.to.slice(0, 10);
-    const kind = [first.at.slice(0, 10), first.class, newest, holdsOf(history, file, now)].join(' ');
+    const kind = [first.at.slice(0, 10), first.class, timesOf(first), holdsOf(history, file, now)].join(' ');
     byKind.set(kind, [...(byKind.get(kind) ?? []), file]);
   }
   return [...byKind.values()].flatMap(files => filled(inventory, files)).filter(group => group.length > 1);
+}
+
+/** Records that were sealed as they came, or the day of those that came late: they are found, and grow old, by that. */
+function timesOf({ at, span }: Pick<SealedSegment, 'at' | 'span'>): string {
+  const newest = span!.to;
+  return later(newest, 1) >= `${at.slice(0, 10)}T00:00:00.000000Z` ? 'fresh' : newest.slice(0, 10);
 }
 
 function filled(inventory: Inventory, files: readonly PayloadFile[]): PayloadFile[][] {

@@ -63,8 +63,8 @@ export async function restate(
       renameSync(path, to);
       syncFolder(dirname(to));
     }
-    commitEvent(store, tip, statement, options.now);
-    tidy(at, readHistory(at, localPin(store)));
+    inventory.add(commitEvent(store, tip, statement, options.now));
+    tidy(at, inventory, tip.size + 1);
     return tip.size;
   } finally {
     for (const { path } of made) removeFile(path);

@@ -32,8 +32,12 @@ export function parseLine(text: string): EntryLine {
   return line;
 }
 
+/** What needs no escapes, as most values do. */
+const PLAIN = /^[\x21-\x24\x26-\x7e]+$/;
+
 function escapeValue(value: string): string {
   if (value === '') throw malformed('an empty value');
+  if (PLAIN.test(value)) return value;
   let out = '';
   for (const byte of Buffer.from(value, 'utf8')) {
     out +=

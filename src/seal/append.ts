@@ -46,7 +46,7 @@ export async function appendEvent(
 }
 
 /** The caller holds the lock and has run recovery. The order of writes is SPEC 8's. */
-export function commitEvent(store: Store, tip: Tip, event: Event, now: number): void {
+export function commitEvent(store: Store, tip: Tip, event: Event, now: number): Entry {
   const entry = entryBehind(tip, store.origin, now, event);
   checkEvent(formatEntry(entry));
   // Before anything is decided; the key of the next entry and the signature take less than 1,200 bytes.
@@ -58,6 +58,7 @@ export function commitEvent(store: Store, tip: Tip, event: Event, now: number): 
   const text = formatEntry({ ...entry, next: makeEpochKey(store.keys, tip.size + 1) });
   stageEntry(store.keys, tip.size, text);
   finish(store, tip, text);
+  return entry;
 }
 
 /** What is signed can't be unsaid: it is read back first. */

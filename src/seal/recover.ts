@@ -69,7 +69,10 @@ export async function recover(
   removeNarrower(store.at, tip.size);
   removeUncommitted(store.at, tip);
   removeTemporaries(store.at, tip);
-  if (existsSync(untidyPath(store.at))) tidy(store.at, readHistory(store.at, localPin(store)));
+  if (existsSync(untidyPath(store.at))) {
+    const { inventory, head } = readHistory(store.at, localPin(store));
+    tidy(store.at, inventory, head.size);
+  }
   await dropNamed(store, tip);
   return tip;
 }

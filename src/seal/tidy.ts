@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import type { History } from '../store/history.ts';
+import type { Inventory } from '../log/inventory.ts';
 import { createFile, isCode, removeFile, syncFolder } from '../store/durable.ts';
 import {
   type Layout,
@@ -22,9 +22,9 @@ export function beginUntidy(at: Layout): void {
 
 /**
  * Removes the files of records and of rejected lines that the log once stated and no longer does, and those of entries that
- * were never committed. The caller holds the seal lock; `history` is the whole log's. Doing it again changes nothing.
+ * were never committed. The caller holds the seal lock; `inventory` is that of the whole log, `size` its entries. Doing it again changes nothing.
  */
-export function tidy(at: Layout, { inventory, head }: History): void {
+export function tidy(at: Layout, inventory: Inventory, size: number): void {
   const stated = new Set(
     inventory.payloadFiles().map(file => recordsPath(at, file, inventory.get(file.segments[0]!)!.at)),
   );
@@ -44,7 +44,7 @@ export function tidy(at: Layout, { inventory, head }: History): void {
       const isOlder = inventory.superseded.some(
         f => f.entry === entry && recordsPath(at, f, inventory.get(f.segments[0]!)!.at) === path,
       );
-      const isUncommitted = entry !== undefined && entry >= head.size;
+      const isUncommitted = entry !== undefined && entry >= size;
       if (!wasStated && !isOlder && !isUncommitted) continue;
       removeFile(path);
       removed = true;
