@@ -4,6 +4,7 @@ import { type Command, CommanderError } from 'commander';
 import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { checkOutputs } from './outside.ts';
 import { headsFolder, keysFolder, knownFolder, queriesFolder, storeFolder } from './places.ts';
 import { createProgram } from './program.ts';
 import { usage } from './values.ts';
@@ -56,6 +57,7 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
   const stop = new AbortController();
   const folder = storeFolder(text(given.options['store']), process.env);
   const keys = keysFolder(text(given.options['keys']), process.env);
+  checkOutputs(given, [folder, keys]);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const listeners = signals.map(name => [name, () => stop.abort(name)] as const);
   for (const [name, listener] of listeners) process.once(name, listener);

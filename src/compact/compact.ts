@@ -56,8 +56,9 @@ const MOST_BYTES = 1 << 30;
  */
 export async function compact(store: Store, options: CompactOptions): Promise<Compacted> {
   const now = instantOf(options.now);
-  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
-  const history = readHistory(store.at, localPin(store));
+  const history = options.dryRun
+    ? readHistory(store.at, localPin(store))
+    : await finishDecided(store, options.lockWaitMs);
   const { inventory } = history;
   const groups = groupsOf(history, now);
   const joined: Joined[] = [];

@@ -5,7 +5,7 @@ import { rangesOf } from '../log/ranges.ts';
 import type { RestatedFile } from '../log/restate.ts';
 import { commitEvent, type AppendOptions } from '../seal/append.ts';
 import { recover } from '../seal/recover.ts';
-import { beginUntidy, tidy } from '../seal/tidy.ts';
+import { beginUntidy, leftoversOf, tidy } from '../seal/tidy.ts';
 import { makeFolder, removeFile, syncFolder } from '../store/durable.ts';
 import { type History, readHistory } from '../store/history.ts';
 import { stagedIndexes } from '../store/keys.ts';
@@ -21,14 +21,22 @@ export interface Statement {
 }
 
 /**
- * Finishes what an interrupted writer has decided or said and not done, if there is such a thing: whoever then finds nothing more to do
- * would else leave deleted records lying about. Throws LOCKED while that writer lives, and what recover() throws.
+ * Finishes what an interrupted writer has decided or said and not done, and removes what was put back since, if there is such a thing:
+ * whoever then finds nothing more to do would else leave deleted records lying about. Returns what the log says now. Throws LOCKED
+ * while another writer lives, and what recover() throws.
  */
-export async function finishDecided(store: Store, lockWaitMs: number): Promise<void> {
-  if (!existsSync(untidyPath(store.at)) && stagedIndexes(store.keys).length === 0) return;
-  const lock = await takeLock(lockPath(store.at), lockWaitMs);
+export async function finishDecided(store: Store, lockWaitMs: number): Promise<History> {
+  const { at } = store;
+  const read = (): History => readHistory(at, localPin(store));
+  const isDecided = existsSync(untidyPath(at)) || stagedIndexes(store.keys).length > 0;
+  const before = isDecided ? undefined : read();
+  if (before && leftoversOf(at, before.inventory, before.head.size).length === 0) return before;
+  const lock = await takeLock(lockPath(at), lockWaitMs);
   try {
     await recover(store);
+    const history = read();
+    tidy(at, history.inventory, history.head.size);
+    return history;
   } finally {
     lock.release();
   }

@@ -44,8 +44,9 @@ export async function prune(
   options: PruneOptions,
 ): Promise<{ readonly pruned: Pruned; readonly entry?: number }> {
   const now = instantOf(options.now);
-  if (!options.dryRun) await finishDecided(store, options.lockWaitMs);
-  const history = readHistory(store.at, localPin(store));
+  const history = options.dryRun
+    ? readHistory(store.at, localPin(store))
+    : await finishDecided(store, options.lockWaitMs);
   checkClock(history, now, options.clockIsRight);
   if (history.retention.newest.entry === 0)
     throw new AuditError('NO_POLICY', 'this log has no policy: nothing may be deleted', {

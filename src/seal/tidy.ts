@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Inventory } from '../log/inventory.ts';
+import type { Inventory, PayloadFile } from '../log/inventory.ts';
 import { createFile, isCode, removeFile, syncFolder } from '../store/durable.ts';
 import {
   type Layout,
@@ -21,39 +22,34 @@ export function beginUntidy(at: Layout): void {
 }
 
 /**
- * Removes the files of records and of rejected lines that the log once stated and no longer does, and those of entries that
- * were never committed. The caller holds the seal lock; `inventory` is that of the whole log, `size` its entries. Doing it again changes nothing.
+ * The files of records and of rejected lines that the log once stated and no longer does, and those of entries that were never
+ * committed. What it never stated is nobody's to remove: `verify` names it. `inventory` is that of the whole log, `size` its entries.
  */
-export function tidy(at: Layout, inventory: Inventory, size: number): void {
-  const stated = new Set(
-    inventory.payloadFiles().map(file => recordsPath(at, file, inventory.get(file.segments[0]!)!.at)),
-  );
+export function leftoversOf(at: Layout, inventory: Inventory, size: number): string[] {
+  const pathOf = (file: PayloadFile): string => recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
+  const stated = new Set(inventory.payloadFiles().map(pathOf));
+  const older = new Set(inventory.superseded.map(pathOf));
+  for (const { segment, at: sealed, payload } of inventory.segments)
+    if (payload) older.add(payloadPath(at, segment, sealed));
+  const found: string[] = [];
   const records = join(at.store, 'records');
-  for (const day of namesIn(records)) {
-    const folder = join(records, day);
-    let removed = false;
-    for (const name of namesIn(folder)) {
-      const path = join(folder, name);
-      const placed = parseRecordsName(name);
-      if (!placed || stated.has(path)) continue;
-      const { segment, entry } = placed;
-      const sealed = inventory.get(segment);
-      // What the log never stated is not ours to remove: `verify` names it.
-      const wasStated =
-        entry === undefined && sealed?.payload && payloadPath(at, segment, sealed.at) === path;
-      const isOlder = inventory.superseded.some(
-        f => f.entry === entry && recordsPath(at, f, inventory.get(f.segments[0]!)!.at) === path,
-      );
-      const isUncommitted = entry !== undefined && entry >= size;
-      if (!wasStated && !isOlder && !isUncommitted) continue;
-      removeFile(path);
-      removed = true;
+  for (const day of namesIn(records))
+    for (const name of namesIn(join(records, day))) {
+      const path = join(records, day, name);
+      const isUncommitted = (parseRecordsName(name)?.entry ?? -1) >= size;
+      if (!stated.has(path) && (older.has(path) || isUncommitted)) found.push(path);
     }
-    if (removed) syncFolder(folder);
+  for (const sealed of inventory.segments) {
+    const path = quarantinePath(at, sealed.segment);
+    if (sealed.rejected && !inventory.hasRejected(sealed) && existsSync(path)) found.push(path);
   }
-  for (const sealed of inventory.segments)
-    if (sealed.rejected && !inventory.hasRejected(sealed)) removeFile(quarantinePath(at, sealed.segment));
-  const quarantine = dirname(quarantinePath(at, 0));
-  if (namesIn(quarantine).length > 0) syncFolder(quarantine);
+  return found;
+}
+
+/** Removes them. The caller holds the seal lock. Doing it again changes nothing. */
+export function tidy(at: Layout, inventory: Inventory, size: number): void {
+  const paths = leftoversOf(at, inventory, size);
+  for (const path of paths) removeFile(path);
+  for (const folder of new Set(paths.map(path => dirname(path)))) syncFolder(folder);
   removeFile(untidyPath(at));
 }

@@ -148,3 +148,21 @@ export function removeFile(path: string): void {
     if (!isCode(error, 'ENOENT')) throw error;
   }
 }
+
+/** All that a file, a pipe or a device gives; a device may never end. Throws TOO_LARGE, and what the system says. */
+export function readBounded(from: string, maxBytes: number): Buffer {
+  const fd = openSync(from, constants.O_RDONLY);
+  try {
+    const parts: Buffer[] = [];
+    for (let size = 0; ;) {
+      const part = Buffer.allocUnsafe(64 << 10);
+      const got = readSync(fd, part, 0, part.length, null);
+      if (got === 0) return Buffer.concat(parts);
+      parts.push(part.subarray(0, got));
+      size += got;
+      if (size > maxBytes) throw new AuditError('TOO_LARGE', `${from} gives more than ${maxBytes} bytes`);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -147,3 +147,19 @@ test('interrupted before its entry, nothing has happened: the next writer remove
     assert.ok(!existsSync(made));
     assert.deepEqual(await log.findings(), []);
   }));
+
+test('an old file that is put back under its name is said, and goes with the next compaction', () =>
+  withClock(async log => {
+    await threeDays(log);
+    const old = join(log.store.at.store, 'records', 'sealed_on=2026-01-01', '00000000.parquet');
+    cpSync(old, join(log.folder, 'old'));
+    await compact(log.store, log.at);
+    cpSync(join(log.folder, 'old'), old);
+    assert.deepEqual(
+      (await log.verify()).pending.map(p => p.kind),
+      ['leftover'],
+    );
+    await compact(log.store, log.at);
+    assert.ok(!existsSync(old));
+    assert.deepEqual((await log.verify()).pending, []);
+  }));

@@ -46,6 +46,7 @@ test('a dry run says what a policy would come to, and writes nothing', async () 
     'looser: default was kept for ever, no maximum, by policy 0 (genesis)',
     'policy 0 (genesis) binds beside it until TIME: what it keeps is not deleted before',
     '1 segment sealed under policy 0 (genesis): judged by that one too, as long as this is not retroactive: it keeps it for ever',
+    'they keep the class that they were sealed with: rules are for what is sealed from now on',
   ]);
   assert.deepEqual(box.files(), files);
   assert.equal(history().head.size, 2);

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import chalk from 'chalk';
 import { AuditError } from '../../errors.ts';
+import { readBounded } from '../../store/durable.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandSpec, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
@@ -135,9 +135,11 @@ function parameter(given: string): readonly [string, string] {
 }
 
 /** Standard input may be a pipe that isn't filled yet: it is waited for. */
+const MOST_SQL_BYTES = 16 << 20;
+
 async function readSql(from: string, { stdin }: Context): Promise<string> {
   try {
-    if (from !== '-') return readFileSync(from, 'utf8');
+    if (from !== '-') return readBounded(from, MOST_SQL_BYTES).toString('utf8');
     const parts: Buffer[] = [];
     for await (const part of stdin) parts.push(Buffer.from(part as Uint8Array));
     return Buffer.concat(parts).toString('utf8');

@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { AuditError } from '../../errors.ts';
+import { readBounded } from '../../store/durable.ts';
 import { formatPin, type Pin } from '../../log/pin.ts';
 import { givenPin, localPin, openStore, type Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
@@ -208,9 +209,12 @@ function storeOrUsage(folder: string, keys: string): Store {
   }
 }
 
+/** A proof or a checkpoint. */
+const MOST_INPUT_BYTES = 16 << 20;
+
 function readInput(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readBounded(path, MOST_INPUT_BYTES);
   } catch (cause) {
     throw new AuditError(
       'INPUT_UNREADABLE',

@@ -26,6 +26,8 @@ export function outcomeLines(outcome: Outcome): string[] {
     lines.push(
       `${counted(segments, 'segment')} sealed under ${named(n)}: ${policy.retroactive ? RETROACTIVE : ownLine(segments, forEver)}`,
     );
+  if (policy.rules.length > 0 && sealed.length > 0)
+    lines.push('they keep the class that they were sealed with: rules are for what is sealed from now on');
   return lines;
 }
 
