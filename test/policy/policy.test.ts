@@ -46,7 +46,6 @@ test('a dry run says what a policy would come to, and writes nothing', async () 
     'looser: default was kept for ever, no maximum, by policy 0 (genesis)',
     'policy 0 (genesis) binds beside it until TIME: what it keeps is not deleted before',
     '1 segment sealed under policy 0 (genesis): judged by that one too, as long as this is not retroactive: it keeps it for ever',
-    'they keep the class that they were sealed with: rules are for what is sealed from now on',
   ]);
   assert.deepEqual(box.files(), files);
   assert.equal(history().head.size, 2);
@@ -95,6 +94,7 @@ test('a policy from a file is in force; its comments are nowhere in the store', 
     'looser: auth was kept for ever, no maximum, by policy 0 (genesis)',
     'policy 0 (genesis) binds beside it until TIME: what it keeps is not deleted before',
     '1 segment sealed under policy 0 (genesis): judged by that one too, as long as this is not retroactive: it keeps it for ever',
+    'they keep the class that they were sealed with: rules are for what is sealed from now on',
   ]);
   const entry = (await box.run(['query', "select text from entries where kind = 'policy'"])).stdout;
   assert.match(entry, /class auth 731 none sealed none\\nrule 0 auth event_type auth admin\\ngrace 14\\n/);
