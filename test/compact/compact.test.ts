@@ -163,3 +163,11 @@ test('an old file that is put back under its name is said, and goes with the nex
     assert.ok(!existsSync(old));
     assert.deepEqual((await log.verify()).pending, []);
   }));
+
+test('a clock that is not the one of the file system takes no file that is being made for one that was left behind', () =>
+  withClock(async log => {
+    log.pass(2000);
+    await threeDays(log);
+    assert.equal((await compact(log.store, log.at)).joined.length, 2);
+    assert.deepEqual(await log.findings(), []);
+  }));
