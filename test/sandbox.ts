@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { init } from '../src/init/init.ts';
 
 export interface Run {
   readonly code: number | null;
@@ -82,8 +83,7 @@ export interface Started {
 export async function withStore<T>(work: (box: Sandbox) => Promise<T>): Promise<T> {
   const box = new Sandbox();
   try {
-    const made = await box.run(['init', '--no-recovery', '--origin', 'test.example/log']);
-    if (made.code !== 0) throw new Error(made.stderr);
+    init({ store: box.store, keys: box.keys, recovery: false, origin: 'test.example/log' });
     return await work(box);
   } finally {
     box.remove();

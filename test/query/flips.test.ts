@@ -20,7 +20,7 @@ import { nativeLines, Sandbox } from '../sandbox.ts';
  * by a seeded sequence, a thousand with SLMAUDIT_FLIPS=all (npm run test:faults). Each is met by what the query process does first, in this
  * process; one in twenty by the whole of it.
  */
-const FLIPS = process.env['SLMAUDIT_FLIPS'] === 'all' ? 1000 : 50;
+const FLIPS = process.env['SLMAUDIT_FLIPS'] === 'all' ? 1000 : 20;
 /** Through the whole of it. */
 const WHOLE = 20;
 const SEGMENTS = 5;

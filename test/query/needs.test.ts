@@ -418,7 +418,7 @@ const SHAPES: readonly string[] = [
   'SELECT count(*) FROM records WHERE ?records USING SAMPLE reservoir(40 ROWS) REPEATABLE (3)',
 ];
 
-const RUNS = Number(process.env['SLMAUDIT_NEEDS'] ?? 150);
+const RUNS = Number(process.env['SLMAUDIT_NEEDS'] ?? 80);
 
 test(`${RUNS} random queries, over ${SHAPES.length} shapes: the same from all and from what is needed`, async () => {
   let [answered, refused, pruned] = [0, 0, 0];
