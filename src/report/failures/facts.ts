@@ -2,7 +2,7 @@ import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
 import { type Part, partsOf } from '../parts.ts';
 import { numberOf, textIn, textOf } from '../rows.ts';
-import { bucketOf, FAILED, inFrame, inPeriod, pointsOf, spread, SUMS } from '../scope.ts';
+import { bucketOf, FAILED, inFrame, inPeriod, startsOf, spread, SUMS } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report failures --format json` prints. */
@@ -138,7 +138,7 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<FailuresData['serie
       FROM failures WHERE bucket >= 0 GROUP BY bucket)
     SELECT list([bucket, requests::BIGINT]) AS requests, list([bucket, failed::BIGINT]) AS failed FROM sums`);
   const [requests, failed] = ['requests', 'failed'].map(name => spread(frame, row?.[name], 0));
-  return pointsOf(frame, requests!).map(({ at }, i) => ({
+  return startsOf(frame).map((at, i) => ({
     at,
     requests: requests![i]!,
     failed: failed![i]!,

@@ -50,6 +50,7 @@ export async function failuresPage(asker: Asker, wanted: Wanted): Promise<Page> 
           { kind: 'user', none: '(no user)', parts: data.moved.users },
         ],
         'failed',
+        { now: now.failed, before: before?.failed ?? 0 },
       ),
       { heading: 'Kinds of failure', table: kindsTable(frame, data) },
       ...(data.http.length > 0 ? [{ heading: 'HTTP status', table: httpTable(frame, data) }] : []),
@@ -100,7 +101,7 @@ function summaryOf({ totals: { now, before }, kinds, models, worst_hours: [worst
 }
 
 const shareOf = ({ requests, failed }: { requests: number; failed: number }): number | null =>
-  requests === 0 ? null : (100 * failed) / requests;
+  requests === 0 ? null : Math.round((10_000 * failed) / requests) / 100;
 
 function endsTable(frame: Frame, { totals: { now, before } }: FailuresData): PageTable {
   const { columns, rows } = comparison(

@@ -2,7 +2,7 @@ import type { Cell } from '../../duck/job.ts';
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
 import { numberIn, numberOf, textIn, textOf } from '../rows.ts';
-import { bucketOf, inFrame, pointsOf, spread } from '../scope.ts';
+import { bucketOf, inFrame, startsOf, spread } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report latency --format json` prints. Times are microseconds, of requests that ended well. */
@@ -73,7 +73,7 @@ export interface Slow {
 /** A quantile of fewer than that is chance; p99 needs more still. */
 export const LEAST = 30;
 const QUANTILES = '[0.5, 0.95, 0.99]';
-const LENGTHS = ['unknown', '0 to 99', '100 to 499', '500 to 1,999', '2,000 and more'] as const;
+const LENGTHS = ['not recorded', '0 to 99', '100 to 499', '500 to 1,999', '2,000 and more'] as const;
 
 export async function latencyOf(asker: Asker, frame: Frame): Promise<LatencyData> {
   await asker.keep(
@@ -128,7 +128,7 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<LatencyPoint[]> {
       quantile_cont(ttft_us, 0.95) AS first FROM times WHERE bucket >= 0 GROUP BY bucket)
     SELECT list([bucket, q[1]]) AS p50, list([bucket, q[2]]) AS p95, list([bucket, first]) AS first FROM each`);
   const [p50, p95, first] = ['p50', 'p95', 'first'].map(name => spread(frame, row?.[name], null).map(whole));
-  return pointsOf(frame, p50!).map(({ at }, i) => ({
+  return startsOf(frame).map((at, i) => ({
     at,
     p50_us: p50![i]!,
     p95_us: p95![i]!,

@@ -2,7 +2,7 @@ import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
 import { type Part, partsOf } from '../parts.ts';
 import { numberIn, numberOf } from '../rows.ts';
-import { bucketOf, inFrame, inPeriod, pointsOf, spread, SUMS } from '../scope.ts';
+import { bucketOf, inFrame, inPeriod, startsOf, spread, SUMS } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report usage --format json` prints. */
@@ -126,7 +126,7 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<UsagePoint[]> {
   const [requests, input, output] = ['requests', 'input', 'output'].map(name =>
     spread(frame, row?.[name], 0),
   );
-  return pointsOf(frame, requests!).map(({ at }, i) => ({
+  return startsOf(frame).map((at, i) => ({
     at,
     requests: requests![i]!,
     input_tokens: input![i]!,

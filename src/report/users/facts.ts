@@ -2,7 +2,7 @@ import type { Asker, Row } from '../../query/inquiry.ts';
 import type { Frame } from '../frame.ts';
 import { type Part, partsOf } from '../parts.ts';
 import { numberOf, textIn, textOf } from '../rows.ts';
-import { bucketOf, inFrame, pointsOf, spread, SUMS } from '../scope.ts';
+import { bucketOf, inFrame, startsOf, spread, SUMS } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report users --format json` prints. Users are values of user_id: hashes, where identities were hashed. */
@@ -132,10 +132,8 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<UsersData['series']
   const [row] =
     await asker.all(`SELECT list([bucket, users]) AS users FROM (SELECT bucket, count(DISTINCT user_id) AS users
     FROM users WHERE bucket >= 0 GROUP BY bucket)`);
-  return pointsOf(frame, spread(frame, row?.['users'], 0)).map(({ at, value }) => ({
-    at,
-    users: value ?? 0,
-  }));
+  const users = spread(frame, row?.['users'], 0);
+  return startsOf(frame).map((at, i) => ({ at, users: users[i]! }));
 }
 
 async function newOf(asker: Asker, frame: Frame): Promise<NewUser[]> {

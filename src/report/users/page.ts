@@ -53,7 +53,10 @@ export async function usersPage(asker: Asker, wanted: Wanted): Promise<Page> {
       },
       ...newSection(frame, data),
       ...goneSection(data),
-      ...moversSection(frame, [{ kind: 'user', none: '', parts: data.moved }], 'requests'),
+      ...moversSection(frame, [{ kind: 'user', none: '', parts: data.moved }], 'requests', {
+        now: now.requests,
+        before: before?.requests ?? 0,
+      }),
       ...listsOf(frame, data),
       ...kindsSection(data),
     ],

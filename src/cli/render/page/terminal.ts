@@ -6,7 +6,7 @@ import { shownText } from '../draw.ts';
 import { drawTable } from '../table.ts';
 import { clipped, number, shownTable } from './cells.ts';
 import type { PageShown } from './format.ts';
-import { timeText, values } from './scale.ts';
+import { rangeText } from './scale.ts';
 
 /** Lines of text are no longer than that, however wide the terminal is. */
 const LONGEST = 100;
@@ -57,14 +57,11 @@ function sectionBlocks(section: Section, how: How, depth: number): string[][] {
   return [lines, ...(section.sections ?? []).flatMap(s => sectionBlocks(s, how, depth + 1))];
 }
 
-function plotLines(
-  { title, unit, points, expected, marks }: Plot,
-  { width, colors }: How,
-  names: number,
-): string[] {
-  const known = values(points);
+function plotLines(plot: Plot, { width, colors }: How, names: number): string[] {
+  const { title, points, expected, marks } = plot;
+  const range = rangeText(plot);
   const name = clipped(printable(title), 40).padEnd(names);
-  if (known.length === 0) return [`${name}  ${colors.dim('nothing is known')}`];
+  if (range === undefined) return [`${name}  ${colors.dim('nothing is known')}`];
   const room = Math.max(24, Math.min(width ?? LONGEST, 2 * LONGEST) - names - 2);
   const line = shownText(
     folded(
@@ -72,9 +69,6 @@ function plotLines(
       room,
     ),
   );
-  const range = `${number(round(Math.min(...known)))} to ${number(round(Math.max(...known)))} ${printable(unit)}`;
-  const span =
-    points.length > 1 ? `, ${timeText(points[0]!.at, points)} to ${timeText(points.at(-1)!.at, points)}` : '';
   const bands = new Map((expected ?? []).map(e => [e.at, e]));
   const outside = points.filter(p => {
     const band = bands.get(p.at);
@@ -82,7 +76,7 @@ function plotLines(
   }).length;
   const told =
     bands.size > 0 ? `; ${number(outside)} of ${number(points.length)} outside what was expected` : '';
-  const says = `${range}${span}${told}`;
+  const says = `${printable(range)}${told}`;
   const fits = names + stringWidth(line) + stringWidth(says) + 4 <= (width ?? Infinity);
   const all = [...(marks ?? [])];
   const more = all.length - MOST_MARKS;
@@ -100,8 +94,6 @@ function plotLines(
       : []),
   ];
 }
-
-const round = (n: number): number => (Math.abs(n) >= 100 ? Math.round(n) : n);
 
 const minute = (at: string): string => at.slice(0, 16).replace('T', ' ');
 
