@@ -46,7 +46,7 @@ test('every page is of the last seven full days against the seven before, and sa
   for (const [name, page] of Object.entries(pages)) {
     assert.equal(page.subtitle, '2026-05-10 to 2026-05-16 (UTC), against 2026-05-03 to 2026-05-09', name);
     const data = page.data as UsageData;
-    assert.equal(data.form as string, `slmaudit-report-${name}/1`);
+    assert.equal(data.form, `slmaudit-report-${name}/1`);
     assert.equal(data.since, '2026-05-10T00:00:00.000000Z');
     assert.deepEqual(data.before, {
       since: '2026-05-03T00:00:00.000000Z',
@@ -268,9 +268,9 @@ test('users: who came and who went, against all that the store has', () => {
     requests.filter(r => r.at < since),
     r => r.user_id,
   );
-  const [here, before] = [names(now, r => r.user_id), names(then, r => r.user_id)];
+  const [here, there] = [names(now, r => r.user_id), names(then, r => r.user_id)];
   const came = [...here].filter(u => !earlier.has(u));
-  const gone = [...before].filter(u => !here.has(u));
+  const gone = [...there].filter(u => !here.has(u));
   assert.ok(came.length > 0 && gone.length > 0);
   assert.deepEqual(new Set(data.new.map(u => u.user_id)), new Set(came));
   assert.deepEqual(new Set(data.gone.map(u => u.user_id)), new Set(gone));

@@ -149,7 +149,8 @@ const all = (widths: readonly number[]): number =>
 
 const sum = (drawing: Drawing): number => all(widthsOf(drawing));
 
-function clipped(text: string, width: number): string {
+/** The beginning of a text that is wider than that. */
+export function clipped(text: string, width: number): string {
   let shown = '';
   for (const sign of text) {
     if (stringWidth(shown + sign) > width - 1) break;

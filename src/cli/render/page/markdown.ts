@@ -3,8 +3,10 @@ import { printable } from '../../voice.ts';
 import { isBar, shownText } from '../draw.ts';
 import { markdownText } from '../escape.ts';
 import { clipped, number, shownTable } from './cells.ts';
-import { rangeText } from './scale.ts';
+import { folded, rangeText } from './scale.ts';
 
+/** Signs of a sparkline. */
+const LONGEST = 90;
 /** Marks that are told of one plot. */
 const MOST_MARKS = 50;
 
@@ -53,7 +55,12 @@ function plotBlocks(plot: Plot): string[] {
   const { title, points, marks = [] } = plot;
   const range = rangeText(plot);
   if (range === undefined) return [line(`${title}: nothing is known`)];
-  const drawn = shownText(points.length > 1 ? points.map(p => p.value) : [points[0]!.value, null]);
+  const drawn = shownText(
+    folded(
+      points.map(p => p.value),
+      LONGEST,
+    ),
+  );
   const told = marks.slice(0, MOST_MARKS).map(m => `${m.from} to ${m.to}: ${m.says}`);
   if (marks.length > MOST_MARKS) told.push(`and ${number(marks.length - MOST_MARKS)} more`);
   return [

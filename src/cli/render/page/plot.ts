@@ -14,7 +14,8 @@ const MOST_MARKS = 50;
 
 export function plotHtml(plot: Plot): string {
   const { title, unit, expected = [], marks = [] } = plot;
-  const caption = `<figcaption>${said(title)}</figcaption>\n`;
+  const of = unit === '%' || title.toLowerCase().includes(unit.toLowerCase()) ? '' : `, ${unit}`;
+  const caption = `<figcaption>${said(title + of)}</figcaption>\n`;
   const range = rangeText(plot);
   if (range === undefined) return `<figure>\n${caption}<p class="sub">nothing is known</p>\n</figure>\n`;
   const scale = scaleOf(plot);
@@ -29,8 +30,7 @@ export function plotHtml(plot: Plot): string {
     .map((m, i) => `<li value="${i + 1}">${said(`${clock(m.from)} to ${clock(m.to)}: ${m.says}`)}</li>\n`)
     .join('');
   const rest = marks.length - told.length;
-  const axis = (n: number): string =>
-    `${axisText(n)}${said(unit.length > 3 ? '' : unit === '%' ? '%' : ` ${unit}`)}`;
+  const axis = (n: number): string => `${axisText(n)}${unit === '%' ? '%' : ''}`;
   return `<figure>
 ${caption}<div class="plot">
 <div class="y"><span>${axis(scale.top)}</span><span>${axis(scale.top / 2)}</span><span>0</span></div>

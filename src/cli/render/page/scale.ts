@@ -62,3 +62,17 @@ export function rangeText({ points, unit }: Plot): string | undefined {
     points.length > 1 ? `, ${timeText(points[0]!.at, points)} to ${timeText(points.at(-1)!.at, points)}` : '';
   return `${range}${unit === '%' ? '' : ' '}${unit}${ends}`;
 }
+
+/** As many numbers as there is room for: where several share a place, the largest. */
+export function folded(numbers: readonly (number | null)[], room: number): (number | null)[] {
+  // One number is no list that is drawn.
+  if (numbers.length === 1) return [...numbers, null];
+  const each = Math.ceil(numbers.length / room);
+  const places = Array.from({ length: Math.ceil(numbers.length / each) }, (_, i) =>
+    numbers.slice(i * each, (i + 1) * each),
+  );
+  return places.map(some => {
+    const known = some.filter(n => n !== null);
+    return known.length === 0 ? null : Math.max(...known);
+  });
+}

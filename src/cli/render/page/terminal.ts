@@ -3,10 +3,11 @@ import stringWidth from 'string-width';
 import type { Page, Plot, Section } from '../../../report/page.ts';
 import { printable } from '../../voice.ts';
 import { shownText } from '../draw.ts';
+import { clipped } from '../fit.ts';
 import { drawTable } from '../table.ts';
-import { clipped, number, shownTable } from './cells.ts';
+import { number, shownTable } from './cells.ts';
 import type { PageShown } from './format.ts';
-import { rangeText } from './scale.ts';
+import { folded, rangeText } from './scale.ts';
 
 /** Lines of text are no longer than that, however wide the terminal is. */
 const LONGEST = 100;
@@ -43,7 +44,8 @@ function sectionBlocks(section: Section, how: How, depth: number): string[][] {
   const lines = wrapped(section.heading, how, depth === 0 ? colors.bold : colors.underline);
   for (const text of section.text ?? []) lines.push(...wrapped(text, how));
   const names = Math.max(0, ...(section.plots ?? []).map(p => stringWidth(printable(p.title))));
-  for (const plot of section.plots ?? []) lines.push(...plotLines(plot, how, Math.min(names, 40)));
+  for (const plot of section.plots ?? [])
+    lines.push(...plotLines(plot, how, Math.min(names, Math.floor((width ?? LONGEST) * 0.4))));
   if (section.table && section.table.rows.length > 0) {
     if (section.plots && section.plots.length > 0) lines.push('');
     const { columns, rows, note } = shownTable(section.table);
@@ -57,10 +59,11 @@ function sectionBlocks(section: Section, how: How, depth: number): string[][] {
   return [lines, ...(section.sections ?? []).flatMap(s => sectionBlocks(s, how, depth + 1))];
 }
 
-function plotLines(plot: Plot, { width, colors }: How, names: number): string[] {
+function plotLines(plot: Plot, how: How, names: number): string[] {
+  const { width, colors } = how;
   const { title, points, expected, marks } = plot;
   const range = rangeText(plot);
-  const name = clipped(printable(title), 40).padEnd(names);
+  const name = padded(printable(title), names);
   if (range === undefined) return [`${name}  ${colors.dim('nothing is known')}`];
   const room = Math.max(24, Math.min(width ?? LONGEST, 2 * LONGEST) - names - 2);
   const line = shownText(
@@ -76,40 +79,30 @@ function plotLines(plot: Plot, { width, colors }: How, names: number): string[] 
   }).length;
   const told =
     bands.size > 0 ? `; ${number(outside)} of ${number(points.length)} outside what was expected` : '';
-  const says = `${printable(range)}${told}`;
-  const fits = names + stringWidth(line) + stringWidth(says) + 4 <= (width ?? Infinity);
+  const says = `${range}${told}`;
+  const fits = names + stringWidth(line) + stringWidth(printable(says)) + 4 <= (width ?? Infinity);
   const all = [...(marks ?? [])];
   const more = all.length - MOST_MARKS;
   return [
     ...(fits
-      ? [`${name}  ${line}  ${colors.dim(says)}`]
-      : [`${name}  ${line}`, `${' '.repeat(names + 2)}${colors.dim(says)}`]),
+      ? [`${name}  ${line}  ${colors.dim(printable(says))}`]
+      : [`${name}  ${line}`, ...wrapped(says, how, colors.dim, names + 2)]),
     ...all
       .slice(0, MOST_MARKS)
-      .flatMap(m =>
-        wrapped(`${minute(m.from)} to ${minute(m.to)}: ${m.says}`, { width, colors }, undefined, names + 2),
-      ),
+      .flatMap(m => wrapped(`${minute(m.from)} to ${minute(m.to)}: ${m.says}`, how, undefined, names + 2)),
     ...(more > 0
       ? [colors.dim(`${' '.repeat(names + 2)}and ${number(more)} more; --format json has all`)]
       : []),
   ];
 }
 
-const minute = (at: string): string => at.slice(0, 16).replace('T', ' ');
-
-/** As many numbers as there is room for: where several share a place, the largest. */
-function folded(numbers: readonly (number | null)[], room: number): (number | null)[] {
-  // One number is no list that is drawn.
-  if (numbers.length === 1) return [...numbers, null];
-  const each = Math.ceil(numbers.length / room);
-  const places = Array.from({ length: Math.ceil(numbers.length / each) }, (_, i) =>
-    numbers.slice(i * each, (i + 1) * each),
-  );
-  return places.map(some => {
-    const known = some.filter(n => n !== null);
-    return known.length === 0 ? null : Math.max(...known);
-  });
+/** Exactly so wide. */
+function padded(text: string, width: number): string {
+  const spare = width - stringWidth(text);
+  return spare < 0 ? padded(clipped(text, width), width) : text + ' '.repeat(spare);
 }
+
+const minute = (at: string): string => at.slice(0, 16).replace('T', ' ');
 
 /** Lines of words, each no wider than there is room for. */
 function wrapped(
