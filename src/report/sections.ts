@@ -78,9 +78,9 @@ export function partsTable(frame: Frame, parts: readonly Part[], shown: PartsSho
   const columns = [
     { name: called },
     { name: 'requests', numeric: true },
-    { name: 'share', numeric: true },
+    { name: 'share', numeric: true, minor: true },
     ...(frame.before ? [{ name: 'change', numeric: true }] : []),
-    { name: 'failed', numeric: true },
+    { name: 'failed', numeric: true, minor: true },
     ...(tokens
       ? [
           { name: 'tokens in', numeric: true },
@@ -136,7 +136,7 @@ export function moversSection(
     { name: 'name' },
     { name: of, numeric: true },
     { name: 'before', numeric: true },
-    { name: 'difference', numeric: true },
+    { name: 'difference', numeric: true, minor: true },
     { name: 'change', numeric: true },
   ];
   const rows = most.map((m): Cell[] => [

@@ -196,3 +196,40 @@ test('a plot of one point, of nothing, of zeros and of very large numbers is dra
   assert.equal(plotOf([0, 0, 0]), 'Told  ▁▁▁  0 ms, 05-01 to 05-03');
   assert.equal(plotOf([1, null, 9e15]), 'Told  ▁ █  1 to 9000000000000000 ms, 05-01 to 05-03');
 });
+
+test('where there is little room, minor columns go before a name is cut, and that is said', () => {
+  const table = {
+    columns: [
+      { name: 'model' },
+      { name: 'first seen', minor: true },
+      { name: 'users', numeric: true, minor: true },
+      { name: 'requests', numeric: true },
+    ],
+    rows: [['llama-3.2-3b-instruct', '2026-05-01', 1234, 99]],
+  };
+  const page: Page = {
+    title: 't',
+    summary: [],
+    notes: [],
+    data: {},
+    sections: [{ heading: 'Models', table }],
+  };
+  const linesAt = (width: number): string[] => {
+    const lines = pageText('table', page, { foot: [], plain: true, width }).split('\n');
+    return lines.slice(lines.indexOf('Models') + 1, -1);
+  };
+  assert.deepEqual(linesAt(80), [
+    'model                  first seen  users  requests',
+    'llama-3.2-3b-instruct  2026-05-01  1,234        99',
+  ]);
+  assert.deepEqual(linesAt(48), [
+    'model                  first seen  requests',
+    'llama-3.2-3b-instruct  2026-05-01        99',
+    'no room for users',
+  ]);
+  assert.deepEqual(linesAt(32), [
+    'model                  requests',
+    'llama-3.2-3b-instruct        99',
+    'no room for first seen, users',
+  ]);
+});

@@ -66,6 +66,10 @@ export function fitted(
   return cut(tight, width) ?? { ...made(content, undefined), asBlocks: true };
 }
 
+/** How wide a table is with all that it holds. */
+export const naturalWidth = (columns: readonly ResultColumn[], cells: readonly (readonly Cell[])[]): number =>
+  sum(made({ columns, cells, notes: [], shared: [] }, undefined));
+
 function made(content: Content, tight: Tight | undefined): Made {
   const { columns, cells } = content;
   const rows = drawn(columns, cells, tight);

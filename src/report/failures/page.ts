@@ -187,10 +187,10 @@ function buildsTable(frame: Frame, { models }: FailuresData): PageTable {
       ...(frame.before
         ? [
             { name: 'before', numeric: true },
-            { name: 'difference', numeric: true },
+            { name: 'difference', numeric: true, minor: true },
           ]
         : []),
-      { name: `failed by ${frame.bucket}` },
+      { name: `by ${frame.bucket}` },
     ],
     rows: models.map(m => [
       m.model ?? '(none)',

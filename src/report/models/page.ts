@@ -101,9 +101,9 @@ function newTable(frame: Frame, came: readonly Version[], { requests }: ModelsDa
       { name: 'version' },
       { name: 'first seen (UTC)' },
       { name: 'requests', numeric: true },
-      { name: 'share', numeric: true },
+      { name: 'share', numeric: true, minor: true },
       { name: 'failed', numeric: true },
-      { name: 'users', numeric: true },
+      { name: 'users', numeric: true, minor: true },
       { name: `by ${frame.bucket}` },
     ],
     rows: came.map(v => [
@@ -135,14 +135,14 @@ function usedTable(frame: Frame, used: readonly Version[], requests: number): Pa
     columns: [
       { name: 'model' },
       { name: 'version' },
-      { name: 'first seen' },
-      { name: 'last seen' },
+      { name: 'first seen', minor: true },
+      { name: 'last seen', minor: true },
       { name: 'requests', numeric: true },
-      { name: 'share', numeric: true },
+      { name: 'share', numeric: true, minor: true },
       ...(frame.before ? [{ name: 'change', numeric: true }] : []),
       { name: 'failed', numeric: true },
-      { name: 'users', numeric: true },
-      ...(hasLatency ? [{ name: 'p95, ms', numeric: true }] : []),
+      { name: 'users', numeric: true, minor: true },
+      ...(hasLatency ? [{ name: 'p95, ms', numeric: true, minor: true }] : []),
       { name: `by ${frame.bucket}` },
     ],
     rows: used.map(v => [
@@ -178,7 +178,7 @@ function providersTable(frame: Frame, { providers, requests }: ModelsData): Page
     columns: [
       { name: 'provider' },
       { name: 'requests', numeric: true },
-      { name: 'share', numeric: true },
+      { name: 'share', numeric: true, minor: true },
       ...(frame.before ? [{ name: 'change', numeric: true }] : []),
     ],
     rows: providers.map(p => [

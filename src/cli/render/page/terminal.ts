@@ -1,9 +1,9 @@
 import chalk, { Chalk, type ChalkInstance } from 'chalk';
 import stringWidth from 'string-width';
-import type { Page, Plot, Section } from '../../../report/page.ts';
+import type { Page, PageTable, Plot, Section } from '../../../report/page.ts';
 import { printable } from '../../voice.ts';
 import { shownText } from '../draw.ts';
-import { clipped } from '../fit.ts';
+import { clipped, naturalWidth } from '../fit.ts';
 import { drawTable } from '../table.ts';
 import { number, shownTable } from './cells.ts';
 import type { PageShown } from './format.ts';
@@ -40,23 +40,40 @@ interface How {
 }
 
 function sectionBlocks(section: Section, how: How, depth: number): string[][] {
-  const { colors, width } = how;
+  const { colors } = how;
   const lines = wrapped(section.heading, how, depth === 0 ? colors.bold : colors.underline);
   for (const text of section.text ?? []) lines.push(...wrapped(text, how));
   const names = Math.max(0, ...(section.plots ?? []).map(p => stringWidth(printable(p.title))));
   for (const plot of section.plots ?? [])
-    lines.push(...plotLines(plot, how, Math.min(names, Math.floor((width ?? LONGEST) * 0.4))));
+    lines.push(...plotLines(plot, how, Math.min(names, Math.floor((how.width ?? LONGEST) * 0.4))));
   if (section.table && section.table.rows.length > 0) {
     if (section.plots && section.plots.length > 0) lines.push('');
-    const { columns, rows, note } = shownTable(section.table);
-    const drawn = drawTable(columns, rows, width, colors);
-    lines.push(drawn.text);
-    const below = [...drawn.shared, ...(note === undefined ? [] : [note]), ...drawn.notes];
-    lines.push(...below.map(line => colors.dim(line)));
+    lines.push(...tableLines(section.table, how));
   } else if (section.table) lines.push(colors.dim('none'));
   // A command that is cut in two can't be pasted.
   if (section.more !== undefined) lines.push(colors.dim(printable(section.more)));
   return [lines, ...(section.sections ?? []).flatMap(s => sectionBlocks(s, how, depth + 1))];
+}
+
+function tableLines(given: PageTable, { width, colors }: How): string[] {
+  const { columns, rows, note } = shownTable(given);
+  let places = columns.map((_, i) => i);
+  const of = <T>(list: readonly T[]): T[] => places.map(i => list[i]!);
+  const isWide = (): boolean => width !== undefined && naturalWidth(of(columns), rows.map(of)) > width;
+  const without: string[] = [];
+  for (const [i, column] of [...columns.entries()].toReversed()) {
+    if (!column.minor || !isWide()) continue;
+    places = places.filter(place => place !== i);
+    without.unshift(column.name);
+  }
+  const drawn = drawTable(of(columns), rows.map(of), width, colors);
+  const notes = [
+    ...drawn.shared,
+    ...(note === undefined ? [] : [note]),
+    ...drawn.notes,
+    ...(without.length > 0 ? [`no room for ${without.join(', ')}`] : []),
+  ];
+  return [drawn.text, ...notes.map(line => colors.dim(line))];
 }
 
 function plotLines(plot: Plot, how: How, names: number): string[] {
