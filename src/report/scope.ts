@@ -34,7 +34,7 @@ export function bucketOf({ since, bucket, edges }: Frame): string {
 }
 
 const HOUR = 3_600_000_000;
-const WIDTHS = { hour: HOUR, day: 24 * HOUR, week: 168 * HOUR } as const;
+const WIDTHS = { hour: HOUR, day: 24 * HOUR, week: 168 * HOUR, quarter: 91 * 24 * HOUR } as const;
 
 /** Failed: not served. Refusals are answers, and who cancels was being served. */
 export const FAILED: string = `status IN ('error', 'denied')`;

@@ -197,6 +197,14 @@ test('a plot of one point, of nothing, of zeros and of very large numbers is dra
   assert.equal(plotOf([1, null, 9e15]), 'Told  ▁ █  1 to 9000000000000000 ms, 05-01 to 05-03');
 });
 
+test('JSON: what a terminal could obey is escaped, and is what it was for whoever reads it', () => {
+  for (const text of HOSTILE) {
+    const json = rendered('json', text);
+    assert.doesNotMatch(json.trimEnd(), /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+    assert.deepEqual(JSON.parse(json), { said: text });
+  }
+});
+
 test('where there is little room, minor columns go before a name is cut, and that is said', () => {
   const table = {
     columns: [

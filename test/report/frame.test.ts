@@ -127,6 +127,21 @@ test('days are those of the zone, also where clocks are changed: a record falls 
   }
 });
 
+test('a period is told in as many buckets as can be looked at, however long it is', async () => {
+  const edges = async (since: string, until: string): Promise<[string, number]> => {
+    const frame = await framed([], {
+      since: `${since}T00:00:00.000000Z`,
+      until: `${until}T00:00:00.000000Z`,
+    });
+    return [frame.bucket, frame.edges.length];
+  };
+  assert.deepEqual(await edges('2026-05-01', '2026-05-03'), ['hour', 48]);
+  assert.deepEqual(await edges('2026-05-01', '2026-07-30'), ['day', 90]);
+  assert.deepEqual(await edges('2026-01-01', '2027-01-01'), ['week', 53]);
+  assert.deepEqual(await edges('2016-01-01', '2026-01-01'), ['quarter', 41]);
+  assert.deepEqual(await edges('1970-01-01', '2199-12-31'), ['quarter', 924]);
+});
+
 test('where only a proxy wrote, its records are the requests; where a server wrote too, they are not counted twice', async () => {
   const access = { ...inference('2026-05-01T10:00:00Z'), event_type: 'access' };
   const only = await framed([access]);
