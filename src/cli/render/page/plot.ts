@@ -116,11 +116,14 @@ function ticks({ points }: Plot): string {
   return places.map(i => `<span>${said(timeText(points[i]!.at, points))}</span>`).join('');
 }
 
+/** Pixels. */
+const SPARK = 90;
+
 /** A line of a table's cell. */
 export function sparkSvg(each: readonly (number | null)[]): string {
   const known = each.map(n => n ?? 0);
   const top = Math.max(...known) || 1;
-  const width = Math.min(10, 120 / each.length);
+  const width = Math.min(10, SPARK / each.length);
   const rects = known
     .map((n, i) => {
       if (n <= 0) return '';
@@ -129,7 +132,7 @@ export function sparkSvg(each: readonly (number | null)[]): string {
     })
     .join('');
   const told = each.map(n => (n === null ? '-' : number(n))).slice(0, 100);
-  return `<svg class="spark" role="img" aria-label="${said(told.join(', '))}" width="${fixed(width * each.length)}" height="18"><title>${said(told.join(', '))}</title>${rects}</svg>`;
+  return `<svg class="spark" role="img" aria-label="${said(told.join(', '))}" width="${fixed(width * each.length)}" height="18" viewBox="0 0 ${fixed(width * each.length)} 18" preserveAspectRatio="none"><title>${said(told.join(', '))}</title>${rects}</svg>`;
 }
 
 /** A bar of a table's cell, against the largest. */
