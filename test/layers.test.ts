@@ -30,6 +30,9 @@ const FLOORS: readonly (readonly string[])[] = [
     'config',
     'policy',
     'hold',
+    'door',
+    'detect',
+    'rules',
   ],
   ['cli'],
 ];
@@ -65,6 +68,10 @@ const PAIRS = new Set([
   'pack>quarantine',
   'pack>query',
   'pack>verify',
+  'door>query',
+  'detect>door',
+  'detect>query',
+  'detect>rules',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;
