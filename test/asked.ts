@@ -4,23 +4,15 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { withEngine } from '../src/duck/engine.ts';
 import { guard } from '../src/duck/guard.ts';
-import type { Cell } from '../src/duck/job.ts';
 import { CREATE_IP_KEY, createRuns, createView } from '../src/duck/view.ts';
+import type { Asker, Row } from '../src/query/inquiry.ts';
 import type { AuditRecord } from '../src/record/schema.ts';
 import { answerOf } from './views.ts';
-
-type Row = Readonly<Record<string, Cell>>;
-
-/** Questions that pass the guard as they must elsewhere, in this process. */
-export interface TestAsker {
-  all(sql: string, parameters?: Readonly<Record<string, string>>): Promise<readonly Row[]>;
-  keep(name: string, sql: string, parameters?: Readonly<Record<string, string>>): Promise<void>;
-}
 
 /** Asks the view `records` over these, without a store. What every record has is filled in. */
 export async function withRecords<T>(
   records: readonly Partial<AuditRecord>[],
-  work: (asker: TestAsker, db: DuckDBConnection) => Promise<T>,
+  work: (asker: Asker, db: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'slmaudit-asked-'));
   try {
@@ -41,12 +33,13 @@ export async function withRecords<T>(
   }
 }
 
-export function askerOf(db: DuckDBConnection): TestAsker {
+/** Questions that pass the guard as they must elsewhere, in this process. */
+export function askerOf(db: DuckDBConnection): Asker {
   const kept: string[] = [];
   return {
     async all(sql, parameters = {}) {
       await guard(db, sql, kept);
-      return (await answerOf(db, { sql, parameters })) as Row[];
+      return (await answerOf(db, { sql, parameters })) as unknown as Row[];
     },
     async keep(name, sql, parameters = {}) {
       await guard(db, sql, kept);

@@ -1,4 +1,5 @@
 import type { Cell } from '../duck/job.ts';
+import type { Asker } from '../query/inquiry.ts';
 import { DOORS_SQL } from './sql.ts';
 import { saysOf } from './says.ts';
 
@@ -30,20 +31,12 @@ export interface Door {
   readonly says: string;
 }
 
-/** What asks: an Asker of src/query. */
-interface Asks {
-  all(
-    sql: string,
-    parameters?: Readonly<Record<string, string>>,
-  ): Promise<readonly Readonly<Record<string, Cell>>[]>;
-}
-
 /**
  * Doors by the keys of their subjects. Users and addresses are compared as they are stored: hashed ones with hashed ones.
  * `before`: how far back, such as `24h`. Throws what the asker throws.
  */
 export async function doorsOf(
-  asker: Asks,
+  asker: Pick<Asker, 'all'>,
   subjects: readonly Subject[],
   before: string,
 ): Promise<ReadonlyMap<string, Door>> {
