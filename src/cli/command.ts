@@ -64,6 +64,10 @@ export interface Context {
   readonly headsFolder: string;
   /** Where queries remember what they have verified. */
   readonly knownFolder: string;
+  /** Where detect remembers what it has shown and sent. */
+  readonly detectFolder: string;
+  /** The user's own rules. */
+  readonly rulesFolder: string;
   /** The user's own saved queries. */
   readonly queriesFolder: string;
   /** Throws NO_STORE and its like. */

@@ -2,6 +2,7 @@ import type { CommandSpec } from './command.ts';
 import { coverageCommand } from './commands/coverage.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
+import { detectCommand } from './commands/detect.ts';
 import { exportCommand } from './commands/export.ts';
 import { hashCommand } from './commands/hash.ts';
 import { holdAddCommand, holdListCommand, holdReleaseCommand } from './commands/hold.ts';
@@ -44,6 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   searchCommand,
   contextCommand,
   queryCommand,
+  detectCommand,
   exportCommand,
   receiptVerifyCommand,
   receiptKeyCommand,

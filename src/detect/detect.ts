@@ -16,7 +16,6 @@ export interface DetectOptions {
   readonly signal?: AbortSignal;
   /** What an episode is called, where it is known by another id; undefined: it is not asked for. */
   readonly known?: (found: Found) => string | undefined;
-  readonly onRule?: (rule: CompiledRule, done: number) => void;
 }
 
 /** An episode before it is looked at more closely. */
@@ -70,8 +69,7 @@ export async function detect(
   const found: Found[] = [];
   const failed: FailedRule[] = [];
   const noisy: { rule: CompiledRule['rule']; total: number }[] = [];
-  for (const [done, compiled] of rules.entries()) {
-    options.onRule?.(compiled, done);
+  for (const compiled of rules) {
     const bounds = {
       ...(from !== undefined && { ripe: microsOf(from) + compiled.lookback * 1_000_000 }),
       ...(since !== undefined && { since: microsOf(since) }),
@@ -87,9 +85,14 @@ export async function detect(
       failed.push({ rule: compiled.rule, error });
     }
   }
+  const used = new Set<string>();
   const asked = found.flatMap(f => {
-    const id = options.known ? options.known(f) : f.id;
-    return id === undefined ? [] : [{ ...f, id }];
+    const known = options.known ? options.known(f) : f.id;
+    if (known === undefined) return [];
+    // Two that were one before are two now.
+    const id = used.has(known) ? f.id : known;
+    used.add(id);
+    return [{ ...f, id }];
   });
   asked.sort((a, b) => bySeverity(severityOf(a), severityOf(b)));
   const doors = await doorsAt(asker, asked);
