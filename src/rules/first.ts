@@ -27,5 +27,5 @@ export function firstSeenSql(
       min(us) OVER (${known.length === 0 ? '' : `PARTITION BY ${known.join(', ')}`}) AS begun FROM stretches),
     new AS (SELECT ${tuple}, us FROM beside WHERE (before IS NULL OR us - before > ${span}) AND us - begun >= ${after * MICROS})
     SELECT told.* FROM told SEMI JOIN new USING (${tuple}, us)
-    QUALIFY row_number() OVER (PARTITION BY ${tuple} ORDER BY seq NULLS LAST, event_id) = 1)`;
+    QUALIFY row_number() OVER (PARTITION BY ${tuple}, us ORDER BY seq NULLS LAST, event_id) = 1)`;
 }
