@@ -63,11 +63,11 @@ export function counted(
       fired.push({ seq: e.seq, us: e.us, from, value, usual: null });
       continue;
     }
-    const group = sameGroup(e, valued);
-    const before = group.filter(o => e.us - o.us <= usual.over && e.us - o.us > span);
+    const own = sameGroup(e, valued);
+    const before = own.filter(o => e.us - o.us <= usual.over && e.us - o.us > span);
     const largest = before.map(o => valueIn(type, within(o, valued, span)));
     const most = largest.length === 0 ? null : Math.max(...largest);
-    const begun = Math.min(...group.map(o => o.us));
+    const begun = Math.min(...own.map(o => o.us));
     if (e.us - begun >= usual.after && value >= usual.times * (most ?? 0))
       fired.push({ seq: e.seq, us: e.us, from, value, usual: most });
   }

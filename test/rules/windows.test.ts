@@ -114,7 +114,7 @@ const FIELDS: Readonly<Record<Number, string>> = {
   value_avg: 'field: total_tokens, ',
 };
 
-describe('SQL says what every window says', () => {
+void describe('SQL says what every window says', () => {
   for (const type of ['event_count', 'value_count', 'value_sum', 'value_avg'] as const) {
     test(`of ${type}, an event that two rules match being one`, () =>
       agree(span =>
@@ -132,8 +132,8 @@ describe('SQL says what every window says', () => {
         fc
           .tuple(
             fc.constantFrom(1, 1.5, 2),
-            fc.constantFrom('3d', '5d', '1w'),
-            fc.constantFrom('0s', '1s', '1d'),
+            fc.constantFrom('3d' as const, '5d' as const, '1w' as const),
+            fc.constantFrom('0s' as const, '1s' as const, '1d' as const),
           )
           .map(([times, over, after]) => ({
             yaml: correlation(
@@ -147,8 +147,8 @@ describe('SQL says what every window says', () => {
                 met: v => v >= 2,
                 usual: {
                   times,
-                  over: { '3d': 3, '5d': 5, '1w': 7 }[over]! * DAY,
-                  after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after]!,
+                  over: { '3d': 3, '5d': 5, '1w': 7 }[over] * DAY,
+                  after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after],
                 },
               }),
           })),
@@ -174,7 +174,7 @@ describe('SQL says what every window says', () => {
       fc
         .tuple(
           fc.constantFrom('1s', '10m', '1d', '3d'),
-          fc.constantFrom('0s', '1s', '1d'),
+          fc.constantFrom('0s' as const, '1s' as const, '1d' as const),
           fc.constantFrom('session_id, user_id, client_ip', 'session_id, client_ip', 'client_ip'),
         )
         .map(([over, after, fields]) => ({
@@ -188,10 +188,10 @@ describe('SQL says what every window says', () => {
               events.filter(is('a', 'b', 'c')),
               e => {
                 const tuple = [e.stream, e.user, e.ip].slice(fields === 'client_ip' ? 2 : 0);
-                const asked = fields === 'session_id, client_ip' ? [e.stream, e.ip] : tuple;
-                return asked.includes(null) ? undefined : (asked as string[]);
+                const parts = fields === 'session_id, client_ip' ? [e.stream, e.ip] : tuple;
+                return parts.includes(null) ? undefined : (parts as string[]);
               },
-              { over: MICROS[over], after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after]! },
+              { over: MICROS[over], after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after] },
             ).map(e => ({ seq: e.seq, us: e.us, from: e.us, value: null, usual: null })),
         })),
     ));
