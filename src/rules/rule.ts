@@ -14,6 +14,8 @@ export interface Rule {
   readonly correlation?: CorrelationType;
   readonly file: string;
   readonly line: number;
+  /** As it is written. */
+  readonly text: string;
   readonly options: RuleOptions;
 }
 

@@ -153,7 +153,7 @@ function flat(event: unknown): Record<string, unknown> {
       )
         take(inner);
       else
-        found[name] =
+        found[name.replaceAll(' ', '')] =
           typeof inner === 'object' && inner !== null && '#text' in inner ? inner['#text'] : inner;
   };
   take(Event.EventData);
