@@ -30,6 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'config',
     'policy',
     'hold',
+    'rules',
   ],
   ['cli'],
 ];
