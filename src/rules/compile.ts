@@ -214,7 +214,8 @@ class Compiler {
   /** Seconds; see CompiledRule. */
   lookback(parsed: Parsed): number {
     const { firstSeen, usual } = parsed.rule.options;
-    if (parsed.is === 'plain') return firstSeen ? Math.max(firstSeen.over, firstSeen.after) : 0;
+    if (parsed.is === 'plain')
+      return firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0;
     const parts = parsed.refs.map(({ name, node }) => this.lookback(this.#referred(parsed, name, node)));
     return parsed.timespan + (usual ? Math.max(usual.over, usual.after) : 0) + Math.max(...parts);
   }

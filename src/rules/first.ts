@@ -6,12 +6,12 @@ const MICROS = 1_000_000;
 /**
  * The rows of `from` that meet `where` and whose tuple of fields had none in the time `over` before; of several in one instant the
  * first of the log. A tuple that lacks a part is none. Two events of a stretch as long as `over` are never further apart: only the first of
- * each stretch can be new, and only the last of the one before says so.
+ * each stretch can be new, and only the last of the one before says so. With `for`, all that comes so long behind a new one is there too.
  */
 export function firstSeenSql(
   from: string,
   where: string,
-  { fields, over, after }: FirstSeen,
+  { fields, over, after, for: lasting }: FirstSeen,
   sqlOf: (field: string) => string,
 ): string {
   const parts = fields.map((_, i) => `t${i + 1}`);
@@ -26,6 +26,13 @@ export function firstSeenSql(
     beside AS (SELECT ${tuple}, us, lag(last) OVER (PARTITION BY ${tuple} ORDER BY stretch) AS before,
       min(us) OVER (${known.length === 0 ? '' : `PARTITION BY ${known.join(', ')}`}) AS begun FROM stretches),
     new AS (SELECT ${tuple}, us FROM beside WHERE (before IS NULL OR us - before > ${span}) AND us - begun >= ${after * MICROS})
-    SELECT told.* FROM told SEMI JOIN new USING (${tuple}, us)
-    QUALIFY row_number() OVER (PARTITION BY ${tuple}, us ORDER BY seq NULLS LAST, event_id) = 1)`;
+    ${
+      lasting === 0
+        ? alone(tuple)
+        : `SELECT told.* FROM told JOIN (SELECT * RENAME (us AS began) FROM new) USING (${tuple})
+    WHERE us BETWEEN began AND began + ${lasting * MICROS}`
+    })`;
 }
+
+const alone = (tuple: string): string => `SELECT told.* FROM told SEMI JOIN new USING (${tuple}, us)
+    QUALIFY row_number() OVER (PARTITION BY ${tuple}, us ORDER BY seq NULLS LAST, event_id) = 1`;

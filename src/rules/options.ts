@@ -59,12 +59,15 @@ function fields(reader: RuleReader, node: Node, source: Source | undefined): str
 }
 
 function firstSeenOf(reader: RuleReader, node: Node, source: Source | undefined): FirstSeen {
-  const members = reader.members(node, ['fields', 'over', 'after']);
-  const after = members.get('after');
+  const members = reader.members(node, ['fields', 'over', 'after', 'for']);
+  const [after, lasting] = ['after', 'for'].map(k => members.get(k));
+  const over = atLeast(reader, reader.need(members, 'over', node), 'over', 1);
   return {
     fields: fields(reader, reader.need(members, 'fields', node), source),
-    over: atLeast(reader, reader.need(members, 'over', node), 'over', 1),
+    over,
     after: after ? reader.seconds(after, 'after', LONGEST_HISTORY) : 0,
+    // Longer, and it would be new again meanwhile.
+    for: lasting ? reader.seconds(lasting, 'for', over) : 0,
   };
 }
 

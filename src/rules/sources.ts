@@ -60,10 +60,10 @@ const DAYS_OF_RHYTHM = 7;
 /**
  * Pauses of a source that are longer than a minute: ts (the next record, or the newest time of the log), from_ts (the last
  * record before), seconds, usual_seconds: the median of the longest pause of each day on which the source came, NULL with less than
- * a week of days. event_id and seq are of the last record before, so that a silence that lasts is the same one each time it is asked for.
+ * a week of days; times_usual: their quotient. event_id and seq are of the last record before, so that a silence that lasts is the same one each time it is asked for.
  */
 const SILENCES: Source = {
-  from: `(SELECT ts, from_ts, event_id, seq, source_id, seconds, usual_seconds,
+  from: `(SELECT ts, from_ts, event_id, seq, source_id, seconds, usual_seconds, seconds / nullif(usual_seconds, 0) AS times_usual,
       NULL::VARCHAR AS user_id, NULL::VARCHAR AS client_ip, NULL::VARCHAR AS api_key_id
     FROM (SELECT *, CASE WHEN count(*) OVER whose >= ${DAYS_OF_RHYTHM} THEN median(longest) OVER whose END AS usual_seconds
       FROM (SELECT source_id, date_trunc('day', ts) AS day, max(seconds) AS longest,
@@ -77,7 +77,14 @@ const SILENCES: Source = {
           WINDOW sources AS (PARTITION BY source_id ORDER BY minute))
         GROUP BY ALL)
       WINDOW whose AS (PARTITION BY source_id)), (SELECT unnest(pauses, recursive := true)))`,
-  ...others({ ts: 'time', from_ts: 'time', source_id: 'text', seconds: 'number', usual_seconds: 'number' }),
+  ...others({
+    ts: 'time',
+    from_ts: 'time',
+    source_id: 'text',
+    seconds: 'number',
+    usual_seconds: 'number',
+    times_usual: 'number',
+  }),
   records: 'around',
 };
 

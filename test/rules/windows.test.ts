@@ -39,7 +39,7 @@ const batches = (span: number): fc.Arbitrary<Told[]> =>
     });
 
 const SPANS = ['1s', '10m', '1d', '3d'] as const;
-const MICROS = { '1s': 1_000_000, '10m': 600_000_000, '1d': DAY, '3d': 3 * DAY } as const;
+const MICROS = { '0s': 0, '1s': 1_000_000, '10m': 600_000_000, '1d': DAY, '3d': 3 * DAY } as const;
 type Span = (typeof SPANS)[number];
 
 const plain = (name: string, kinds: string, own = ''): string => `
@@ -176,12 +176,13 @@ describe('SQL says what every window says', () => {
           fc.constantFrom('1s', '10m', '1d', '3d'),
           fc.constantFrom('0s', '1s', '1d'),
           fc.constantFrom('session_id, user_id, client_ip', 'session_id, client_ip', 'client_ip'),
+          fc.constantFrom('0s', '1s'),
         )
-        .map(([over, after, fields]) => ({
+        .map(([over, after, fields, lasting]) => ({
           yaml: plain(
             'it',
             'a, b, c',
-            `slmaudit: { first_seen: { fields: [${fields}], over: ${over}, after: ${after} } }`,
+            `slmaudit: { first_seen: { fields: [${fields}], over: ${over}, after: ${after}, for: ${lasting} } }`,
           ).replace('---', ''),
           expected: events =>
             firstSeen(
@@ -191,7 +192,7 @@ describe('SQL says what every window says', () => {
                 const asked = fields === 'session_id, client_ip' ? [e.stream, e.ip] : tuple;
                 return asked.includes(null) ? undefined : (asked as string[]);
               },
-              { over: MICROS[over], after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after]! },
+              { over: MICROS[over], after: MICROS[after], lasting: MICROS[lasting] },
             ).map(e => ({ seq: e.seq, us: e.us, from: e.us, value: null, usual: null })),
         })),
     ));
