@@ -84,7 +84,13 @@ class Compiler {
     if (source.table !== undefined) this.tables.add(source.table);
     const { firstSeen } = rule.options;
     if (!firstSeen) return source.from;
-    return firstSeenSql(source.from, where, firstSeen, name => source.field(name)!.sql);
+    return firstSeenSql({
+      ...firstSeen,
+      from: source.from,
+      source: source.where ?? 'true',
+      where,
+      sqlOf: name => source.field(name)!.sql,
+    });
   }
 
   #correlated(correlated: Correlated, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
@@ -227,7 +233,8 @@ class Compiler {
   /** Seconds; see CompiledRule. */
   lookback(parsed: Parsed): number {
     const { firstSeen, usual } = parsed.rule.options;
-    if (parsed.is === 'plain') return firstSeen ? Math.max(firstSeen.over, firstSeen.after) : 0;
+    if (parsed.is === 'plain')
+      return firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0;
     const parts = parsed.refs.map(({ name, node }) => this.lookback(this.#referred(parsed, name, node)));
     return parsed.timespan + (usual ? Math.max(usual.over, usual.after) : 0) + Math.max(...parts);
   }

@@ -49,6 +49,8 @@ export interface FirstSeen {
   readonly fields: readonly string[];
   readonly over: number;
   readonly after: number;
+  /** What comes of a tuple for so long behind its first event passes too; 0: the first one alone. */
+  readonly for: number;
 }
 
 export interface Usual {

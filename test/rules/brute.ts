@@ -112,19 +112,25 @@ export function ordered(
   });
 }
 
-/** `tuple`: the fields, with the last one new; undefined where one is missing. */
+/** Of `events` that are in `all`. `tuple`: the fields, with the last one new. */
 export function firstSeen(
+  all: readonly Told[],
   events: readonly Told[],
-  tuple: (e: Told) => readonly string[] | undefined,
-  { over, after }: { over: number; after: number },
+  tuple: (e: Told) => readonly (string | null)[],
+  { over, after, lasting }: { over: number; after: number; lasting: number },
 ): Told[] {
-  const told = events.filter(e => tuple(e) !== undefined);
-  const key = (e: Told, cut: number): string => JSON.stringify(tuple(e)!.slice(0, tuple(e)!.length - cut));
-  return told.filter(e => {
+  const told = events.filter(e => !tuple(e).includes(null));
+  const key = (e: Told, cut: number): string => JSON.stringify(tuple(e).slice(0, tuple(e).length - cut));
+  const isNew = (e: Told): boolean => {
     const same = told.filter(o => o !== e && key(o, 0) === key(e, 0));
     if (same.some(o => o.us < e.us && e.us - o.us <= over)) return false;
     if (same.some(o => o.us === e.us && o.seq < e.seq)) return false;
-    const begun = Math.min(...told.filter(o => key(o, 1) === key(e, 1)).map(o => o.us));
+    const begun = Math.min(...all.filter(o => key(o, 1) === key(e, 1)).map(o => o.us));
     return e.us - begun >= after;
-  });
+  };
+  if (lasting === 0) return told.filter(isNew);
+  const begins = told.filter(isNew);
+  return told.filter(e =>
+    begins.some(n => key(n, 0) === key(e, 0) && e.us >= n.us && e.us - n.us <= lasting),
+  );
 }

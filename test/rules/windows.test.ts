@@ -39,7 +39,7 @@ const batches = (span: number): fc.Arbitrary<Told[]> =>
     });
 
 const SPANS = ['1s', '10m', '1d', '3d'] as const;
-const MICROS = { '1s': 1_000_000, '10m': 600_000_000, '1d': DAY, '3d': 3 * DAY } as const;
+const MICROS = { '0s': 0, '1s': 1_000_000, '10m': 600_000_000, '1d': DAY, '3d': 3 * DAY } as const;
 type Span = (typeof SPANS)[number];
 
 const plain = (name: string, kinds: string, own = ''): string => `
@@ -176,22 +176,29 @@ void describe('SQL says what every window says', () => {
           fc.constantFrom('1s', '10m', '1d', '3d'),
           fc.constantFrom('0s' as const, '1s' as const, '1d' as const),
           fc.constantFrom('session_id, user_id, client_ip', 'session_id, client_ip', 'client_ip'),
+          fc.constantFrom('0s' as const, '1s' as const),
         )
-        .map(([over, after, fields]) => ({
+        .map(([over, after, fields, lasting]) => ({
           yaml: plain(
             'it',
             'a, b, c',
-            `slmaudit: { first_seen: { fields: [${fields}], over: ${over}, after: ${after} } }`,
+            `slmaudit: { first_seen: { fields: [${fields}], over: ${over}, after: ${after}, for: ${lasting} } }`,
           ).replace('---', ''),
           expected: events =>
             firstSeen(
+              events,
               events.filter(is('a', 'b', 'c')),
-              e => {
-                const tuple = [e.stream, e.user, e.ip].slice(fields === 'client_ip' ? 2 : 0);
-                const parts = fields === 'session_id, client_ip' ? [e.stream, e.ip] : tuple;
-                return parts.includes(null) ? undefined : (parts as string[]);
+              e =>
+                fields === 'client_ip'
+                  ? [e.ip]
+                  : fields === 'session_id, client_ip'
+                    ? [e.stream, e.ip]
+                    : [e.stream, e.user, e.ip],
+              {
+                over: MICROS[over],
+                after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after],
+                lasting: { '0s': 0, '1s': 1_000_000 }[lasting],
               },
-              { over: MICROS[over], after: { '0s': 0, '1s': 1_000_000, '1d': DAY }[after] },
             ).map(e => ({ seq: e.seq, us: e.us, from: e.us, value: null, usual: null })),
         })),
     ));
