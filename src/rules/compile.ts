@@ -4,6 +4,7 @@ import { allOf, anyOf } from './detection.ts';
 import type { Field } from './fields.ts';
 import { firstSeenSql } from './first.ts';
 import type { Parsed, Plain } from './parse.ts';
+import { RuleError } from './reader.ts';
 import type { CompiledRule } from './rule.ts';
 import { showOf } from './show.ts';
 import { recordField } from './fields.ts';
@@ -20,6 +21,7 @@ export type Known = ReadonlyMap<string, Parsed>;
 export function compileRule(parsed: Parsed, known: Known): CompiledRule {
   const compiler = new Compiler(known);
   const { entity, hits } = compiler.hits(parsed, []);
+  checkTests(parsed.rule, entity);
   const where = compiler.evidence(
     parsed,
     new Map(entity.map((name, i) => [name, (sql: string) => `coalesce(${sql}::VARCHAR, '') = $e${i + 1}`])),
@@ -33,6 +35,17 @@ export function compileRule(parsed: Parsed, known: Known): CompiledRule {
     lookback: compiler.lookback(parsed),
     show: showOf(entity, same => compiler.evidence(parsed, same), compiler.tables.has('entries')),
   };
+}
+
+/** What a test expects is named as the rule names it. */
+function checkTests({ file, options }: Parsed['rule'], entity: readonly string[]): void {
+  for (const { line, entity: expected } of options.tests.flatMap(t => t.hits)) {
+    const strange = Object.keys(expected).find(name => !entity.includes(name));
+    if (strange !== undefined) {
+      const message = `the rule's episodes have no ${strange}; they are about ${entity.join(', ')}${meant(strange, entity)}`;
+      throw new RuleError({ file, line, code: 'UNKNOWN_FIELD', message });
+    }
+  }
 }
 
 /** By the name of a part of an entity, what says in SQL that an expression is it. */
@@ -71,7 +84,13 @@ class Compiler {
     if (source.table !== undefined) this.tables.add(source.table);
     const { firstSeen } = rule.options;
     if (!firstSeen) return source.from;
-    return firstSeenSql(source.from, where, firstSeen, name => source.field(name)!.sql);
+    return firstSeenSql({
+      ...firstSeen,
+      from: source.from,
+      source: source.where ?? 'true',
+      where,
+      sqlOf: name => source.field(name)!.sql,
+    });
   }
 
   #correlated(correlated: Correlated, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
@@ -214,7 +233,8 @@ class Compiler {
   /** Seconds; see CompiledRule. */
   lookback(parsed: Parsed): number {
     const { firstSeen, usual } = parsed.rule.options;
-    if (parsed.is === 'plain') return firstSeen ? Math.max(firstSeen.over, firstSeen.after) : 0;
+    if (parsed.is === 'plain')
+      return firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0;
     const parts = parsed.refs.map(({ name, node }) => this.lookback(this.#referred(parsed, name, node)));
     return parsed.timespan + (usual ? Math.max(usual.over, usual.after) : 0) + Math.max(...parts);
   }

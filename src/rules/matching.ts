@@ -120,7 +120,7 @@ function timePart(
   if (!Number.isInteger(value)) reader.refuse(node, 'VALUE', `${part} is a whole number, not ${value}`);
   if (kind !== 'time') reader.refuse(node, 'FIELD_TYPE', `${sql} is no time: it has no ${part}`);
   const local = zone === 'UTC' ? sql : `timezone(${quote(zone)}, ${sql})`;
-  return `${part}(${local}) ${SIGNS[compare]} ${value}`;
+  return `${part === 'weekday' ? 'isodow' : part}(${local}) ${SIGNS[compare]} ${value}`;
 }
 
 function network(reader: RuleReader, { sql, kind }: Field, node: Node): string {

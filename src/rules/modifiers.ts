@@ -16,7 +16,8 @@ const SHAPES = ['contains', 'startswith', 'endswith'];
 const ENCODINGS = ['wide', 'utf16le', 'utf16be', 'utf16'];
 const BASES = ['base64', 'base64offset'];
 const COMPARES = ['gt', 'gte', 'lt', 'lte'];
-export const TIME_PARTS = ['minute', 'hour', 'day', 'week', 'month', 'year'] as const;
+/** Sigma's, and weekday: 1 is Monday, 7 is Sunday. */
+export const TIME_PARTS = ['minute', 'hour', 'day', 'weekday', 'week', 'month', 'year'] as const;
 const FLAGS: Readonly<Record<string, string>> = {
   i: 'i', ignorecase: 'i', m: 'm', multiline: 'm', s: 's', dotall: 's',
 }; // prettier-ignore

@@ -59,12 +59,15 @@ function fields(reader: RuleReader, node: Node, source: Source | undefined): str
 }
 
 function firstSeenOf(reader: RuleReader, node: Node, source: Source | undefined): FirstSeen {
-  const members = reader.members(node, ['fields', 'over', 'after']);
-  const after = members.get('after');
+  const members = reader.members(node, ['fields', 'over', 'after', 'for']);
+  const [after, lasting] = ['after', 'for'].map(k => members.get(k));
+  const over = atLeast(reader, reader.need(members, 'over', node), 'over', 1);
   return {
     fields: fields(reader, reader.need(members, 'fields', node), source),
-    over: atLeast(reader, reader.need(members, 'over', node), 'over', 1),
+    over,
     after: after ? reader.seconds(after, 'after', LONGEST_HISTORY) : 0,
+    // Longer, and it would be new again meanwhile.
+    for: lasting ? reader.seconds(lasting, 'for', over) : 0,
   };
 }
 
@@ -126,7 +129,7 @@ function testsOf(reader: RuleReader, node: Node, columns: readonly string[]): Ru
   });
 }
 
-/** An event, or with `repeat` and `every` as many, each later than the one before. */
+/** An event, or with `repeat` and `every` as many, each later than the one before; `{n}` in a text counts them from 1. */
 function seriesOf(reader: RuleReader, node: Node, columns: readonly string[]): RuleTest['events'] {
   const event: Record<string, string | number | boolean> = {};
   const members = reader.members(node);
@@ -150,7 +153,12 @@ function seriesOf(reader: RuleReader, node: Node, columns: readonly string[]): R
     return reader.refuse(repeat, 'VALUE', `repeat is a count up to ${MOST_TEST_EVENTS}`);
   const step = every ? reader.seconds(every, 'every', LONGEST_HISTORY) : 0;
   return Array.from({ length: times }, (_, n) => ({
-    ...event,
+    ...Object.fromEntries(
+      Object.entries(event).map(([k, v]) => [
+        k,
+        typeof v === 'string' ? v.replaceAll('{n}', String(n + 1)) : v,
+      ]),
+    ),
     ts: new Date(ts + n * step * 1000).toISOString(),
   }));
 }

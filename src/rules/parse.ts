@@ -130,6 +130,7 @@ function about(reader: RuleReader, members: Members): Omit<Rule, 'options' | 'co
     tags: list(reader, members.get('tags')),
     file: reader.file,
     line: reader.place(reader.contents).line,
+    text: reader.source,
   };
 }
 

@@ -90,7 +90,7 @@ function* parsedIn(
       message: `a file has ${MOST_DOCUMENTS} rules at most`,
     });
   for (const document of documents.slice(0, MOST_DOCUMENTS)) {
-    const parsed = noting(problems, file, () => parseRule(new RuleReader(document, file), resolve));
+    const parsed = noting(problems, file, () => parseRule(new RuleReader(document, file, text), resolve));
     if (parsed) yield parsed;
   }
 }

@@ -25,9 +25,11 @@ export class RuleError extends AuditError {
 /** A document of a file of rules; what is wrong in it has a code, a line and a column. */
 export class RuleReader extends YamlReader {
   readonly file: string;
+  /** The document as it is written. */
+  readonly source: string;
 
-  /** Throws RuleError, as every method does. */
-  constructor(placed: Placed, file: string) {
+  /** `text`: of the file. Throws RuleError, as every method does. */
+  constructor(placed: Placed, file: string, text: string) {
     const [error] = placed.document.errors;
     if (error) {
       const { line, col: column } = placed.lines.linePos(error.pos[0]);
@@ -36,6 +38,8 @@ export class RuleReader extends YamlReader {
     }
     super(placed, file, RULE);
     this.file = file;
+    const [from, , to] = placed.document.contents?.range ?? [0, 0, 0];
+    this.source = `${text.slice(from, to).trimEnd()}\n`;
     let nodes = 0;
     visit(placed.document.contents, {
       Node: (_, node) => {

@@ -14,6 +14,8 @@ export interface Rule {
   readonly correlation?: CorrelationType;
   readonly file: string;
   readonly line: number;
+  /** As it is written. */
+  readonly text: string;
   readonly options: RuleOptions;
 }
 
@@ -47,6 +49,8 @@ export interface FirstSeen {
   readonly fields: readonly string[];
   readonly over: number;
   readonly after: number;
+  /** What comes of a tuple for so long behind its first event passes too; 0: the first one alone. */
+  readonly for: number;
 }
 
 export interface Usual {

@@ -52,32 +52,34 @@ const others = (
     .map(name => `"${name}"`),
 });
 
-/** A minute in which a source said something meets the next one; only then can a pause between two records be as long. */
-const SHORTEST_PAUSE = 60;
-/** Of a source's days the longest pause of each; their median is what is usual. */
-const DAYS_OF_RHYTHM = 7;
+/** Seconds; shorter pauses are none. */
+const SHORTEST_PAUSE = 600;
 
 /**
- * Pauses of a source that are longer than a minute: ts (the next record, or the newest time of the log), from_ts (the last
- * record before), seconds, usual_seconds: the median of the longest pause of each day on which the source came, NULL with less than
- * a week of days. event_id and seq are of the last record before, so that a silence that lasts is the same one each time it is asked for.
+ * Pauses of a source of ten minutes or more: ts (the next record, or the newest time of all sources), from_ts (the last record
+ * before), seconds, expected: how many records usually come in such hours of the week, by the median of the weeks. event_id
+ * and seq are of the last record before, so that a silence that lasts is the same one each time it is asked for.
  */
 const SILENCES: Source = {
-  from: `(SELECT ts, from_ts, event_id, seq, source_id, seconds, usual_seconds,
+  from: `(WITH minutes AS (SELECT source_id, date_trunc('minute', ts) AS minute, count(*) AS n, min(ts) AS first_ts, max(ts) AS last_ts,
+        arg_max(event_id, ts) AS event_id, arg_max(seq, ts) AS seq
+      FROM records WHERE source_format <> 'slmaudit' AND ts_quality <> 'ingest' GROUP BY ALL),
+    hours AS (SELECT source_id, date_trunc('hour', minute) AS hour, sum(n) AS n FROM minutes GROUP BY ALL),
+    weeks AS (SELECT w.source_id, week + to_hours(k) AS hour
+      FROM (SELECT DISTINCT source_id, date_trunc('week', hour) AS week FROM hours) w CROSS JOIN (SELECT unnest(range(168)) AS k)
+      JOIN (SELECT source_id, min(hour) AS first, max(hour) AS last FROM hours GROUP BY ALL) USING (source_id)
+      WHERE week + to_hours(k) BETWEEN first AND last),
+    usual AS (SELECT source_id, isodow(hour) AS weekday, hour(hour) AS of_day, median(coalesce(n, 0)) AS n
+      FROM weeks LEFT JOIN hours USING (source_id, hour) GROUP BY ALL),
+    pauses AS (SELECT coalesce(lead(first_ts) OVER source, max(last_ts) OVER ()) AS ts, last_ts AS from_ts, event_id, seq, source_id
+      FROM minutes WINDOW source AS (PARTITION BY source_id ORDER BY minute)),
+    parts AS (SELECT *, unnest(generate_series(date_trunc('hour', from_ts), ts, INTERVAL 1 HOUR)) AS hour FROM pauses
+      WHERE epoch_us(ts) - epoch_us(from_ts) >= ${SHORTEST_PAUSE} * 1000000)
+    SELECT ts, from_ts, event_id, seq, p.source_id, (epoch_us(ts) - epoch_us(from_ts)) / 1000000 AS seconds,
+      sum(n * greatest(0, epoch(least(ts, hour + INTERVAL 1 HOUR)) - epoch(greatest(from_ts, hour))) / 3600) AS expected,
       NULL::VARCHAR AS user_id, NULL::VARCHAR AS client_ip, NULL::VARCHAR AS api_key_id
-    FROM (SELECT *, CASE WHEN count(*) OVER whose >= ${DAYS_OF_RHYTHM} THEN median(longest) OVER whose END AS usual_seconds
-      FROM (SELECT source_id, date_trunc('day', ts) AS day, max(seconds) AS longest,
-          list({ts: ts, from_ts: from_ts, event_id: event_id, seq: seq, seconds: seconds})
-            FILTER (WHERE seconds > ${SHORTEST_PAUSE}) AS pauses
-        FROM (SELECT source_id, coalesce(lead(first_ts) OVER sources, max(last_ts) OVER ()) AS ts, last_ts AS from_ts, event_id, seq,
-            (epoch_us(coalesce(lead(first_ts) OVER sources, max(last_ts) OVER ())) - epoch_us(last_ts)) / 1000000 AS seconds
-          FROM (SELECT source_id, date_trunc('minute', ts) AS minute, min(ts) AS first_ts, max(ts) AS last_ts,
-              arg_max(event_id, ts) AS event_id, arg_max(seq, ts) AS seq
-            FROM records WHERE source_format <> 'slmaudit' AND ts_quality <> 'ingest' GROUP BY ALL)
-          WINDOW sources AS (PARTITION BY source_id ORDER BY minute))
-        GROUP BY ALL)
-      WINDOW whose AS (PARTITION BY source_id)), (SELECT unnest(pauses, recursive := true)))`,
-  ...others({ ts: 'time', from_ts: 'time', source_id: 'text', seconds: 'number', usual_seconds: 'number' }),
+    FROM parts p LEFT JOIN usual u ON u.source_id = p.source_id AND u.weekday = isodow(hour) AND u.of_day = hour(hour) GROUP BY ALL)`,
+  ...others({ ts: 'time', from_ts: 'time', source_id: 'text', seconds: 'number', expected: 'number' }),
   records: 'around',
 };
 
