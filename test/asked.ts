@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { withEngine } from '../src/duck/engine.ts';
 import { guard } from '../src/duck/guard.ts';
+import { sqlError } from '../src/duck/trouble.ts';
 import { CREATE_IP_KEY, createRuns, createView } from '../src/duck/view.ts';
 import type { Asker, Row } from '../src/query/inquiry.ts';
 import type { AuditRecord } from '../src/record/schema.ts';
@@ -39,7 +40,11 @@ export function askerOf(db: DuckDBConnection): Asker {
   return {
     async all(sql, parameters = {}) {
       await guard(db, sql, kept);
-      return (await answerOf(db, { sql, parameters })) as unknown as Row[];
+      try {
+        return (await answerOf(db, { sql, parameters })) as unknown as Row[];
+      } catch (error) {
+        throw sqlError(error, parameters);
+      }
     },
     async keep(name, sql, parameters = {}) {
       await guard(db, sql, kept);

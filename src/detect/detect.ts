@@ -137,7 +137,7 @@ async function doorsAt(asker: Asker, found: readonly Found[]): Promise<ReadonlyM
   return doors;
 }
 
-/** Those of whom the episode is, else those of its first hit. */
+/** Those of whom the episode is, and those that all its hits share. */
 function subjectOf({ id, from, compiled, entity, row }: Found): Subject {
   const { by } = compiled.rule.options.door;
   const told = ['user_id', 'client_ip', 'api_key_id'].flatMap(name => {

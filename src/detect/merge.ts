@@ -18,12 +18,13 @@ const MICROS = 1_000_000;
  * apart than `episode`, or where the window of the later one reaches back to the earlier. An episode that begins within `suppress`
  * after the end of the last one that was told is not told.
  *
- * A row each, the latest MOST_EPISODES: entity, from_ts, first_ts, last_ts, hits, value, usual; of the first hit event_id, user_id,
- * client_ip, api_key_id; events (of the first and last three hits); total: how many there are.
+ * A row each, the latest MOST_EPISODES: entity, from_ts, first_ts, last_ts, hits, value, usual; event_id of the first hit; user_id,
+ * client_ip and api_key_id where all hits have the same; events (of the first and last three hits); total: how many there are.
  */
 export function episodesSql({ hits, rule }: CompiledRule, { ripe, since }: Bounds): string {
   const { episode, suppress } = rule.options;
-  const first = (column: string): string => `first(${column} ORDER BY us, event_id) AS ${column}`;
+  const shared = (column: string): string =>
+    `CASE WHEN min(${column}) = max(${column}) THEN min(${column}) END AS ${column}`;
   return `WITH fired AS (SELECT *, epoch_us(ts) AS us FROM (${hits})${ripe === undefined ? '' : ` WHERE epoch_us(ts) >= ${ripe}`}),
 marked AS (
   SELECT *, coalesce(us - lag(us) OVER w > ${episode * MICROS} AND from_ts > lag(ts) OVER w, true)::INT AS begins
@@ -35,7 +36,8 @@ placed AS (
     row_number() OVER (PARTITION BY entity, n ORDER BY us DESC, event_id DESC) AS back FROM numbered),
 episodes AS ${suppress > 0 ? 'MATERIALIZED ' : ''}(
   SELECT entity, min(from_ts) AS from_ts, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS hits,
-    max(value) AS value, arg_max(usual, value) AS usual, ${['event_id', 'user_id', 'client_ip', 'api_key_id'].map(first).join(', ')},
+    max(value) AS value, arg_max(usual, value) AS usual, first(event_id ORDER BY us, event_id) AS event_id,
+    ${['user_id', 'client_ip', 'api_key_id'].map(shared).join(', ')},
     list(event_id ORDER BY us, event_id) FILTER (WHERE (place <= 3 OR back <= 3) AND event_id IS NOT NULL) AS events
   FROM placed GROUP BY entity, n)
 ${suppress > 0 ? toldSql(suppress) : 'SELECT *, count(*) OVER () AS total FROM episodes'}

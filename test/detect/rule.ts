@@ -22,6 +22,7 @@ export function madeRule(made: {
       tags: [],
       file: 'made.yml',
       line: 1,
+      text: '',
       options: {
         episode,
         suppress,

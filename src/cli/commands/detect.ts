@@ -161,7 +161,7 @@ function troublesOf({ failed, deliveries, dropped }: Ran): AuditError[] {
       .map(({ target, left, why }) =>
         trouble(
           'NOT_DELIVERED',
-          `${counted(left, 'alert')} wait for ${target.label}: ${why}`,
+          `${counted(left, 'alert waits', 'alerts wait')} for ${target.label}: ${why}`,
           'they are sent first at the next run with the same --notify',
         ),
       ),
