@@ -14,6 +14,7 @@ export interface DetectOptions {
   /** From when on there are records to be asked, if not all are; see readFrom(). */
   readonly from?: string | undefined;
   readonly signal?: AbortSignal;
+  readonly onRule?: (done: number) => void;
   /** What an episode is called, where it is known by another id; undefined: it is not asked for. */
   readonly known?: (found: Found) => string | undefined;
 }
@@ -69,7 +70,8 @@ export async function detect(
   const found: Found[] = [];
   const failed: FailedRule[] = [];
   const noisy: { rule: CompiledRule['rule']; total: number }[] = [];
-  for (const compiled of rules) {
+  for (const [done, compiled] of rules.entries()) {
+    options.onRule?.(done);
     const bounds = {
       ...(from !== undefined && { ripe: microsOf(from) + compiled.lookback * 1_000_000 }),
       ...(since !== undefined && { since: microsOf(since) }),

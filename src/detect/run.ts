@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly withinMs: number;
   /** Where it is remembered what was shown and sent; not touched where neither matters. */
   readonly folder: string;
+  readonly onRule: (done: number) => void;
   readonly onDamage: (damage: string) => void;
   /** False where nobody has seen it. */
   readonly show: (detected: Detected) => Promise<boolean>;
@@ -62,7 +63,7 @@ export async function runDetect(
 async function found(
   store: Store,
   rules: readonly CompiledRule[],
-  { since, until, query, newOnly }: RunOptions,
+  { since, until, query, newOnly, onRule }: RunOptions,
   state: State | undefined,
 ): Promise<{ readonly detected: Detected; readonly oldest: string | undefined }> {
   const from = readFrom(rules, since);
@@ -80,6 +81,7 @@ async function found(
         since,
         from,
         known,
+        onRule,
         ...(query.signal && { signal: query.signal }),
       }),
   );

@@ -90,6 +90,7 @@ export const detectCommand: CommandSpec = {
       user: userName(),
       at: instantOf(Date.now()),
     });
+    const began = performance.now();
     const progress = showProgress(context, { count: 0 });
     const format = (text(given, 'format') ??
       (context.terminal ? 'table' : 'ndjson')) as (typeof EPISODE_FORMATS)[number];
@@ -100,7 +101,7 @@ export const detectCommand: CommandSpec = {
         query: {
           ...optionsOf(given, context),
           ...(logged && { except: logged.batch }),
-          onProgress: progress.heard,
+          onProgress: p => void (p.phase === 'checking' && progress.heard(p)),
           onPlan: ({ findings }) => {
             if (findings.length > 0) voice.warn(`this answer is not verified: ${findings.join('; ')}`);
           },
@@ -109,6 +110,10 @@ export const detectCommand: CommandSpec = {
         targets,
         withinMs,
         folder: context.detectFolder,
+        onRule: done => {
+          progress.end();
+          if (performance.now() - began > 1000) voice.progress(`rule ${done + 1} of ${rules.length}`);
+        },
         onDamage: damage => voice.warn(damage),
         show: async ({ episodes }) => {
           progress.end();

@@ -1,8 +1,11 @@
+import stringWidth from 'string-width';
 import type { Episode } from '../../detect/episode.ts';
 import type { Cell } from '../../duck/job.ts';
 import { counted, grouped } from '../values.ts';
 import { printable } from '../voice.ts';
 import { lasting, type Listed } from './coverage.ts';
+import { shownText } from './draw.ts';
+import { fitted, GAP } from './fit.ts';
 import { type Print, rowSink, type Shown } from './rows.ts';
 
 export const EPISODE_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const;
@@ -20,6 +23,8 @@ export async function printEpisodes(
   if (format === 'json') return print(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
   if (format === 'ndjson') return print(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
   const { columns, rows } = format === 'csv' ? wholeRows(episodes) : briefRows(episodes);
+  if (format === 'table' && shown.width !== undefined && !fits(columns, rows, shown.width))
+    return print(blocksOf(episodes) + commandsOf(episodes));
   let isThere = true;
   const sink = rowSink(
     format,
@@ -64,6 +69,31 @@ function briefRows(episodes: readonly Episode[]): Listed {
       ...(isMarked ? [e.unverified ?? null] : []),
     ]),
   };
+}
+
+/** Would nothing of it be cut? */
+function fits(columns: Listed['columns'], rows: Listed['rows'], width: number): boolean {
+  const whole = fitted(columns, rows, undefined);
+  const widths = columns.map((_, i) =>
+    [whole.head, ...whole.rows].reduce((most, row) => Math.max(most, stringWidth(row[i] ?? '')), 0),
+  );
+  return widths.reduce((sum, w) => sum + w, 0) + GAP * (columns.length - 1) <= width;
+}
+
+/** Where a table would cut everything: each in a few lines. */
+function blocksOf(episodes: readonly Episode[]): string {
+  return episodes
+    .map(e => {
+      const [level, when, lasted, rule, who, what, door, unverified] = briefRows([e]).rows[0]!.map(shownText);
+      const lines = [
+        `${level!.padEnd(8)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`,
+        `          ${rule}: ${what}${lasted === '0 s' ? '' : ` in ${lasted}`}`,
+        ...(e.door.by === 'none' ? [] : [`          ${door}`]),
+        ...(unverified === undefined ? [] : [`          not verified: ${unverified}`]),
+      ];
+      return `${lines.join('\n')}\n\n`;
+    })
+    .join('');
 }
 
 /** For spreadsheets. */
