@@ -5,7 +5,7 @@ import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { checkOutputs } from './outside.ts';
-import { headsFolder, keysFolder, knownFolder, queriesFolder, storeFolder } from './places.ts';
+import { headsFolder, keysFolder, knownFolder, queriesFolder, rulesFolder, storeFolder } from './places.ts';
 import { createProgram } from './program.ts';
 import { usage } from './values.ts';
 import { createVoice } from './voice.ts';
@@ -74,6 +74,7 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
       headsFolder: headsFolder(process.env),
       knownFolder: knownFolder(process.env),
       queriesFolder: queriesFolder(process.env),
+      rulesFolder: rulesFolder(process.env),
       openStore: () => openStore(folder, keys),
       signal: stop.signal,
     });

@@ -26,6 +26,10 @@ export function queriesFolder(env: NodeJS.ProcessEnv): string {
   return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'queries');
 }
 
+export function rulesFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'rules');
+}
+
 function xdg(env: NodeJS.ProcessEnv, name: string, ...fallback: string[]): string {
   const set = env[name];
   return set !== undefined && set.startsWith('/') ? set : join(homedir(), ...fallback);
