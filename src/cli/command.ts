@@ -66,10 +66,10 @@ export interface Context {
   readonly knownFolder: string;
   /** Where detect remembers what it has shown and sent. */
   readonly detectFolder: string;
-  /** The user's own rules. */
-  readonly rulesFolder: string;
   /** The user's own saved queries. */
   readonly queriesFolder: string;
+  /** The user's own rules. */
+  readonly rulesFolder: string;
   /** Throws NO_STORE and its like. */
   readonly openStore: () => Store;
   /** Aborted by SIGINT, SIGTERM and SIGHUP; `reason` is the name of the signal. */

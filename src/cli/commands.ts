@@ -29,6 +29,13 @@ import { queryCommand } from './commands/query.ts';
 import { contextCommand, searchCommand } from './commands/search.ts';
 import { redactCommand } from './commands/redact.ts';
 import { receiptKeyCommand, receiptVerifyCommand } from './commands/receipt.ts';
+import {
+  rulesLintCommand,
+  rulesListCommand,
+  rulesShowCommand,
+  rulesSqlCommand,
+  rulesTestCommand,
+} from './commands/rules.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -50,6 +57,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   receiptVerifyCommand,
   receiptKeyCommand,
   hashCommand,
+  rulesListCommand,
+  rulesShowCommand,
+  rulesTestCommand,
+  rulesLintCommand,
+  rulesSqlCommand,
   quarantineListCommand,
   quarantineShowCommand,
   quarantineRetryCommand,

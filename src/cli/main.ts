@@ -82,8 +82,8 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
       headsFolder: headsFolder(process.env),
       knownFolder: knownFolder(process.env),
       detectFolder: detectFolder(process.env),
-      rulesFolder: rulesFolder(process.env),
       queriesFolder: queriesFolder(process.env),
+      rulesFolder: rulesFolder(process.env),
       openStore: () => openStore(folder, keys),
       signal: stop.signal,
     });

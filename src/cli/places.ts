@@ -27,12 +27,12 @@ export function detectFolder(env: NodeJS.ProcessEnv): string {
   return join(xdg(env, 'XDG_STATE_HOME', '.local', 'state'), 'slmaudit', 'detect');
 }
 
-export function rulesFolder(env: NodeJS.ProcessEnv): string {
-  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'rules');
-}
-
 export function queriesFolder(env: NodeJS.ProcessEnv): string {
   return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'queries');
+}
+
+export function rulesFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'rules');
 }
 
 function xdg(env: NodeJS.ProcessEnv, name: string, ...fallback: string[]): string {

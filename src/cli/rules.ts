@@ -1,55 +1,57 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { CompiledRule } from '../rules/rule.ts';
+import type { Rules } from '../rules/read.ts';
 import { AuditError } from '../errors.ts';
 import { nearest } from '../record/nearest.ts';
-import type { CompiledRule, RuleProblem } from '../rules/rule.ts';
-import { type Context, type Given, type OptionSpec, texts } from './command.ts';
-
-/** Which rules there are, to every verb that asks for some. */
-export const RULE_OPTIONS: readonly OptionSpec[] = [
-  { flags: '--rules <DIR>', about: 'rules of this folder or file too; again for more', many: true },
-  { flags: '--no-shipped', about: 'without the rules that come with slmaudit' },
-  { flags: '--rule <ID>', about: 'only this rule, by its id, name or title; again for more', many: true },
-];
+import { type Context, flag, type Given, type OptionSpec, texts } from './command.ts';
+import { counted } from './values.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../rules', import.meta.url));
 
-/**
- * Those that are to be run: the shipped ones, the user's own, those of --rules; a later one of the same id stands for an earlier one. Problems are
- * told of unless rules were named. Throws NO_SUCH_RULE.
- */
+export const RULES_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--rules <DIR>',
+    about: 'rules of a folder, or of a file, beside the shipped ones and your own; again for more',
+    many: true,
+  },
+  { flags: '--no-shipped', about: 'leave out the shipped rules' },
+];
+
+/** Shipped rules, the user's own, and those of --rules; of the same id the last counts. `only`: these files and no others. */
 export async function rulesOf(
   given: Given,
   { rulesFolder }: Context,
-): Promise<{ readonly rules: readonly CompiledRule[]; readonly problems: readonly RuleProblem[] }> {
+  only: readonly string[] = [],
+): Promise<Rules> {
   const { readRules } = await import('../rules/read.ts');
-  const folders = [...(given.options['shipped'] === false ? [] : [SHIPPED]), rulesFolder].filter(existsSync);
-  const { rules, problems } = readRules([...folders, ...texts(given, 'rules')]);
-  const named = texts(given, 'rule');
-  if (named.length === 0) return { rules, problems };
-  const names = ({ rule: { id, name, title } }: CompiledRule): string[] => [
-    id,
-    ...(name === undefined ? [] : [name]),
-    title,
-  ];
-  const chosen = named.map(wanted => {
-    const found = rules.find(r => names(r).includes(wanted));
-    if (found) return found;
-    const near = nearest(wanted, rules.flatMap(names));
-    const broken = problems.slice(0, 3).map(problemText);
-    throw new AuditError('NO_SUCH_RULE', `there is no rule "${wanted}" that is run`, {
-      hint:
-        [
-          ...(near.length > 0 ? [`did you mean ${near.join(' or ')}?`] : []),
-          ...(broken.length > 0 ? [`what can't be used: ${broken.join('; ')}`] : []),
-        ].join(' ') ||
-        'your own belong in the folder slmaudit/rules of the XDG config folder, or name one with --rules',
-    });
-  });
-  return { rules: [...new Set(chosen)], problems: [] };
+  if (only.length > 0) return readRules(only);
+  return readRules([
+    ...[...(flag(given, 'shipped') ? [SHIPPED] : []), rulesFolder].filter(folder => existsSync(folder)),
+    ...texts(given, 'rules'),
+  ]);
 }
 
-/** `own.yml:7:3: there is no field usr_id`. */
-export function problemText({ file, line, column, message }: RuleProblem): string {
-  return `${[file, line, column].filter(part => part !== undefined).join(':')}: ${message}`;
+/** Whose is it: the program's, or the user's? */
+export const isShipped = ({ rule }: CompiledRule): boolean => rule.file.startsWith(SHIPPED);
+
+/** Says what is wrong with rules that are not run; the others are. */
+export function warnOf({ problems }: Rules, { voice }: Pick<Context, 'voice'>): void {
+  for (const { file, line, message } of problems.slice(0, 10)) voice.warn(`${file}:${line ?? 1}: ${message}`);
+  if (problems.length > 0)
+    voice.hint(`${counted(problems.length, 'rule')} can't be used; \`slmaudit rules lint\` says all of it`);
+}
+
+/** By id, or by name. Throws NO_SUCH_RULE. */
+export function ruleNamed({ rules, parts }: Rules, name: string): CompiledRule {
+  const all = [...rules, ...parts];
+  const found = all.find(({ rule }) => rule.id === name) ?? all.find(({ rule }) => rule.name === name);
+  if (found) return found;
+  const near = nearest(
+    name,
+    all.map(({ rule }) => rule.name ?? rule.id),
+  );
+  throw new AuditError('NO_SUCH_RULE', `no rule is called ${name}`, {
+    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : '`slmaudit rules list` lists them',
+  });
 }

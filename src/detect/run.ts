@@ -50,9 +50,13 @@ export async function runDetect(
       state!.promise(key, detected.episodes, episode => cloudEvent(store.origin, episode));
     if (await options.show(detected)) state?.shown(detected.episodes);
     const { signal } = options.query;
-    const deliveries = await Promise.all(
+    const sent = await Promise.allSettled(
       targets.map(target => deliver(state!, target, { withinMs: options.withinMs, signal })),
     );
+    const deliveries = sent.map(one => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
     state?.tidy(oldest);
     return { ...detected, deliveries, dropped: state?.dropped ?? 0 };
   } finally {

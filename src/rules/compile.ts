@@ -31,6 +31,7 @@ export function compileRule(parsed: Parsed, known: Known): CompiledRule {
     entity,
     hits,
     evidence: `SELECT seq, event_id, ts FROM records WHERE ts BETWEEN $from::TIMESTAMPTZ AND $to::TIMESTAMPTZ AND (${where})`,
+    parts: parsed.is === 'plain' ? [] : parsed.refs.map(({ name }) => known.get(name)!.rule.id),
     tables: [...compiler.tables],
     lookback: compiler.lookback(parsed),
     show: showOf(entity, same => compiler.evidence(parsed, same), compiler.tables.has('entries')),

@@ -9,6 +9,9 @@ import type { RuleReader } from './reader.ts';
 import { toRe2 } from './regex.ts';
 import type { Source } from './sources.ts';
 
+/** As people write it. */
+const nameOf = (sql: string): string => sql.replaceAll('"', '');
+
 /** Where a rule's fields are looked up, and its errors go. */
 export interface Looking {
   readonly reader: RuleReader;
@@ -51,7 +54,11 @@ export function matchSql(looking: Looking, field: Field, modified: Modified, nod
 /** Its text, for what looks at a part of it. */
 function textSql({ reader }: Looking, { sql, kind }: Field, node: Node): string {
   if (kind === 'time')
-    return reader.refuse(node, 'FIELD_TYPE', `${sql} is a time: gt, gte, lt, lte and hour are for it`);
+    return reader.refuse(
+      node,
+      'FIELD_TYPE',
+      `${nameOf(sql)} is a time: gt, gte, lt, lte and hour are for it`,
+    );
   return kind === 'number' || kind === 'bool' ? `${sql}::VARCHAR` : sql;
 }
 
@@ -67,17 +74,17 @@ function valued(looking: Looking, field: Field, { modifiers, cased }: Modified, 
   const conditions = variants.map(variant => {
     const plain = plainOf(variant);
     if (plain !== undefined && kind === 'number')
-      return `${sql} = ${Number.isFinite(Number(plain)) && plain.trim() !== '' ? Number(plain) : reader.refuse(node, 'FIELD_TYPE', `${sql} is a number, not ${plain}`)}`;
+      return `${sql} = ${Number.isFinite(Number(plain)) && plain.trim() !== '' ? Number(plain) : reader.refuse(node, 'FIELD_TYPE', `${nameOf(sql)} is a number, not ${plain}`)}`;
     if (plain !== undefined && kind === 'bool')
       return /^(?:true|false)$/i.test(plain)
         ? `${sql} = ${plain.toLowerCase()}`
-        : reader.refuse(node, 'FIELD_TYPE', `${sql} is true or false, not ${plain}`);
+        : reader.refuse(node, 'FIELD_TYPE', `${nameOf(sql)} is true or false, not ${plain}`);
     if (plain !== undefined && kind === 'time') return `${sql} = ${instant(reader, node, plain)}`;
     if (plain !== undefined && kind === 'word' && !field.oneOf!.includes(plain.toLowerCase()))
       return reader.refuse(
         node,
         'VALUE',
-        `${sql} is ${field.oneOf!.join(', ')}, never ${plain}${meant(plain, field.oneOf!)}`,
+        `${nameOf(sql)} is ${field.oneOf!.join(', ')}, never ${plain}${meant(plain, field.oneOf!)}`,
       );
     const address = kind === 'address' && plain !== undefined ? canonicalAddress(plain) : undefined;
     if (address !== undefined) return `${sql} = ${quote(address)}`;
@@ -106,7 +113,7 @@ function compared({ reader }: Looking, { sql, kind }: Field, compare: string, no
   if (!Number.isFinite(number)) reader.refuse(node, 'VALUE', `${compare} takes a number, not ${value}`);
   if (kind === 'number') return `${sql} ${SIGNS[compare]} ${number}`;
   if (kind === 'any') return `try_cast(${sql} AS DOUBLE) ${SIGNS[compare]} ${number}`;
-  return reader.refuse(node, 'FIELD_TYPE', `${sql} is no number: ${compare} can't be asked of it`);
+  return reader.refuse(node, 'FIELD_TYPE', `${nameOf(sql)} is no number: ${compare} can't be asked of it`);
 }
 
 function timePart(
@@ -118,7 +125,7 @@ function timePart(
 ): string {
   const value = reader.scalar(node);
   if (!Number.isInteger(value)) reader.refuse(node, 'VALUE', `${part} is a whole number, not ${value}`);
-  if (kind !== 'time') reader.refuse(node, 'FIELD_TYPE', `${sql} is no time: it has no ${part}`);
+  if (kind !== 'time') reader.refuse(node, 'FIELD_TYPE', `${nameOf(sql)} is no time: it has no ${part}`);
   const local = zone === 'UTC' ? sql : `timezone(${quote(zone)}, ${sql})`;
   return `${part === 'weekday' ? 'isodow' : part}(${local}) ${SIGNS[compare]} ${value}`;
 }
@@ -127,7 +134,7 @@ function network(reader: RuleReader, { sql, kind }: Field, node: Node): string {
   const cidr = reader.text(node);
   const keys = networkKeys(cidr);
   if (!keys) return reader.refuse(node, 'VALUE', `"${cidr}" is no network: write one such as 192.0.2.0/24`);
-  if (kind !== 'address' && kind !== 'any') reader.refuse(node, 'FIELD_TYPE', `${sql} is no address`);
+  if (kind !== 'address' && kind !== 'any') reader.refuse(node, 'FIELD_TYPE', `${nameOf(sql)} is no address`);
   const range = `ip_key(${sql}) BETWEEN ${quote(keys[0])} AND ${quote(keys[1])}`;
   // Whole bytes of IPv4 are the beginning of its text, which costs a tenth of its key.
   const [address = '', length = ''] = cidr.split('/');

@@ -129,7 +129,7 @@ function testsOf(reader: RuleReader, node: Node, columns: readonly string[]): Ru
   });
 }
 
-/** An event, or with `repeat` and `every` as many, each later than the one before; `{n}` in a text counts them from 1. */
+/** An event, or with `repeat` and `every` as many, each later than the one before; `{n}` in a text counts them from 1, `{n:4}` with four digits. */
 function seriesOf(reader: RuleReader, node: Node, columns: readonly string[]): RuleTest['events'] {
   const event: Record<string, string | number | boolean> = {};
   const members = reader.members(node);
@@ -154,14 +154,16 @@ function seriesOf(reader: RuleReader, node: Node, columns: readonly string[]): R
   const step = every ? reader.seconds(every, 'every', LONGEST_HISTORY) : 0;
   return Array.from({ length: times }, (_, n) => ({
     ...Object.fromEntries(
-      Object.entries(event).map(([k, v]) => [
-        k,
-        typeof v === 'string' ? v.replaceAll('{n}', String(n + 1)) : v,
-      ]),
+      Object.entries(event).map(([k, v]) => [k, typeof v === 'string' ? counted(v, n + 1) : v]),
     ),
     ts: new Date(ts + n * step * 1000).toISOString(),
   }));
 }
+
+const counted = (text: string, n: number): string =>
+  text.replaceAll(/\{n(?::(\d{1,2}))?\}/g, (_, digits: string | undefined) =>
+    String(n).padStart(Number(digits ?? 0), '0'),
+  );
 
 function hitOf(reader: RuleReader, node: Node): ExpectedHit {
   const entity: Record<string, string | null> = {};

@@ -92,6 +92,8 @@ export interface CompiledRule {
    * $e1 to $en: '' where it has none.
    */
   readonly evidence: string;
+  /** Ids of the rules that it is made from. */
+  readonly parts: readonly string[];
   /** Views that `hits` reads beside records. */
   readonly tables: readonly string[];
   /** Seconds before a hit that what makes it one can lie back; detection from T on has to read from T - lookback on. */

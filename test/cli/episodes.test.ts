@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import type { Context } from '../../src/cli/command.ts';
+import { test } from 'node:test';
 import { EPISODE_FORMATS, printEpisodes } from '../../src/cli/render/episodes.ts';
-import { rulesOf } from '../../src/cli/rules.ts';
 import type { Episode } from '../../src/detect/episode.ts';
 import { madeEpisode } from '../detect/episodes.ts';
 
@@ -69,24 +64,4 @@ test('machines get all of an episode, a line each or in one list; nothing in Mar
 test('a reader that is gone has not seen it', async () => {
   for (const format of EPISODE_FORMATS)
     assert.equal(await printEpisodes(EPISODES, format, () => Promise.resolve(false), {}), false, format);
-});
-
-const folder = mkdtempSync(join(tmpdir(), 'slmaudit-rules-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-test('rules are the own ones and those that are named, by id, name or title; a later one of an id stands for an earlier one', async () => {
-  const own = (id: string, title: string): string =>
-    `title: ${title}\nid: ${id}\nname: named\nlogsource: { product: slmaudit }\ndetection: { it: { status: denied }, condition: it }\n`;
-  writeFileSync(join(folder, 'own.yml'), own('x', 'My own'));
-  const context = { rulesFolder: folder } as unknown as Context;
-  const asked = async (options: Record<string, unknown>): Promise<string[]> =>
-    (await rulesOf({ args: [], options: options as never }, context)).rules.map(r => r.rule.title);
-  assert.deepEqual(await asked({ shipped: false }), ['My own']);
-  assert.deepEqual(await asked({ rule: ['named', 'x', 'My own'] }), ['My own']);
-  writeFileSync(join(folder, 'more.yaml'), own('x', 'Instead'));
-  assert.deepEqual(await asked({ shipped: false, rules: [join(folder, 'more.yaml')] }), ['Instead']);
-  await assert.rejects(asked({ shipped: false, rule: ['nmed'] }), {
-    code: 'NO_SUCH_RULE',
-    hint: 'did you mean named?',
-  });
 });

@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { episodesSql } from '../../src/detect/merge.ts';
 import { withEngine } from '../../src/duck/engine.ts';
+import { episodesOf } from '../../src/rules/episodes.ts';
 import { askerOf } from '../asked.ts';
 import { madeRule } from './rule.ts';
 
@@ -50,6 +51,13 @@ function merged(
 
 const AT = Date.UTC(2026, 4, 1);
 const secondsOf = (ts: unknown): number => (Date.parse(`${String(ts).slice(0, 23)}Z`) - AT) / 1000;
+const text = (seconds: number): string => new Date(AT + seconds * 1000).toISOString();
+const hitOf = ({ who, at, back }: Hit): Parameters<typeof episodesOf>[1][number] => ({
+  ts: text(at),
+  from: text(at - back),
+  entity: [who],
+});
+
 /** Who, when and how much, of all in a text that is cheap to plan. */
 const hitsSql = (hits: readonly Hit[]): string =>
   `SELECT make_timestamptz((${AT} + h.at * 1000) * 1000) AS ts, make_timestamptz((${AT} + (h.at - h.back) * 1000) * 1000) AS from_ts, h.i AS seq,
@@ -98,7 +106,16 @@ test('hits become the episodes that one hit after the other makes, whatever come
         fc.constantFrom(0, 0, 10, 50),
         async (hits, episode, suppress) => {
           const found = await asked(db, hits, { episode, suppress });
-          assert.deepEqual(inOrder(found), inOrder(merged(hits, { episode, suppress })));
+          const expected = merged(hits, { episode, suppress });
+          assert.deepEqual(inOrder(found), inOrder(expected));
+          // So says `rules test` too.
+          const tried = episodesOf(madeRule({ hits: '', episode, suppress }), hits.map(hitOf));
+          assert.deepEqual(
+            tried
+              .map(e => [e.entity['user_id'], secondsOf(e.firstHit), secondsOf(e.to), e.hits].join())
+              .sort(),
+            expected.map(e => [e.who, e.first, e.last, e.hits].join()).sort(),
+          );
         },
       ),
       { numRuns: 40 },

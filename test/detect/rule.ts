@@ -37,6 +37,7 @@ export function madeRule(made: {
       made.evidence ??
       'SELECT seq, event_id, ts FROM records WHERE ts BETWEEN $from::TIMESTAMPTZ AND $to::TIMESTAMPTZ AND user_id = $e1',
     tables: [],
+    parts: [],
     lookback: made.lookback ?? 0,
     show: (from, to) => `slmaudit search --since ${from} --until ${to}`,
   };

@@ -1,6 +1,6 @@
 import type { Ran } from '../../detect/run.ts';
 import { AuditError } from '../../errors.ts';
-import { LEVELS, type Level } from '../../rules/rule.ts';
+import { type Level, LEVELS, type RuleProblem } from '../../rules/rule.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
@@ -9,7 +9,7 @@ import { LIMIT_OPTIONS } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { EPISODE_FORMATS, printEpisodes } from '../render/episodes.ts';
 import { printer } from '../render/rows.ts';
-import { problemText, RULE_OPTIONS, rulesOf } from '../rules.ts';
+import { ruleNamed, RULES_OPTIONS, rulesOf } from '../rules.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, grouped, readSpan } from '../values.ts';
 
@@ -24,7 +24,8 @@ export const detectCommand: CommandSpec = {
   ],
   arguments: [],
   options: [
-    ...RULE_OPTIONS,
+    ...RULES_OPTIONS,
+    { flags: '--rule <RULE>', about: 'only this one, by its name or id; again for more', many: true },
     { flags: '--level <LEVEL>', about: 'rules of this level and above', choices: LEVELS, default: 'all' },
     ...SPAN_OPTIONS.map(o =>
       o.flags.startsWith('--since')
@@ -79,7 +80,11 @@ export const detectCommand: CommandSpec = {
     const [level, failOn] = ['level', 'failOn'].map(name => text(given, name) as Level | undefined);
     const targets = [...new Map(texts(given, 'notify').map(t => [t, targetOf(t)])).values()];
     const withinMs = readSpan(text(given, 'notifyFor') ?? '1m', '--notify-for');
-    const { rules: all, problems } = await rulesOf(given, context);
+    const read = await rulesOf(given, context);
+    const named = texts(given, 'rule').map(name => ruleNamed(read, name));
+    const all = named.length > 0 ? [...new Set(named)] : read.rules;
+    // Whoever asks for one has no use for what is wrong with others.
+    const problems = named.length > 0 ? [] : read.problems;
     const rules = level === undefined ? all : all.filter(r => isAtLeast(r.rule.level, level));
     const store = context.openStore();
     const span = spanOf(given, context);
@@ -150,6 +155,11 @@ function summaryOf({ episodes, deliveries }: Ran): string {
 
 const trouble = (code: string, message: string, hint: string | undefined): AuditError =>
   new AuditError(code, message, hint === undefined ? {} : { hint });
+
+/** `own.yml:7:3: there is no field usr_id`. */
+function problemText({ file, line, column, message }: RuleProblem): string {
+  return `${[file, line, column].filter(part => part !== undefined).join(':')}: ${message}`;
+}
 
 /** What should have been done and wasn't. */
 function troublesOf({ failed, deliveries, dropped }: Ran): AuditError[] {
