@@ -31,6 +31,9 @@ const FLOORS: readonly (readonly string[])[] = [
     'config',
     'policy',
     'hold',
+    'door',
+    'detect',
+    'rules',
   ],
   ['cli'],
 ];
@@ -67,6 +70,10 @@ const PAIRS = new Set([
   'pack>quarantine',
   'pack>query',
   'pack>verify',
+  'door>query',
+  'detect>door',
+  'detect>query',
+  'detect>rules',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

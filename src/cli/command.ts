@@ -64,8 +64,12 @@ export interface Context {
   readonly headsFolder: string;
   /** Where queries remember what they have verified. */
   readonly knownFolder: string;
+  /** Where detect remembers what it has shown and sent. */
+  readonly detectFolder: string;
   /** The user's own saved queries. */
   readonly queriesFolder: string;
+  /** The user's own rules. */
+  readonly rulesFolder: string;
   /** Throws NO_STORE and its like. */
   readonly openStore: () => Store;
   /** Aborted by SIGINT, SIGTERM and SIGHUP; `reason` is the name of the signal. */

@@ -2,6 +2,7 @@ import type { CommandSpec } from './command.ts';
 import { coverageCommand } from './commands/coverage.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
+import { detectCommand } from './commands/detect.ts';
 import { exportCommand } from './commands/export.ts';
 import { hashCommand } from './commands/hash.ts';
 import { holdAddCommand, holdListCommand, holdReleaseCommand } from './commands/hold.ts';
@@ -29,6 +30,13 @@ import { contextCommand, searchCommand } from './commands/search.ts';
 import { redactCommand } from './commands/redact.ts';
 import { receiptKeyCommand, receiptVerifyCommand } from './commands/receipt.ts';
 import { reportCommands } from './commands/report.ts';
+import {
+  rulesLintCommand,
+  rulesListCommand,
+  rulesShowCommand,
+  rulesSqlCommand,
+  rulesTestCommand,
+} from './commands/rules.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -45,10 +53,16 @@ export const COMMANDS: readonly CommandSpec[] = [
   searchCommand,
   contextCommand,
   queryCommand,
+  detectCommand,
   exportCommand,
   receiptVerifyCommand,
   receiptKeyCommand,
   hashCommand,
+  rulesListCommand,
+  rulesShowCommand,
+  rulesTestCommand,
+  rulesLintCommand,
+  rulesSqlCommand,
   quarantineListCommand,
   quarantineShowCommand,
   quarantineRetryCommand,

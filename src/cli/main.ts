@@ -5,7 +5,15 @@ import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { checkOutputs } from './outside.ts';
-import { headsFolder, keysFolder, knownFolder, queriesFolder, storeFolder } from './places.ts';
+import {
+  detectFolder,
+  headsFolder,
+  keysFolder,
+  knownFolder,
+  queriesFolder,
+  rulesFolder,
+  storeFolder,
+} from './places.ts';
 import { createProgram } from './program.ts';
 import { usage } from './values.ts';
 import { createVoice } from './voice.ts';
@@ -73,7 +81,9 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
       width: process.stdout.isTTY ? process.stdout.columns : undefined,
       headsFolder: headsFolder(process.env),
       knownFolder: knownFolder(process.env),
+      detectFolder: detectFolder(process.env),
       queriesFolder: queriesFolder(process.env),
+      rulesFolder: rulesFolder(process.env),
       openStore: () => openStore(folder, keys),
       signal: stop.signal,
     });

@@ -8,8 +8,9 @@ const OUTPUTS = ['output', 'receipt', 'report'] as const;
 
 /** Nothing that people have written takes the place of a file of the store, or of a key. Throws OUTPUT_INSIDE. */
 export function checkOutputs({ options }: Given, folders: readonly string[]): void {
-  for (const name of OUTPUTS) {
-    const path = options[name];
+  const named = OUTPUTS.map(name => [name, options[name]] as const);
+  const notified = [options['notify'] ?? []].flat().map(target => ['notify', fileOf(target)] as const);
+  for (const [name, path] of [...named, ...notified]) {
     if (typeof path !== 'string' || path === '-') continue;
     const place = realPath(path);
     const inside = folders.map(realPath).find(folder => place === folder || place.startsWith(folder + sep));
@@ -19,6 +20,9 @@ export function checkOutputs({ options }: Given, folders: readonly string[]): vo
       });
   }
 }
+
+const fileOf = (target: string | boolean): string | undefined =>
+  typeof target === 'string' && target.startsWith('file:') ? target.slice('file:'.length) : undefined;
 
 /** Links resolved as far as there is something. */
 function realPath(path: string): string {

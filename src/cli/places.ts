@@ -22,8 +22,17 @@ export function knownFolder(env: NodeJS.ProcessEnv): string {
   return join(xdg(env, 'XDG_STATE_HOME', '.local', 'state'), 'slmaudit', 'known');
 }
 
+/** What `detect` has shown and sent. */
+export function detectFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_STATE_HOME', '.local', 'state'), 'slmaudit', 'detect');
+}
+
 export function queriesFolder(env: NodeJS.ProcessEnv): string {
   return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'queries');
+}
+
+export function rulesFolder(env: NodeJS.ProcessEnv): string {
+  return join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'slmaudit', 'rules');
 }
 
 function xdg(env: NodeJS.ProcessEnv, name: string, ...fallback: string[]): string {

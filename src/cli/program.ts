@@ -83,6 +83,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   policy: 'say how long records are kept',
   quarantine: 'look at lines that were rejected, and read them again',
   report: 'say what there was, as pages of an operations review',
+  rules: 'look at the rules of detection, and try them',
   receipt: 'check what an answer was made from',
 };
 

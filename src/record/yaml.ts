@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  parseDocument,
+} from 'yaml';
 import { AuditError } from '../errors.ts';
 import { nearest } from './nearest.ts';
 
@@ -14,25 +25,46 @@ export interface Description {
   readonly hint: string;
 }
 
+/** A document of a file, where its lines are known. */
+export interface Placed {
+  readonly document: Pick<Document.Parsed, 'contents' | 'errors'>;
+  readonly lines: LineCounter;
+}
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+const FORM = { schema: 'core', merge: false, uniqueKeys: true } as const;
+
+/** The documents of a file, which `---` parts. */
+export function documentsIn(text: string): Placed[] {
+  const lines = new LineCounter();
+  const all = parseAllDocuments(text, { ...FORM, lineCounter: lines });
+  return (Array.isArray(all) ? all : []).map(document => ({ document, lines }));
+}
+
+function onlyDocument(text: string): Placed {
+  const lines = new LineCounter();
+  return { document: parseDocument(text, { ...FORM, lineCounter: lines }), lines };
+}
+
 /** A YAML file being read: every complaint has its line, every misspelled key the nearest that there is. */
 export class YamlReader {
   readonly contents: unknown;
   readonly #path: string;
   readonly #about: Description;
-  readonly #lines = new LineCounter();
+  readonly #lines: LineCounter;
 
   /** `path` is for messages. Throws <code>_INVALID, as every method does. */
-  constructor(text: string, path: string, about: Description) {
+  constructor(text: string | Placed, path: string, about: Description) {
+    const { document, lines } = typeof text === 'string' ? onlyDocument(text) : text;
     this.#path = path;
     this.#about = about;
-    const document = parseDocument(text, {
-      lineCounter: this.#lines,
-      schema: 'core',
-      merge: false,
-      uniqueKeys: true,
-    });
+    this.#lines = lines;
     const [error] = document.errors;
-    if (error) this.#failAt(error.pos[0], error.message.split('\n')[0]!.replace(/ at line.*/, ''));
+    if (error) this.failAt(error.pos[0], error.message.split('\n')[0]!.replace(/ at line.*/, ''));
     this.contents = document.contents;
   }
 
@@ -78,15 +110,26 @@ export class YamlReader {
   }
 
   fail(node: unknown, what: string): never {
-    return this.#failAt((node as Node | null | undefined)?.range?.[0] ?? 0, what);
+    return this.failAt(offsetOf(node), what);
   }
 
-  #failAt(offset: number, what: string): never {
+  place(node: unknown): Place {
+    return this.placeAt(offsetOf(node));
+  }
+
+  protected placeAt(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line, column: col };
+  }
+
+  protected failAt(offset: number, what: string): never {
     const { code, hint } = this.#about;
-    const { line } = this.#lines.linePos(offset);
+    const { line } = this.placeAt(offset);
     throw new AuditError(`${code}_INVALID`, `${this.#path}:${line}: ${what}`, { hint });
   }
 }
+
+const offsetOf = (node: unknown): number => (node as Node | null | undefined)?.range?.[0] ?? 0;
 
 /** `; did you mean a or b?`, or nothing. */
 export function meant(name: string, known: readonly string[]): string {

@@ -1,0 +1,255 @@
+import type { Outcome } from '../../rules/try.ts';
+import type { CompiledRule, RuleProblem } from '../../rules/rule.ts';
+import { type CommandSpec, flag } from '../command.ts';
+import { printList } from '../render/list.ts';
+import { ROW_FORMAT_OPTION } from '../render/rows.ts';
+import { isShipped, ruleNamed, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
+import { counted } from '../values.ts';
+import { printable } from '../voice.ts';
+
+const RULE_ARGUMENT = { name: 'RULE', about: 'its name or its id' };
+
+export const rulesListCommand: CommandSpec = {
+  name: 'rules list',
+  summary: 'list the rules that detection runs',
+  description: [
+    'List the rules that `slmaudit detect` runs: shipped ones, your own (files .yml in the XDG config folder, slmaudit/rules) and those of --rules. A rule of the same id takes the place of a shipped one; `status: deprecated` or `unsupported` is not run. --parts lists those too that only others are made from.',
+    'Rules are Sigma 2.1, detections and correlations, over the columns of `records`. Windows slide over the time of the events and are exact: at every event counts what its group did in the timespan up to it, both ends included. Events of one instant see one another; for an order of rules they are in order. Whose group-by field is missing belongs to no group.',
+    'Texts compare whatever the case, as in Sigma; `re` is RE2 and minds it. What is not supported is refused by name: lookarounds, backreferences, placeholders, filters in other files, value_median, value_percentile, extended temporal conditions.',
+  ],
+  arguments: [],
+  options: [
+    ...RULES_OPTIONS,
+    { flags: '--parts', about: 'also those that do not alert by themselves' },
+    ROW_FORMAT_OPTION,
+  ],
+  examples: [
+    { command: 'slmaudit rules list', about: 'what is looked for' },
+    { command: 'slmaudit rules list --rules ./rules --no-shipped', about: 'of a folder alone' },
+  ],
+  exits: [[0, 'listed']],
+  async run(given, context) {
+    const read = await rulesOf(given, context);
+    const shown = flag(given, 'parts') ? [...read.rules, ...read.parts] : read.rules;
+    const rows = shown.map(compiled => {
+      const { id, name, level, title, correlation, options, file } = compiled.rule;
+      return {
+        name: name ?? id,
+        level,
+        title,
+        kind: correlation ?? (options.firstSeen ? 'first_seen' : 'match'),
+        entity: compiled.entity.join(', '),
+        whose: isShipped(compiled) ? 'shipped' : file,
+        id,
+      };
+    });
+    const names = ['name', 'level', 'title', 'kind', 'entity', 'whose', 'id'] as const;
+    await printList(given, context, { names, numeric: [] }, rows);
+    warnOf(read, context);
+    return 0;
+  },
+};
+
+export const rulesShowCommand: CommandSpec = {
+  name: 'rules show',
+  summary: 'show a rule as it is written',
+  description: [
+    'Print a rule as it stands in its file, with the rules that it is made from. To change a shipped one, print it into a file of your own rules and change it there: the same id takes its place.',
+  ],
+  arguments: [RULE_ARGUMENT],
+  options: [...RULES_OPTIONS, { flags: '--json', about: 'print what was read, as one JSON object' }],
+  examples: [
+    {
+      command: 'slmaudit rules show token-burn > ~/.config/slmaudit/rules/token-burn.yml',
+      about: 'to make it your own',
+    },
+  ],
+  exits: [
+    [0, 'shown'],
+    [2, 'there is no such rule'],
+  ],
+  async run(given, context) {
+    const read = await rulesOf(given, context);
+    const compiled = ruleNamed(read, given.args[0]!);
+    const { stdout, terminal, voice } = context;
+    const { text, ...rule } = compiled.rule;
+    if (flag(given, 'json')) {
+      const { entity, lookback } = compiled;
+      stdout.write(`${JSON.stringify({ ...rule, entity, lookback })}\n`);
+      return 0;
+    }
+    const parts = partsOf(compiled, [...read.rules, ...read.parts]).map(part => part.rule.text);
+    const whole = [text, ...parts].join('---\n');
+    stdout.write(terminal ? whole.split('\n').map(printable).join('\n') : whole);
+    voice.say(`${rule.file}:${rule.line}`);
+    return 0;
+  },
+};
+
+/** Rules that a correlation names, and those that they name. */
+function partsOf(
+  { parts }: CompiledRule,
+  all: readonly CompiledRule[],
+  seen: CompiledRule[] = [],
+): CompiledRule[] {
+  for (const part of parts) {
+    const found = all.find(({ rule }) => rule.id === part);
+    if (!found || seen.includes(found)) continue;
+    seen.push(found);
+    partsOf(found, all, seen);
+  }
+  return seen;
+}
+
+export const rulesSqlCommand: CommandSpec = {
+  name: 'rules sql',
+  summary: 'show what a rule asks, as SQL',
+  description: [
+    'Print the SELECT that a rule is compiled to, a row a hit: `slmaudit query -f` answers it. With --evidence: the one that finds the records of an episode, given $from, $to and its entity as $e1, $e2, ...',
+  ],
+  arguments: [RULE_ARGUMENT],
+  options: [...RULES_OPTIONS, { flags: '--evidence', about: 'the SELECT of the records of an episode' }],
+  examples: [
+    {
+      command: 'slmaudit rules sql key-guessing | slmaudit query - --since 7d',
+      about: 'every hit of a rule, not merged into episodes',
+    },
+  ],
+  exits: [
+    [0, 'shown'],
+    [2, 'there is no such rule'],
+  ],
+  async run(given, context) {
+    const { hits, evidence } = ruleNamed(await rulesOf(given, context), given.args[0]!);
+    context.stdout.write(`${flag(given, 'evidence') ? evidence : hits}\n`);
+    return 0;
+  },
+};
+
+export const rulesLintCommand: CommandSpec = {
+  name: 'rules lint',
+  summary: 'say what is wrong with rules',
+  description: [
+    'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Without FILE: all that detection would run.',
+  ],
+  arguments: [{ name: 'FILE', about: 'a file of rules, or a folder', many: true, optional: true }],
+  options: [...RULES_OPTIONS, { flags: '--json', about: 'print one JSON array' }],
+  examples: [{ command: 'slmaudit rules lint ./rules', about: 'in CI' }],
+  exits: [
+    [0, 'all can be used'],
+    [2, 'some can not'],
+  ],
+  async run(given, context) {
+    const { stdout, voice } = context;
+    const { checkRules } = await import('../../rules/try.ts');
+    const read = await rulesOf(given, context, given.args);
+    const problems = [...read.problems, ...(await checkRules(read))];
+    if (flag(given, 'json')) stdout.write(`${JSON.stringify(problems)}\n`);
+    else for (const problem of problems) stdout.write(`${printable(problemLine(problem))}\n`);
+    const hints = new Set(problems.map(p => p.hint).filter(hint => hint !== undefined));
+    for (const hint of hints) voice.hint(hint);
+    voice.say(
+      `${counted(read.rules.length, 'rule')} to run, ${counted(read.parts.length, 'part')} of others, ${counted(problems.length, 'problem')}`,
+    );
+    return problems.length > 0 ? 2 : 0;
+  },
+};
+
+const problemLine = ({ file, line, column, code, message }: RuleProblem): string =>
+  `${file}:${line ?? 1}:${column ?? 1}: ${code}: ${message}`;
+
+export const rulesTestCommand: CommandSpec = {
+  name: 'rules test',
+  summary: 'try the tests that rules bring with them',
+  description: [
+    'Try each rule on the events of the tests in its file, under slmaudit: tests, and compare the episodes that come of them with those that the test expects: all of them, and no others. No store is read. Without RULE: all tests of all rules.',
+    'An event has columns of records; `repeat: 30` with `every: 10s` makes a series of it, in which {n} counts. A hit names the entity, and `at` when the episode begins; `hits: []` means none.',
+  ],
+  arguments: [{ ...RULE_ARGUMENT, many: true, optional: true }],
+  options: [...RULES_OPTIONS, { flags: '--json', about: 'print one JSON object a test' }],
+  file: {
+    about: 'A rule with a test',
+    lines: [
+      'title: Many failed logins of an address',
+      'name: failed-logins',
+      'level: high',
+      'correlation:',
+      '  type: event_count                     # value_count, value_sum, value_avg, temporal, temporal_ordered',
+      '  rules: [failed-login]',
+      '  group-by: [client_ip]',
+      '  timespan: 10m',
+      '  condition: { gte: 20 }',
+      'slmaudit:',
+      '  usual: { times: 3, over: 28d, after: 7d }     # and three times the largest of four weeks',
+      '  suppress: 1d                          # no new episode within a day',
+      '  tests:',
+      '    - name: forty within seven minutes',
+      '      events: [{ ts: 2026-05-01T00:00:00Z, event_type: auth, auth_result: failure, client_ip: 203.0.113.9, repeat: 40, every: 10s }]',
+      '      hits: [{ client_ip: 203.0.113.9, at: 2026-05-01T00:03:10Z }]',
+      '---',
+      'title: A failed login',
+      'name: failed-login',
+      'logsource: { product: slmaudit, category: auth }    # inference, access, auth, admin, webserver, proxy',
+      'detection:',
+      '  failed: { auth_result: failure }',
+      '  inside: { client_ip|cidr: 10.0.0.0/8 }',
+      '  condition: failed and not inside',
+    ],
+  },
+  examples: [
+    { command: 'slmaudit rules test', about: 'all of them' },
+    { command: 'slmaudit rules test failed-logins --rules ./rules', about: 'one of your own' },
+  ],
+  exits: [
+    [0, 'all is as expected'],
+    [1, 'an expectation failed'],
+    [2, 'a rule can not be used'],
+  ],
+  async run(given, context) {
+    const { stdout, voice } = context;
+    const { isGood, tryRules } = await import('../../rules/try.ts');
+    const read = await rulesOf(given, context);
+    const all = [...read.rules, ...read.parts];
+    const asked = given.args.length > 0 ? given.args.map(name => ruleNamed(read, name)) : all;
+    const outcomes = await tryRules(asked);
+    for (const outcome of outcomes)
+      if (flag(given, 'json')) stdout.write(`${JSON.stringify(jsonOf(outcome, isGood(outcome)))}\n`);
+      else stdout.write(`${outcomeLines(outcome, isGood(outcome)).map(printable).join('\n')}\n`);
+    const bad = outcomes.filter(o => !isGood(o)).length;
+    const untested = asked.filter(
+      ({ rule }) => read.rules.some(r => r.rule === rule) && rule.options.tests.length === 0,
+    );
+    voice.say(
+      `${counted(outcomes.length, 'test')}, ${bad} failed; ${counted(untested.length, 'rule')} without a test`,
+    );
+    warnOf(read, context);
+    if (bad > 0) return 1;
+    return read.problems.length > 0 && given.args.length === 0 ? 2 : 0;
+  },
+};
+
+function jsonOf({ rule, ...outcome }: Outcome, good: boolean): object {
+  return { rule: rule.id, name: rule.name, file: rule.file, good, ...outcome };
+}
+
+function outcomeLines({ rule, test, line, missing, unexpected, error }: Outcome, good: boolean): string[] {
+  const name = `${rule.name ?? rule.id}: ${test}`;
+  if (good) return [`ok      ${name}`];
+  return [
+    `FAILED  ${name}  (${rule.file}:${line})`,
+    ...(error === undefined ? [] : [`        could not be tried: ${error}`]),
+    ...missing.map(
+      hit =>
+        `        expected and not found: ${entityText(hit.entity)}${hit.at === undefined ? '' : ` at ${hit.at}`}`,
+    ),
+    ...unexpected.map(
+      e =>
+        `        found and not expected: ${entityText(e.entity)} at ${e.firstHit}, ${counted(e.hits, 'hit')}`,
+    ),
+  ];
+}
+
+function entityText(entity: Readonly<Record<string, string | null>>): string {
+  const parts = Object.entries(entity).map(([name, value]) => `${name} ${value ?? 'none'}`);
+  return parts.length === 0 ? 'anything' : parts.join(', ');
+}

@@ -1,0 +1,179 @@
+import stringWidth from 'string-width';
+import type { Episode } from '../../detect/episode.ts';
+import type { Cell } from '../../duck/job.ts';
+import { counted, grouped } from '../values.ts';
+import { printable } from '../voice.ts';
+import { lasting, type Listed } from './coverage.ts';
+import { shownText } from './draw.ts';
+import { fitted, GAP } from './fit.ts';
+import { type Print, rowSink, type Shown } from './rows.ts';
+
+export const EPISODE_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const;
+
+/** Commands below a table. */
+const MOST_COMMANDS = 3;
+
+/** False where the reader was gone before it was over. */
+export async function printEpisodes(
+  episodes: readonly Episode[],
+  format: (typeof EPISODE_FORMATS)[number],
+  print: Print,
+  shown: Shown,
+): Promise<boolean> {
+  if (format === 'json') return print(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
+  if (format === 'ndjson') return print(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
+  const { columns, rows } = format === 'csv' ? wholeRows(episodes) : briefRows(episodes);
+  if (format === 'table' && shown.width !== undefined && !fits(columns, rows, shown.width))
+    return print(blocksOf(episodes) + commandsOf(episodes));
+  let isThere = true;
+  const sink = rowSink(
+    format,
+    async text => {
+      isThere = await print(text);
+      return isThere;
+    },
+    shown,
+  );
+  await sink.columns(columns);
+  await sink.rows(rows);
+  await sink.end();
+  if (format === 'table' && isThere && episodes.length > 0) isThere = await print(commandsOf(episodes));
+  return isThere;
+}
+
+const columnsOf = (names: readonly string[], numbers: readonly string[] = []): Listed['columns'] =>
+  names.map(name => ({ name, numeric: numbers.includes(name) }));
+
+/** For people. */
+function briefRows(episodes: readonly Episode[]): Listed {
+  const isMarked = episodes.some(e => e.unverified !== undefined);
+  return {
+    columns: columnsOf([
+      'level',
+      'when',
+      'lasted',
+      'rule',
+      'who',
+      'what',
+      'door',
+      ...(isMarked ? ['unverified'] : []),
+    ]),
+    rows: episodes.map(e => [
+      e.rule.level,
+      e.from.replace(/\.\d+Z$/, '.000000Z'),
+      lasting(Math.round((Date.parse(e.to) - Date.parse(e.from)) / 1000)),
+      e.rule.title,
+      whoOf(e),
+      whatOf(e),
+      e.door.says,
+      ...(isMarked ? [e.unverified ?? null] : []),
+    ]),
+  };
+}
+
+/** Would nothing of it be cut? */
+function fits(columns: Listed['columns'], rows: Listed['rows'], width: number): boolean {
+  const whole = fitted(columns, rows, undefined);
+  const widths = columns.map((_, i) =>
+    [whole.head, ...whole.rows].reduce((most, row) => Math.max(most, stringWidth(row[i] ?? '')), 0),
+  );
+  return widths.reduce((sum, w) => sum + w, 0) + GAP * (columns.length - 1) <= width;
+}
+
+/** Where a table would cut everything: each in a few lines. */
+function blocksOf(episodes: readonly Episode[]): string {
+  return episodes
+    .map(e => {
+      const [level, when, lasted, rule, who, what, door, unverified] = briefRows([e]).rows[0]!.map(shownText);
+      const lines = [
+        `${level!.padEnd(8)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`,
+        `          ${rule}: ${what}${lasted === '0 s' ? '' : ` in ${lasted}`}`,
+        ...(e.door.by === 'none' ? [] : [`          ${door}`]),
+        ...(unverified === undefined ? [] : [`          not verified: ${unverified}`]),
+      ];
+      return `${lines.join('\n')}\n\n`;
+    })
+    .join('');
+}
+
+/** For spreadsheets. */
+function wholeRows(episodes: readonly Episode[]): Listed {
+  const names = [
+    'id',
+    'level',
+    'rule',
+    'title',
+    'entity',
+    'from',
+    'first_hit',
+    'to',
+    'hits',
+    'value',
+    'usual',
+  ];
+  const doors = [
+    'door_by',
+    'door_sure',
+    'failed',
+    'succeeded',
+    'without_mfa',
+    'admin',
+    'door',
+    'events',
+    'show',
+    'unverified',
+  ];
+  const rows = episodes.map((e): Cell[] => [
+    e.id,
+    e.rule.level,
+    e.rule.id,
+    e.rule.title,
+    JSON.stringify(e.entity),
+    e.from,
+    e.firstHit,
+    e.to,
+    e.hits,
+    e.value ?? null,
+    e.usual ?? null,
+    e.door.by,
+    e.door.sure,
+    e.door.failed,
+    e.door.succeeded,
+    e.door.without_mfa,
+    e.door.admin,
+    e.door.says,
+    e.events.join(' '),
+    e.show,
+    e.unverified ?? null,
+  ]);
+  return {
+    columns: columnsOf(
+      [...names, ...doors],
+      ['hits', 'value', 'usual', 'failed', 'succeeded', 'without_mfa', 'admin'],
+    ),
+    rows,
+  };
+}
+
+/** The value of the only column, else each with its name. */
+function whoOf({ entity }: Episode): string {
+  const told = Object.entries(entity).filter(([, value]) => value !== null);
+  return told.length === 1 ? told[0]![1]! : told.map(([name, value]) => `${name} ${value}`).join(', ');
+}
+
+/** `up to 48 (usual 9), 12 hits`. */
+function whatOf({ value, usual, hits }: Episode): string {
+  const most =
+    value === undefined
+      ? ''
+      : `up to ${rounded(value)}${usual === undefined ? '' : ` (usual ${rounded(usual)})`}, `;
+  return `${most}${counted(hits, 'hit')}`;
+}
+
+const rounded = (n: number): string => (Number.isInteger(n) ? grouped(n) : n.toPrecision(4));
+
+function commandsOf(episodes: readonly Episode[]): string {
+  const shown = episodes.slice(0, MOST_COMMANDS).map(({ show }) => `  ${printable(show)}\n`);
+  const more = episodes.length > shown.length ? '; --format json has a command for each' : '';
+  return `records of the first${shown.length > 1 ? ` ${shown.length}` : ''}${more}:\n${shown.join('')}`;
+}

@@ -1,0 +1,107 @@
+import { inquire, type InquiryOptions } from '../query/inquiry.ts';
+import type { Answered } from '../query/query.ts';
+import type { CompiledRule } from '../rules/rule.ts';
+import type { Store } from '../store/store.ts';
+import { deliver, type Delivery, type Target } from './deliver.ts';
+import { detect, type Detected, type Found, readFrom } from './detect.ts';
+import type { Episode } from './episode.ts';
+import { cloudEvent } from './event.ts';
+import { State } from './state.ts';
+
+export interface RunOptions {
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly query: InquiryOptions;
+  /** Only episodes that were not shown before. */
+  readonly newOnly: boolean;
+  readonly targets: readonly Target[];
+  /** For each target. */
+  readonly withinMs: number;
+  /** Where it is remembered what was shown and sent; not touched where neither matters. */
+  readonly folder: string;
+  readonly onRule: (done: number) => void;
+  readonly onDamage: (damage: string) => void;
+  /** False where nobody has seen it. */
+  readonly show: (detected: Detected) => Promise<boolean>;
+}
+
+export interface Ran extends Detected {
+  readonly deliveries: readonly Delivery[];
+  /** Alerts that were given up because too many wait. */
+  readonly dropped: number;
+}
+
+/**
+ * Finds episodes, shows them, and sends them to every target that hasn't accepted them yet. They are promised to the targets before
+ * they are shown, and count as shown when they were: a kill at any point makes them come again. Throws what inquire() and State.open()
+ * throw.
+ */
+export async function runDetect(
+  store: Store,
+  rules: readonly CompiledRule[],
+  options: RunOptions,
+): Promise<Ran> {
+  const { newOnly, targets, folder } = options;
+  const state = newOnly || targets.length > 0 ? await State.open(folder, store.origin) : undefined;
+  try {
+    if (state?.damage !== undefined) options.onDamage(state.damage);
+    const { detected, oldest } = await found(store, rules, options, state);
+    for (const { key } of targets)
+      state!.promise(key, detected.episodes, episode => cloudEvent(store.origin, episode));
+    if (await options.show(detected)) state?.shown(detected.episodes);
+    const { signal } = options.query;
+    const sent = await Promise.allSettled(
+      targets.map(target => deliver(state!, target, { withinMs: options.withinMs, signal })),
+    );
+    const deliveries = sent.map(one => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
+    state?.tidy(oldest);
+    return { ...detected, deliveries, dropped: state?.dropped ?? 0 };
+  } finally {
+    state?.close();
+  }
+}
+
+async function found(
+  store: Store,
+  rules: readonly CompiledRule[],
+  { since, until, query, newOnly, onRule }: RunOptions,
+  state: State | undefined,
+): Promise<{ readonly detected: Detected; readonly oldest: string | undefined }> {
+  const from = readFrom(rules, since);
+  const tables = [...new Set(rules.flatMap(r => r.tables))] as NonNullable<InquiryOptions['tables']>;
+  const known = (one: Found): string | undefined => {
+    const before = state?.known(one);
+    return newOnly && before?.shown ? undefined : (before?.id ?? one.id);
+  };
+  const answered = await inquire(
+    store,
+    { ...query, tables, ...(from !== undefined && { since: from }), ...(until !== undefined && { until }) },
+    asker =>
+      detect(asker, rules, {
+        origin: store.origin,
+        since,
+        from,
+        known,
+        onRule,
+        ...(query.signal && { signal: query.signal }),
+      }),
+  );
+  const { value, findings } = answered;
+  const unverified = findings.join('; ');
+  const marked = (episode: Episode): Episode => (unverified === '' ? episode : { ...episode, unverified });
+  return { detected: { ...value, episodes: value.episodes.map(marked) }, oldest: oldestOf(answered) };
+}
+
+/** Of the first record that the store still has; undefined where it says nothing of that. */
+function oldestOf({ segments, plan }: Answered): string | undefined {
+  const gone = new Set(plan.leftOut.filter(l => l.why === 'pruned').map(l => l.segment));
+  return segments
+    .filter(s => s.span && !gone.has(s.segment))
+    .reduce<string | undefined>(
+      (least, { span }) => (least === undefined || span!.from < least ? span!.from : least),
+      undefined,
+    );
+}

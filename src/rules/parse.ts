@@ -1,0 +1,143 @@
+import { isSeq, type Node } from 'yaml';
+import { meant, type Members } from '../record/yaml.ts';
+import { type Correlated, correlationOf } from './correlation.ts';
+import { allOf, detectionSql } from './detection.ts';
+import { optionsOf } from './options.ts';
+import type { RuleReader } from './reader.ts';
+import { LEVELS, type Rule } from './rule.ts';
+import { CATEGORIES, type Logsource, SERVICES, type Source, sourceOf } from './sources.ts';
+
+/** A rule that was read, whose names of other rules are names still. */
+export type Parsed = Plain | Correlated;
+
+export interface Plain {
+  readonly is: 'plain';
+  readonly rule: Rule;
+  readonly source: Source;
+  /** A condition in SQL over the source, its own included. */
+  readonly where: string;
+}
+
+export type Resolve = (logsource: Logsource) => Source | undefined;
+
+/** Statuses under which a rule is not run. */
+export const UNRUN: readonly string[] = ['unsupported', 'deprecated'];
+const STATUSES = ['stable', 'test', 'experimental', ...UNRUN];
+
+/** Throws RuleError. `resolve`: what stands behind a logsource. */
+export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Parsed {
+  const members = reader.members(reader.contents);
+  if (members.has('filter'))
+    reader.refuse(
+      members.get('filter'),
+      'UNSUPPORTED_FILTER',
+      'filters of rules in other files are not supported: write `and not` into the rule',
+    );
+  if (members.has('action') || members.has('scope'))
+    reader.refuse(
+      members.get('action') ?? members.get('scope'),
+      'UNSUPPORTED_ACTION',
+      'action and scope are no part of Sigma any more',
+    );
+  const correlation = members.get('correlation');
+  const detection = members.get('detection');
+  if (!correlation && !detection)
+    reader.refuse(
+      reader.contents,
+      'RULE_INVALID',
+      `neither detection nor correlation is there${misspelled(members)}`,
+    );
+  if (correlation && detection)
+    reader.refuse(correlation, 'RULE_INVALID', 'a correlation stands in a document of its own, behind ---');
+  const own = members.get('slmaudit');
+  if (correlation) {
+    const read = correlationOf(reader, correlation);
+    const options = optionsOf(reader, own, read);
+    return { ...read, rule: { ...about(reader, members), correlation: read.type, options } };
+  }
+  const source = logsourceOf(reader, reader.need(members, 'logsource', reader.contents), resolve);
+  const options = optionsOf(reader, own, { source });
+  const where = detectionSql({ reader, source, zone: options.zone }, detection!);
+  return {
+    is: 'plain',
+    rule: { ...about(reader, members), options },
+    source,
+    where: source.where === undefined ? where : allOf([source.where, where]),
+  };
+}
+
+function misspelled(members: Members): string {
+  return [...members.keys()].map(key => meant(key, ['detection', 'correlation'])).find(m => m !== '') ?? '';
+}
+
+function logsourceOf(reader: RuleReader, node: Node, resolve: Resolve): Source {
+  const members = reader.members(node);
+  const said = (key: string): string | undefined => {
+    const value = members.get(key);
+    return value && reader.written(value);
+  };
+  const [product, category, service] = ['product', 'category', 'service'].map(said);
+  const asked = {
+    ...(product !== undefined && { product }),
+    ...(category !== undefined && { category }),
+    ...(service !== undefined && { service }),
+  };
+  const source = resolve(asked);
+  if (source) return source;
+  const words: readonly (readonly [string, string | undefined, readonly string[]])[] = [
+    ['product', product, ['slmaudit']],
+    ['category', category, CATEGORIES],
+    ['service', service, SERVICES],
+  ];
+  const [key, value, known] = words.find(([, v, all]) => v !== undefined && !all.includes(v)) ?? [
+    'logsource',
+    Object.values(asked).join(' '),
+    [],
+  ];
+  return reader.refuse(
+    members.get(key) ?? node,
+    'LOGSOURCE',
+    `there is no ${key} ${value} here${meant(value ?? '', known)}`,
+    `product: slmaudit, with a category (${CATEGORIES.join(', ')}) or a service (${SERVICES.join(', ')})`,
+  );
+}
+
+const FREE_TEXTS = ['description', 'status', 'name'] as const;
+
+function about(reader: RuleReader, members: Members): Omit<Rule, 'options' | 'correlation'> {
+  const title = String(reader.scalar(reader.need(members, 'title', reader.contents)));
+  const level = members.get('level');
+  const [description, status, name] = FREE_TEXTS.map(key => {
+    const node = members.get(key);
+    return node && reader.written(node);
+  });
+  if (status !== undefined && !STATUSES.includes(status))
+    reader.refuse(
+      members.get('status'),
+      'VALUE',
+      `status is ${STATUSES.join(', ')}, not ${status}${meant(status, STATUSES)}`,
+    );
+  const id = members.get('id');
+  return {
+    id: id ? reader.written(id) : (name ?? slug(title)),
+    ...(name !== undefined && { name }),
+    title,
+    level: level ? reader.word(level, 'level', LEVELS) : 'medium',
+    ...(status !== undefined && { status }),
+    ...(description !== undefined && { description: description.trim() }),
+    falsepositives: list(reader, members.get('falsepositives')),
+    references: list(reader, members.get('references')),
+    tags: list(reader, members.get('tags')),
+    file: reader.file,
+    line: reader.place(reader.contents).line,
+    text: reader.source,
+  };
+}
+
+const slug = (title: string): string => title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+
+function list(reader: RuleReader, node: Node | undefined): string[] {
+  if (!node) return [];
+  const nodes = isSeq(node) ? reader.listed(node) : [node];
+  return nodes.map(n => reader.written(n));
+}

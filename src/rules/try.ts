@@ -1,0 +1,85 @@
+import { type Trial, withTrial } from '../duck/trial.ts';
+import { AuditError } from '../errors.ts';
+import type { Rules } from './read.ts';
+import { episodesOf, type FoundEpisode } from './episodes.ts';
+import type { CompiledRule, ExpectedHit, RuleProblem, RuleTest } from './rule.ts';
+
+/** How a test in a rule's file went. */
+export interface Outcome {
+  readonly rule: CompiledRule['rule'];
+  readonly test: string;
+  readonly line: number;
+  /** Expected and not found; found and not expected. Neither: it is as it should be. */
+  readonly missing: readonly ExpectedHit[];
+  readonly unexpected: readonly FoundEpisode[];
+  /** Why it could not be tried. */
+  readonly error?: string;
+}
+
+export const isGood = ({ missing, unexpected, error }: Outcome): boolean =>
+  missing.length === 0 && unexpected.length === 0 && error === undefined;
+
+/** Tries the tests of rules, each with its events and no others. */
+export function tryRules(rules: readonly CompiledRule[]): Promise<Outcome[]> {
+  return withTrial(async trial => {
+    const outcomes: Outcome[] = [];
+    for (const compiled of rules)
+      for (const test of compiled.rule.options.tests) outcomes.push(await tryOne(trial, compiled, test));
+    return outcomes;
+  });
+}
+
+async function tryOne(trial: Trial, compiled: CompiledRule, test: RuleTest): Promise<Outcome> {
+  const { rule, tables } = compiled;
+  const outcome = { rule, test: test.name, line: test.line };
+  try {
+    const isOfEntries = tables.includes('entries');
+    await trial.tell(isOfEntries ? [] : test.events, isOfEntries ? test.events : []);
+    const rows = await trial.all(`SELECT ts, from_ts, entity FROM (${compiled.hits})`);
+    const hits = rows.map(row => ({
+      ts: row['ts'] as string,
+      from: row['from_ts'] as string,
+      entity: row['entity'] as (string | null)[],
+    }));
+    return { ...outcome, ...compare(test.hits, episodesOf(compiled, hits)) };
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error;
+    return { ...outcome, missing: [], unexpected: [], error: error.message };
+  }
+}
+
+/** Each expected one takes one that was found; those that say when they began choose first. */
+function compare(
+  expected: readonly ExpectedHit[],
+  found: readonly FoundEpisode[],
+): Pick<Outcome, 'missing' | 'unexpected'> {
+  const left = [...found];
+  const missing: ExpectedHit[] = [];
+  for (const hit of expected.toSorted((a, b) => Number(a.at === undefined) - Number(b.at === undefined))) {
+    const at = left.findIndex(
+      episode =>
+        Object.entries(hit.entity).every(([name, value]) => (episode.entity[name] ?? null) === value) &&
+        (hit.at === undefined || Date.parse(hit.at) === Date.parse(episode.firstHit)),
+    );
+    if (at < 0) missing.push(hit);
+    else left.splice(at, 1);
+  }
+  return { missing, unexpected: left };
+}
+
+/** What only the engine finds in what was compiled, such as a regular expression of which it knows better. */
+export function checkRules({ rules, parts }: Pick<Rules, 'rules' | 'parts'>): Promise<RuleProblem[]> {
+  return withTrial(async trial => {
+    const problems: RuleProblem[] = [];
+    for (const { rule, hits, evidence } of [...rules, ...parts])
+      for (const sql of [hits, evidence])
+        try {
+          await trial.check(sql);
+        } catch (error) {
+          if (!(error instanceof AuditError)) throw error;
+          problems.push({ file: rule.file, line: rule.line, code: error.code, message: error.message });
+          break;
+        }
+    return problems;
+  });
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EPISODE_FORMATS, printEpisodes } from '../../src/cli/render/episodes.ts';
+import type { Episode } from '../../src/detect/episode.ts';
+import { madeEpisode } from '../detect/episodes.ts';
+
+const EPISODES: readonly Episode[] = [
+  { ...madeEpisode('ana', 0, 90), hits: 12, value: 1234.5, usual: 9, unverified: 'why' },
+  { ...madeEpisode('|<script>\u001b[31m', 5), entity: { user_id: 'x', client_ip: null, model: '=cmd' } },
+];
+
+async function printed(
+  format: (typeof EPISODE_FORMATS)[number],
+  episodes = EPISODES,
+  width?: number,
+): Promise<string> {
+  let out = '';
+  const print = (text: string): Promise<boolean> => {
+    out += text;
+    return Promise.resolve(true);
+  };
+  assert.equal(await printEpisodes(episodes, format, print, { width, plain: true }), true);
+  return out;
+}
+
+test('episodes as a table say when, how long, who, how much, and that they are not verified', async () => {
+  const [head, first, second, ...rest] = (await printed('table')).split('\n');
+  assert.match(head!, /^level +when +lasted +rule +who +what +door +unverified$/);
+  assert.match(
+    first!,
+    /^high +2026-05-01T00:00:00Z +1 h 30 min +Rule a-rule +ana +up to 1235 \(usual 9\), 12 hits +nothing +why$/,
+  );
+  assert.match(
+    second!,
+    /^high +2026-05-01T00:05:00Z +0 s +Rule a-rule +user_id x, model =cmd +1 hit +nothing$/,
+  );
+  assert.deepEqual(rest, ['2 rows', 'records of the first 2:', '  slmaudit search', '  slmaudit search', '']);
+  assert.ok(
+    (await printed('table', EPISODES, 80))
+      .split('\n')
+      .slice(0, 4)
+      .every(line => line.length <= 80),
+  );
+  assert.equal(await printed('table', []), '0 rows\n');
+});
+
+test('machines get all of an episode, a line each or in one list; nothing in Markdown is a command', async () => {
+  const lines = (await printed('ndjson')).trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map(l => JSON.parse(l) as Episode),
+    EPISODES,
+  );
+  assert.deepEqual(JSON.parse(await printed('json')), EPISODES);
+  assert.deepEqual([await printed('json', []), await printed('ndjson', [])], ['[]\n', '']);
+  const csv = (await printed('csv')).split('\n');
+  assert.match(
+    csv[1]!,
+    /^ana-0,high,a-rule,Rule a-rule,"\{""user_id"":""ana""\}",2026-05-01T00:00:00.000000Z,/,
+  );
+  const marked = await printed('markdown', [madeEpisode('|<script>\u001b[31m', 5)]);
+  assert.match(marked, /\\\|&lt;script\\>\\\\u\{1b\}\\\[31m/);
+});
+
+test('a reader that is gone has not seen it', async () => {
+  for (const format of EPISODE_FORMATS)
+    assert.equal(await printEpisodes(EPISODES, format, () => Promise.resolve(false), {}), false, format);
+});
