@@ -100,6 +100,7 @@ class Compiler {
     if (path.length > DEEPEST) reader.refuse(node, 'TOO_DEEP', `correlations stand ${DEEPEST} deep at most`);
     const parts: Part[] = [];
     let positive = true;
+    const fine = new Set<number>();
     for (const [i, { name, node: at }] of refs.entries()) {
       const referred = this.#referred(correlated, name, at);
       if (path.includes(referred)) {
@@ -107,9 +108,13 @@ class Compiler {
         reader.refuse(at, 'CYCLE', `it is made from itself: ${names.join(' → ')}`);
       }
       if (referred.is === 'plain') {
-        const { part, field } = this.#plainPart(correlated, name, referred);
+        const { part, field, hashes } = this.#plainPart(correlated, name, referred);
+        for (const g of hashes) fine.add(g);
         positive &&= field?.positive === true;
-        const where = field ? allOf([referred.where, `${field.sql} IS NOT NULL`]) : referred.where;
+        const where =
+          field && !isSaid(referred.where, field.sql)
+            ? allOf([referred.where, `${field.sql} IS NOT NULL`])
+            : referred.where;
         const same = parts.find(
           p =>
             p.cheap &&
@@ -129,6 +134,7 @@ class Compiler {
       stream: streamSql(parts, steps),
       cheap: parts.every(p => p.cheap),
       groups,
+      coarse: groupBy.map((_, i) => i + 1).filter(g => !fine.has(g)),
       steps,
       timespan,
       bounds,
@@ -158,12 +164,14 @@ class Compiler {
     correlated: Correlated,
     ref: string,
     plain: Plain,
-  ): { part: Omit<Part, 'where'>; field?: Field } {
+  ): { part: Omit<Part, 'where'>; field?: Field; hashes: readonly number[] } {
     const { reader, node, groupBy, field: asked, type } = correlated;
     const fieldNamed = (name: string): Field =>
       plain.source.field(name) ??
       reader.refuse(node, 'UNKNOWN_FIELD', `${ref} has no field ${name}${meant(name, plain.source.names)}`);
-    const groups = groupBy.map(name => `${fieldNamed(fieldFor(correlated, ref, name)).sql}::VARCHAR`);
+    const named = groupBy.map(name => fieldNamed(fieldFor(correlated, ref, name)));
+    const groups = named.map(({ sql }) => `${sql}::VARCHAR`);
+    const hashes = named.flatMap(({ kind }, i) => (kind === 'hex' ? [i + 1] : []));
     const field = asked === undefined ? undefined : fieldNamed(fieldFor(correlated, ref, asked));
     if (field && type !== 'value_count' && field.kind !== 'number')
       reader.refuse(node, 'FIELD_TYPE', `${asked} is no number: ${type} needs one`);
@@ -174,7 +182,7 @@ class Compiler {
       records: plain.source.records === 'rows',
       cheap: plain.rule.options.firstSeen === undefined && plain.source.records === 'rows',
     };
-    return { part, ...(field && { field }) };
+    return { part, hashes, ...(field && { field }) };
   }
 
   /** Hits of a correlation as events: each at the time it fired. */
@@ -260,6 +268,11 @@ function entityOf({ rule, source }: Plain): { entity: readonly string[]; values:
   return told ? { entity: ['source_id'], values: [told.sql] } : { entity: [], values: [] };
 }
 
+/** Is it said already that there is one? Asked twice of a hash, it is spelled twice for every record. */
+function isSaid(where: string, group: string): boolean {
+  return !/ OR | IS NOT TRUE/.test(where) && where.includes(`${group.replace(/::VARCHAR$/, '')} IS NOT NULL`);
+}
+
 /** The events of all parts, each once; groups that are not known are none. */
 function streamSql(parts: readonly Part[], steps: number): string {
   const selects = parts.map(({ from, groups, x, where, records }) => {
@@ -274,7 +287,8 @@ function streamSql(parts: readonly Part[], steps: number): string {
         return `${is} AS m${i + 1}`;
       }),
     ];
-    const whole = allOf([anyOf([...where.values()]), ...groups.map(g => `${g} IS NOT NULL`)]);
+    const said = anyOf([...where.values()]);
+    const whole = allOf([said, ...groups.filter(g => !isSaid(said, g)).map(g => `${g} IS NOT NULL`)]);
     return { records, sql: `SELECT ${columns.join(', ')} FROM ${from} WHERE ${whole}` };
   });
   const told = selects.filter(s => s.records).map(s => s.sql);
