@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { quote, withEngine, withFile } from './engine.ts';
-import { LEAF_HEX, selectLines, uuidText } from './lines.ts';
+import { HASH_BYTES } from '../merkle/tree.ts';
+import { leavesOf } from './leaves.ts';
+import { selectLines, uuidText } from './lines.ts';
 
 /** One row of a payload, and the leaf hashes of all. */
 export interface Row {
@@ -15,13 +17,9 @@ export function readRow(path: string, row: number): Promise<Row> {
     withFile(path, async name => {
       const from = `read_parquet(${quote(name)}, hive_partitioning = false, file_row_number = true)`;
       const leaves: Buffer[] = [];
-      const hashes = await db.run(`SELECT ${LEAF_HEX} FROM (${selectLines('"redacted_leaf"', from)})`);
-      for (
-        let chunk = await hashes.fetchChunk();
-        chunk && chunk.rowCount > 0;
-        chunk = await hashes.fetchChunk()
-      )
-        for (const leaf of chunk.getColumnValues(0)) leaves.push(Buffer.from(String(leaf), 'hex'));
+      for await (const { rows: some, hashes } of leavesOf(db, from))
+        for (let at = 0; at < some * HASH_BYTES; at += HASH_BYTES)
+          leaves.push(Buffer.from(hashes.subarray(at, at + HASH_BYTES)));
       const one = `(SELECT * FROM ${from} WHERE file_row_number = ${row})`;
       // As hex: the binding drops a byte order mark at the beginning of a text.
       const found = await db.runAndReadAll(

@@ -1,7 +1,14 @@
 import { createHash, hash } from 'node:crypto';
 
+/**
+ * SHA-256 as 32 characters, a byte each. Node makes a buffer of its own for each binary digest, which takes longer than hashing a
+ * short message: 0.7 µs for 65 bytes against 0.23.
+ */
+export const digestText = (message: Uint8Array): string => hash('sha256', message, 'binary');
+
 /** SHA-256 of the parts one after the other. node:crypto: 1,600 MB/s against 140 MB/s for @noble/hashes. */
 export function sha256(...parts: Uint8Array[]): Buffer {
+  if (parts.length === 1) return Buffer.from(digestText(parts[0]!), 'latin1');
   const running = createHash('sha256');
   for (const part of parts) running.update(part);
   return running.digest();
@@ -37,7 +44,7 @@ export function createMac(key: Uint8Array): Mac {
     outer.write(
       end > inner.length ? long(inner.subarray(0, BLOCK), parts) : short(inner, parts, end),
       BLOCK,
-      'hex',
+      'latin1',
     );
     return hash('sha256', outer, 'hex');
   };
@@ -49,9 +56,9 @@ function short(inner: Buffer, parts: readonly Uint8Array[], end: number): string
     inner.set(part, at);
     at += part.length;
   }
-  return hash('sha256', inner.subarray(0, end), 'hex');
+  return digestText(inner.subarray(0, end));
 }
 
 function long(start: Buffer, parts: readonly Uint8Array[]): string {
-  return sha256(start, ...parts).toString('hex');
+  return sha256(start, ...parts).toString('latin1');
 }
