@@ -19,8 +19,8 @@ export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Buffer {
   return Buffer.from(createMac(key)(...parts), 'hex');
 }
 
-/** Lower-case hex of the HMAC-SHA-256 of the parts one after the other. */
-export type Mac = (...parts: readonly Uint8Array[]) => string;
+/** Lower-case hex of the HMAC-SHA-256 of the parts one after the other; a text is its bytes in UTF-8. */
+export type Mac = (...parts: readonly (Uint8Array | string)[]) => string;
 
 const BLOCK = 64;
 const SCRATCH = 64 << 10;
@@ -40,9 +40,10 @@ export function createMac(key: Uint8Array): Mac {
   }
   return (...parts) => {
     let end = BLOCK;
-    for (const part of parts) end += part.length;
+    // A UTF-16 unit has three bytes at most.
+    for (const part of parts) end += typeof part === 'string' ? part.length * 3 : part.length;
     outer.write(
-      end > inner.length ? long(inner.subarray(0, BLOCK), parts) : short(inner, parts, end),
+      end > inner.length ? long(inner.subarray(0, BLOCK), parts) : short(inner, parts),
       BLOCK,
       'latin1',
     );
@@ -50,15 +51,19 @@ export function createMac(key: Uint8Array): Mac {
   };
 }
 
-function short(inner: Buffer, parts: readonly Uint8Array[], end: number): string {
+function short(inner: Buffer, parts: readonly (Uint8Array | string)[]): string {
   let at = BLOCK;
   for (const part of parts) {
-    inner.set(part, at);
-    at += part.length;
+    if (typeof part === 'string') at += inner.write(part, at, 'utf8');
+    else {
+      inner.set(part, at);
+      at += part.length;
+    }
   }
-  return digestText(inner.subarray(0, end));
+  return digestText(inner.subarray(0, at));
 }
 
-function long(start: Buffer, parts: readonly Uint8Array[]): string {
-  return sha256(start, ...parts).toString('latin1');
+function long(start: Buffer, parts: readonly (Uint8Array | string)[]): string {
+  const bytes = parts.map(part => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part));
+  return sha256(start, ...bytes).toString('latin1');
 }
