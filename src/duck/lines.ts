@@ -90,11 +90,21 @@ const LOWERED = UPPER.reduce((sql, code) => {
   return `replace(${sql}, '${escape}', '${escape.toLowerCase()}')`;
 }, `replace(fast, '\\\\', chr(1))`);
 
+const SPELLED = `CASE WHEN contains(fast, '\\u00') THEN replace(${LOWERED}, chr(1), '\\\\') ELSE fast END`;
+
 /** `SELECT <columns>, line FROM <from>`: each row's canonical line. */
 export function selectLines(columns: string, from: string): string {
-  return `SELECT ${columns}, CASE WHEN contains(fast, '\\u00') THEN replace(${LOWERED}, chr(1), '\\\\') ELSE fast END AS line
+  return `SELECT ${columns}, ${SPELLED} AS line
     FROM (SELECT *, '{' || substr(concat(${MEMBERS}), 2) || '}' AS fast FROM ${from})`;
 }
 
-/** Lower-case hex of the RFC 6962 leaf hash; a redacted row states it. */
+/**
+ * `SELECT <columns>, tail FROM <from>`: each row's canonical line with a comma in the place of its brace, which is two copies of every line
+ * less.
+ */
+export function selectTails(columns: string, from: string): string {
+  return `SELECT ${columns}, ${SPELLED} AS tail FROM (SELECT *, concat(${MEMBERS}, '}') AS fast FROM ${from})`;
+}
+
+/** Lower-case hex of the RFC 6962 leaf hash; a redacted row states it. For some rows: many are hashed in leaves.ts. */
 export const LEAF_HEX: string = `CASE WHEN "${REDACTED_LEAF}" IS NULL THEN sha256(chr(0) || line) ELSE lower(hex("${REDACTED_LEAF}")) END`;

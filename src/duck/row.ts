@@ -1,34 +1,33 @@
 import { existsSync } from 'node:fs';
 import { quote, withEngine, withFile } from './engine.ts';
-import { LEAF_HEX, selectLines, uuidText } from './lines.ts';
+import { type Leaves, leavesOf } from './leaves.ts';
+import { selectLines, uuidText } from './lines.ts';
 
-/** One row of a payload, and the leaf hashes of all. */
-export interface Row {
-  readonly eventId: string;
-  readonly line: string;
-  readonly leaves: readonly Buffer[];
+/** Rows of one payload that is open. */
+export interface PayloadRows {
+  /** A row's event id and canonical line. */
+  line(row: number): Promise<{ readonly eventId: string; readonly line: string }>;
+  /** The leaf hashes of so many rows. */
+  leaves(from: number, rows: number): AsyncGenerator<Leaves>;
 }
 
 /** Throws what DuckDB throws. */
-export function readRow(path: string, row: number): Promise<Row> {
+export function withRows<T>(path: string, work: (rows: PayloadRows) => Promise<T>): Promise<T> {
   return withEngine({ memory: '512MB' }, db =>
-    withFile(path, async name => {
-      const from = `read_parquet(${quote(name)}, hive_partitioning = false, file_row_number = true)`;
-      const leaves: Buffer[] = [];
-      const hashes = await db.run(`SELECT ${LEAF_HEX} FROM (${selectLines('"redacted_leaf"', from)})`);
-      for (
-        let chunk = await hashes.fetchChunk();
-        chunk && chunk.rowCount > 0;
-        chunk = await hashes.fetchChunk()
-      )
-        for (const leaf of chunk.getColumnValues(0)) leaves.push(Buffer.from(String(leaf), 'hex'));
-      const one = `(SELECT * FROM ${from} WHERE file_row_number = ${row})`;
-      // As hex: the binding drops a byte order mark at the beginning of a text.
-      const found = await db.runAndReadAll(
-        `SELECT hex(encode(line)), id FROM (${selectLines(`${uuidText('event_id')} AS id`, one)})`,
-      );
-      const [line, eventId] = found.getRows()[0]!.map(String);
-      return { line: Buffer.from(line!, 'hex').toString('utf8'), eventId: eventId!, leaves };
+    withFile(path, name => {
+      const from = (where: string): string =>
+        `(SELECT * FROM read_parquet(${quote(name)}, hive_partitioning = false, file_row_number = true) WHERE file_row_number ${where})`;
+      return work({
+        async line(row) {
+          // As hex: the binding drops a byte order mark at the beginning of a text.
+          const found = await db.runAndReadAll(
+            `SELECT hex(encode(line)), id FROM (${selectLines(`${uuidText('event_id')} AS id`, from(`= ${row}`))})`,
+          );
+          const [line, eventId] = found.getRows()[0]!.map(String);
+          return { line: Buffer.from(line!, 'hex').toString('utf8'), eventId: eventId! };
+        },
+        leaves: (first, rows) => leavesOf(db, from(`BETWEEN ${first} AND ${first + rows - 1}`)),
+      });
     }),
   );
 }

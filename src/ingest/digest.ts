@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
-import { createMac } from '../keys/hash.ts';
+import { createMac, digestText } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
 import { classOf, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
+import { HASH_BYTES } from '../merkle/tree.ts';
 import { addRemoved, type Removed, scannerOf } from '../normalize/secrets.ts';
 import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
@@ -153,8 +153,7 @@ export function createDigester(options: DigestOptions, policyOf: () => Policy): 
   return {
     lines(block) {
       const out = new Gathered(block.bytes.length);
-      for (const { raw, at } of linesOf(block))
-        add(out, raw, at, at.length > maxLine ? 'too_long' : undefined);
+      eachLine(block, (raw, at) => add(out, raw, at, at.length > maxLine ? 'too_long' : undefined));
       return out.digested(block.bytes, block.start, normalizer.waiting);
     },
     odd({ bytes, start, line }, end, length, reason) {
@@ -176,8 +175,9 @@ export function createDigester(options: DigestOptions, policyOf: () => Policy): 
       return out.digested(new Uint8Array(0), at, normalizer.waiting);
     },
     again(block) {
-      for (const { raw, at } of linesOf(block))
+      eachLine(block, (raw, at) => {
         if (at.length <= maxLine) normalizer.line(withoutReturn(raw), at.start);
+      });
       normalizer.markTold();
     },
   };
@@ -191,7 +191,7 @@ interface Place {
   readonly length: number;
 }
 
-function* linesOf({ bytes, start, line, values }: Digestible): Generator<{ raw: Buffer; at: Place }> {
+function eachLine({ bytes, start, line, values }: Digestible, visit: (raw: Buffer, at: Place) => void): void {
   const block = asBuffer(bytes);
   let number = line;
   if (values) {
@@ -200,16 +200,13 @@ function* linesOf({ bytes, start, line, values }: Digestible): Generator<{ raw: 
       for (let lf = block.indexOf(LF, seen); lf >= 0 && lf < from; lf = block.indexOf(LF, lf + 1)) number++;
       seen = from;
       const at = { start: start + from, end: start + to, line: number, length: to - from };
-      yield { raw: block.subarray(from, to), at };
+      visit(block.subarray(from, to), at);
     }
     return;
   }
   for (let from = 0, lf = block.indexOf(LF); lf >= 0; from = lf + 1, lf = block.indexOf(LF, from)) {
     const length = lf - from;
-    yield {
-      raw: block.subarray(from, lf),
-      at: { start: start + from, end: start + lf + 1, line: number++, length },
-    };
+    visit(block.subarray(from, lf), { start: start + from, end: start + lf + 1, line: number++, length });
   }
 }
 
@@ -223,7 +220,8 @@ class Gathered {
   readonly #ends: number[] = [];
   readonly #kinds: number[] = [];
   readonly #counts: number[] = [];
-  readonly #leaves: Buffer[] = [];
+  #leaves = Buffer.allocUnsafe(64 * HASH_BYTES);
+  #records = 0;
   readonly #times: number[] = [];
   readonly #classes: number[] = [];
   readonly #classNames: string[] = [];
@@ -240,11 +238,17 @@ class Gathered {
     const from = start + FRAME_HEAD + head.length - 1;
     const neighbour = this.#frames[from]!;
     this.#frames[from] = 0;
-    this.#leaves.push(hash('sha256', this.#frames.subarray(from, this.#at - 2), 'buffer'));
+    this.#addLeaf(digestText(this.#frames.subarray(from, this.#at - 2)));
     this.#frames[from] = neighbour;
     this.#times.push(micros);
     const known = this.#classNames.indexOf(name);
     this.#classes.push(known < 0 ? this.#classNames.push(name) - 1 : known);
+  }
+
+  #addLeaf(digest: string): void {
+    const at = this.#records++ * HASH_BYTES;
+    if (at === this.#leaves.length) this.#leaves = Buffer.concat([this.#leaves, Buffer.allocUnsafe(at)]);
+    this.#leaves.write(digest, at, 'latin1');
   }
 
   reject(head: string, sealed: string, reason: RejectReason): void {
@@ -269,7 +273,7 @@ class Gathered {
       ends: Float64Array.from(this.#ends),
       kinds: Uint8Array.from(this.#kinds),
       counts: Uint32Array.from(this.#counts),
-      leaves: Buffer.concat(this.#leaves),
+      leaves: this.#leaves.subarray(0, this.#records * HASH_BYTES),
       times: Float64Array.from(this.#times),
       classes: Uint16Array.from(this.#classes),
       classNames: this.#classNames,

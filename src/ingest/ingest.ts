@@ -29,6 +29,8 @@ export interface IngestOptions extends Choosing {
   readonly sealEveryMs: number;
   readonly heartbeatMs: number;
   readonly lockWaitMs: number;
+  /** Folder outside the store in which this host remembers what logs hold; it need not be there. */
+  readonly known?: string;
   /** Go on with files as they grow, are rotated or cut, until the run is stopped. */
   readonly follow: boolean;
   /** Stops reading; what was read is sealed. */
@@ -81,7 +83,8 @@ class Run {
     this.#signal = AbortSignal.any([options.signal, this.#failing.signal]);
     this.#session = new Session(store, options, () => options.onProgress?.(this.#progress()));
     const note = (n: Note): void => void this.#notes.push(n);
-    this.#sources = new Sources(store, keys, { lockWaitMs, note, flush: () => this.#session.flush() });
+    const flush = (): Promise<void> => this.#session.flush();
+    this.#sources = new Sources(store, keys, { lockWaitMs, known: options.known, note, flush });
     this.#intake = new Intake(this.#session, {
       key: keys[0]!,
       maxLine,
@@ -121,7 +124,7 @@ class Run {
   /** Was all of the file read that had this name before? */
   async #notePredecessor(path: string, name: string, identity: string): Promise<void> {
     const before = await predecessorOf(path, identity, this.#keys);
-    const read = this.#sources.ranges()(identity).at(-1)!.to;
+    const read = this.#sources.held().rangesOf(identity).at(-1)!.to;
     if (before.state === 'gone') this.#notes.push({ code: 'replaced', source: name, bytes: read });
     else if (before.size > read)
       this.#notes.push({
@@ -177,7 +180,7 @@ class Run {
     const claimed = await this.#sources.file(file, name);
     if (!claimed) return undefined;
     const { from, identity } = claimed.resume;
-    const last = from === 0 ? this.#sources.lastOf(name) : undefined;
+    const last = from === 0 ? this.#sources.held().lastOf(name) : undefined;
     if (last !== undefined && last !== identity) this.#successors.push({ path, name, identity: last });
     const before = this.#intake.total.read;
     await this.#readClaimed(file, claimed, bytesBetween(file, from, Infinity), false);
@@ -254,7 +257,7 @@ class Run {
   async #readSiblings(path: string, name: string): Promise<void> {
     const siblings = await unreadSiblings(path, {
       keys: this.#keys,
-      rangesOf: this.#sources.ranges(),
+      rangesOf: identity => this.#sources.held().rangesOf(identity),
       isOpen: file => this.#open.has(file),
       since: this.#followed.get(name) ?? 0,
     });

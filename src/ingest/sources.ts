@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AuditError } from '../errors.ts';
-import type { SourceRange } from '../log/segment.ts';
 import { sealLeftovers } from '../seal/seal.ts';
-import { readHistory } from '../store/history.ts';
+import { HeldFiles } from '../store/held.ts';
 import type { RecordKey } from '../store/keys.ts';
 import { namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
@@ -21,6 +20,8 @@ export interface Claimed {
 
 export interface SourcesOptions {
   readonly lockWaitMs: number;
+  /** Where this host remembers what logs hold; nowhere if not given. */
+  readonly known: string | undefined;
   readonly note: (note: Note) => void;
   /** Seals what has been read. */
   readonly flush: () => Promise<void>;
@@ -36,6 +37,7 @@ export class Sources {
   readonly #store: Store;
   readonly #keys: readonly RecordKey[];
   readonly #options: SourcesOptions;
+  readonly #held: HeldFiles;
   #count = 0;
   readonly #claims = new Map<string, { readonly lock: Lock; holders: number }>();
   /** Open segments that were left alone, by batch: where they lie. */
@@ -45,6 +47,7 @@ export class Sources {
     this.#store = store;
     this.#keys = keys;
     this.#options = options;
+    this.#held = new HeldFiles(store, options.known);
   }
 
   /** Seals what dead writers left, so that what follows is known to be behind it. */
@@ -72,7 +75,7 @@ export class Sources {
     const release = await this.#claim(identities.at(-1)!.of(0), name);
     try {
       await this.takeOver();
-      const resume = await findResume(file, identities, this.ranges());
+      const resume = await findResume(file, identities, identity => this.held().rangesOf(identity));
       const { identity, key, from, variant } = resume;
       this.#refuseOpenElsewhere(identity, name);
       if (variant > 0 && from === 0) this.#options.note({ code: 'same_first_line', source: name });
@@ -91,23 +94,9 @@ export class Sources {
     }
   }
 
-  /** The file that came last under a name, whichever was read on since; undefined if there is none. */
-  lastOf(name: string): string | undefined {
-    const ranges = readHistory(this.#store.at).segments.flatMap(s => s.sources);
-    return ranges.findLast(range => range.name === name && range.from === 0)?.identity;
-  }
-
-  /** Ranges of every file in the log, by identity, in their order. */
-  ranges(): (identity: string) => readonly SourceRange[] {
-    const ranges = new Map<string, SourceRange[]>();
-    for (const { sources } of readHistory(this.#store.at).segments) {
-      for (const range of sources) {
-        const known = ranges.get(range.identity);
-        if (known) known.push(range);
-        else ranges.set(range.identity, [range]);
-      }
-    }
-    return identity => ranges.get(identity) ?? [];
+  /** What the log holds of files now. */
+  held(): HeldFiles {
+    return this.#held.read();
   }
 
   /**
@@ -115,9 +104,8 @@ export class Sources {
    * began, asked before that is taken over; else now.
    */
   followedSince(name: string): number {
-    const { segments } = readHistory(this.#store.at);
-    const first = segments.find(s => s.sources.some(r => r.name === name));
-    const since = [Date.now(), ...(first ? [Date.parse(first.at)] : [])];
+    const first = this.held().since(name);
+    const since = [Date.now(), ...(first === undefined ? [] : [Date.parse(first)])];
     for (const file of namesIn(openFolder(this.#store.at))) {
       const parts = parseOpenName(file);
       if (!parts || (parts.form !== 'open' && parts.form !== 'taken')) continue;
@@ -130,6 +118,7 @@ export class Sources {
   close(): void {
     for (const { lock } of this.#claims.values()) lock.release();
     this.#claims.clear();
+    this.#held.remember();
   }
 
   /** Held until the file's lines are committed: two ingests of one file would hold its lines twice. */

@@ -3,6 +3,7 @@ import { hmacSha256 } from '../keys/hash.ts';
 import { formatLine } from '../log/line.ts';
 import type { SourceRange } from '../log/segment.ts';
 import { emptyTally, type Tally } from '../log/tally.ts';
+import { HASH_BYTES } from '../merkle/tree.ts';
 import type { Batch } from '../seal/batch.ts';
 import { partsOf, Share } from '../seal/parts.ts';
 import { markFrame, type OpenSource, sourceFrame } from '../store/frame.ts';
@@ -71,6 +72,7 @@ export class Writer {
     const stretch = this.#stretch(source);
     const { kinds, counts, leaves, times, ends, frameEnds, frames, classes } = digested;
     const shares = digested.classNames.map(name => this.#share(name));
+    const held = shares.map(() => 0);
     const from = {
       frame: first === 0 ? 0 : frameEnds[first - 1]!,
       source: first === 0 ? digested.start : ends[first - 1]!,
@@ -89,10 +91,13 @@ export class Writer {
       this.#records += records;
       left -= records + (kind === LINE.reject ? 1 : 0);
       for (const last = record + records; record < last; record++) {
-        const leaf = Buffer.from(leaves.buffer, leaves.byteOffset + record * 32, 32);
-        shares[classes[record]!]!.add(stretch.index, leaf, times[record]!);
+        const place = classes[record]!;
+        shares[place]!.add(leaves, record * HASH_BYTES, times[record]!);
+        held[place]!++;
       }
     }
+    for (const [place, share] of shares.entries())
+      if (held[place]! > 0) share.count(stretch.index, held[place]!);
     if (line === first) return line;
     const end = ends[line - 1]!;
     this.#open!.add(frames.subarray(from.frame, frameEnds[line - 1]));

@@ -25,7 +25,7 @@ function subproof(leaves: readonly Buffer[], oldSize: number, whole: boolean): B
 }
 
 /** The largest power of two below n. */
-function split(n: number): number {
+export function split(n: number): number {
   let k = 1;
   while (k * 2 < n) k *= 2;
   return k;

@@ -1,4 +1,5 @@
-import { CompactTree, nodeHash } from './tree.ts';
+import { split } from './proof.ts';
+import { CompactTree, nodeHash, rootOf } from './tree.ts';
 
 /** C2SP tlog-tiles: a tile of level L holds up to 256 hashes, each the root of a complete subtree of 256^L leaves. */
 export const TILE_WIDTH = 256;
@@ -42,6 +43,36 @@ export function rootFromTiles(size: number, read: ReadTile): Buffer {
     for (const left of edge.toReversed()) root = root ? nodeHash(left, root) : left;
   }
   return root ?? new CompactTree().root();
+}
+
+/**
+ * The proof that entry `index` stands in the log of `size` entries, as inclusionProof() makes it of all its leaves, from one tile a level
+ * and a few beside. Whoever calls checks it: of what the tiles say nothing is.
+ */
+export function proofFromTiles(size: number, index: number, read: ReadTile): Buffer[] {
+  const complete = (level: number, at: number): Buffer => {
+    // A tile holds the roots of eight levels' lowest: those between are made of them.
+    const [tiles, above] = [Math.floor(level / 8), 2 ** (level % 8)];
+    const first = at * above;
+    const tile = Math.floor(first / TILE_WIDTH);
+    const hashes = Math.floor(size / TILE_WIDTH ** tiles) - tile * TILE_WIDTH;
+    const from = first % TILE_WIDTH;
+    return rootOf(hashesOf(read(tiles, tile, Math.min(TILE_WIDTH, hashes))).slice(from, from + above));
+  };
+  const root = (from: number, to: number): Buffer => {
+    const level = Math.log2(to - from);
+    if (Number.isInteger(level)) return complete(level, from / (to - from));
+    const middle = from + split(to - from);
+    return nodeHash(root(from, middle), root(middle, to));
+  };
+  const path = (from: number, to: number): Buffer[] => {
+    if (to - from === 1) return [];
+    const middle = from + split(to - from);
+    return index < middle
+      ? [...path(from, middle), root(middle, to)]
+      : [...path(middle, to), root(from, middle)];
+  };
+  return path(0, size);
 }
 
 /** Adds leaves behind a log of `size` entries, reading its right edge only; returns the tiles that are new. */

@@ -1,60 +1,82 @@
-import { hash } from 'node:crypto';
-import { sha256 } from '../keys/hash.ts';
+import { digestText, sha256 } from '../keys/hash.ts';
 
 /** RFC 6962 section 2.1: leaf = SHA-256(0x00 ‖ data), node = SHA-256(0x01 ‖ left ‖ right), empty = SHA-256(""). */
 
 export const EMPTY_ROOT: Buffer = sha256();
 
-export function leafHash(data: Uint8Array): Buffer {
-  const input = Buffer.allocUnsafe(data.length + 1);
-  input[0] = 0;
-  input.set(data, 1);
-  return hash('sha256', input, 'buffer');
-}
+export const HASH_BYTES = 32;
 
-/** Kept, since one is hashed for every leaf: a third faster than a new one each time. */
-const node = Buffer.alloc(65, 1);
+/** Kept, since one is hashed for every leaf. */
+const node = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
+const SHORT = 4096;
+const leaf = Buffer.alloc(1 + SHORT);
+
+export function leafHash(data: Uint8Array): Buffer {
+  const input = data.length > SHORT ? Buffer.alloc(1 + data.length) : leaf.subarray(0, 1 + data.length);
+  input.set(data, 1);
+  return Buffer.from(digestText(input), 'latin1');
+}
 
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   node.set(left, 1);
-  node.set(right, 33);
-  return hash('sha256', node, 'buffer');
+  node.set(right, 1 + HASH_BYTES);
+  return Buffer.from(digestText(node), 'latin1');
 }
 
-/** A tree that only grows, held as the roots of its complete subtrees: at most one a bit of its size. */
+/** Of any tree that there can be. */
+const MOST_ROOTS = 64;
+
+/**
+ * A tree that only grows, held as the roots of its complete subtrees: at most one a bit of its size. They lie behind one another,
+ * the largest first, so that the two to be joined next stand as they are hashed.
+ */
 export class CompactTree {
   size = 0;
-  readonly #roots: Buffer[] = [];
+  readonly #roots = Buffer.alloc(MOST_ROOTS * HASH_BYTES);
+  #end = 0;
 
   /** The tree whose `frontier` that was. */
   static of(size: number, frontier: readonly Buffer[]): CompactTree {
     const tree = new CompactTree();
     tree.size = size;
-    tree.#roots.push(...frontier);
+    for (const root of frontier) tree.#push(root, 0);
     return tree;
   }
 
   /** The roots of its complete subtrees, the largest first. */
   get frontier(): readonly Buffer[] {
-    return this.#roots;
+    return Array.from({ length: this.#end / HASH_BYTES }, (_, i) =>
+      Buffer.from(this.#roots.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)),
+    );
   }
 
-  add(leaf: Buffer): void {
-    let root = leaf;
-    for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2)
-      root = nodeHash(this.#roots.pop()!, root);
-    this.#roots.push(root);
+  /** The 32 bytes of `leaves` at `from`. */
+  add(leaves: Uint8Array, from = 0): void {
+    this.#push(leaves, from);
+    for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2) {
+      this.#end -= HASH_BYTES;
+      const left = this.#end - HASH_BYTES;
+      this.#roots.copy(node, 1, left, this.#end + HASH_BYTES);
+      this.#roots.write(digestText(node), left, 'latin1');
+    }
     this.size++;
   }
 
   root(): Buffer {
     if (this.size === 0) return EMPTY_ROOT;
-    return this.#roots.reduceRight((right, left) => nodeHash(left, right));
+    return this.frontier.reduceRight((right, left) => nodeHash(left, right));
+  }
+
+  #push(hashes: Uint8Array, from: number): void {
+    const hash =
+      from === 0 && hashes.length === HASH_BYTES ? hashes : hashes.subarray(from, from + HASH_BYTES);
+    this.#roots.set(hash, this.#end);
+    this.#end += HASH_BYTES;
   }
 }
 
 export function rootOf(leaves: Iterable<Buffer>): Buffer {
   const tree = new CompactTree();
-  for (const leaf of leaves) tree.add(leaf);
+  for (const one of leaves) tree.add(one);
   return tree.root();
 }

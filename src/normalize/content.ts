@@ -46,7 +46,7 @@ export function hashContent(
   if (json.includes('litellm_truncated')) return undefined;
   let chars = 0;
   for (const m of messages) chars += m.chars;
-  return { hash: mac(LABELS[kind], Buffer.from(json, 'utf8')), chars };
+  return { hash: mac(LABELS[kind], json), chars };
 }
 
 /** A request's messages: a list of them, a string, a list of strings or parts. Undefined where there is nothing. */
@@ -177,6 +177,7 @@ function argumentsText(value: JsonValue): string {
 
 function codePoints(text: string): number {
   let count = text.length;
+  if (!/[\udc00-\udfff]/.test(text)) return count;
   for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) count--;
   return count;
 }

@@ -1,7 +1,7 @@
 import type { Mac } from '../keys/hash.ts';
 import { canonicalAddress } from '../record/address.ts';
 import { formatJson, JsonNumber, type JsonObject, type JsonValue, parseJson } from '../record/json.ts';
-import { type AuditRecord, type ColumnName, columnOf } from '../record/schema.ts';
+import { type AuditRecord, type Column, type ColumnName, columnOf } from '../record/schema.ts';
 import { readDuration } from '../record/duration.ts';
 import { microsOf, type ReadTime, readTime, type TimeReading, tsOfMicros } from '../record/time.ts';
 import { type ContentHash, completionMessages, hashContent, lastUser, promptMessages } from './content.ts';
@@ -113,14 +113,17 @@ export class Draft {
   /** The first of the members that can be read as the column's type. */
   column(column: ColumnName, ...paths: readonly string[]): void {
     for (const path of paths) {
-      const found = this.peek(path);
+      const dot = path.lastIndexOf('.');
+      const holder = dot < 0 ? this.source : this.#holder(path);
+      const name = dot < 0 ? path : path.slice(dot + 1);
+      const found = holder?.get(name);
       if (found === undefined) continue;
       if (found === null || found === '') {
-        this.take(path);
+        holder!.delete(name);
         continue;
       }
       if (this.record[column] !== undefined) return;
-      if (this.#put(column, found)) this.take(path);
+      if (this.#put(column, found)) holder!.delete(name);
     }
   }
 
@@ -236,7 +239,8 @@ export class Draft {
       const { mac } = this.#keyed;
       this.#hashed('prompt', hashContent(mac, 'prompt', messages));
       const last = lastUser(messages);
-      if (last) this.set('last_user_hash', hashContent(mac, 'last_user', [last])?.hash);
+      const lastHash = last && hashContent(mac, 'last_user', [last])?.hash;
+      if (lastHash !== undefined) this.record.last_user_hash = lastHash;
     }
   }
 
@@ -274,21 +278,22 @@ export class Draft {
   }
 
   #put(column: ColumnName, value: JsonValue): boolean {
-    let read = column === 'labels' ? this.#labels(value) : readAs(column, value);
+    const about = columnOf(column)!;
+    let read = column === 'labels' ? this.#labels(value) : readAs(about, value);
     if (read === undefined) return false;
     if (typeof read === 'string') {
       if (this.#keyed.privacy?.hashIdentities === true && (column === 'user_id' || column === 'client_ip'))
         read = hashedIdentity(this.#keyed.mac, column, read);
-      else if (!this.#isSafe(column, read)) return true;
+      else if (!this.#isSafe(about, read)) return true;
     }
     (this.record as Record<string, string | number | boolean>)[column] = read;
     return true;
   }
 
-  #isSafe(column: ColumnName, text: string): boolean {
-    if (columnOf(column)!.oneOf || column === 'client_ip' || column === 'labels') return true;
+  #isSafe({ name, oneOf }: Column, text: string): boolean {
+    if (oneOf || name === 'client_ip' || name === 'labels') return true;
     // An e-mail address may be who it was: --hash-identities is for that.
-    return this.#sieve.keepsText(text, column === 'user_id' ? 'email' : undefined);
+    return this.#sieve.keepsText(text, name === 'user_id' ? 'email' : undefined);
   }
 
   /** An object of strings, or JSON text that holds one, as JSON text. */
@@ -319,8 +324,8 @@ export class Draft {
 const LABEL = /^[\w.:/ -]{1,100}$/;
 
 /** The value of a column's type that a JSON value states; undefined where it states none. */
-function readAs(name: ColumnName, value: JsonValue): string | number | boolean | undefined {
-  const column = columnOf(name)!;
+function readAs(column: Column, value: JsonValue): string | number | boolean | undefined {
+  const { name } = column;
   switch (column.type) {
     case 'text': {
       const text =
@@ -328,7 +333,7 @@ function readAs(name: ColumnName, value: JsonValue): string | number | boolean |
       if (typeof text !== 'string' || text.length > MAX_TEXT) return undefined;
       if (name === 'client_ip') return isHashed(text) ? text : canonicalAddress(text);
       if (name === 'error_type' || name === 'finish_reason') return LABEL.test(text) ? text : undefined;
-      if (name === 'endpoint') return text.replace(/[?#].*$/s, '') || undefined;
+      if (name === 'endpoint') return /[?#]/.test(text) ? text.replace(/[?#].*$/s, '') || undefined : text;
       return column.oneOf && !column.oneOf.includes(text) ? undefined : text;
     }
     case 'int16':

@@ -19,7 +19,8 @@ export function eventIds({
   const head = Buffer.concat([Buffer.from('slmaudit/event/v1\0'), prefixed(sourceId), prefixed(stream)]);
   const place = Buffer.alloc(12);
   return (offset, k, raw) => {
-    place.writeBigUInt64BE(BigInt(offset));
+    place.writeUInt32BE(Math.floor(offset / 2 ** 32), 0);
+    place.writeUInt32BE(offset % 2 ** 32, 4);
     place.writeUInt32BE(k, 8);
     const hex = mac(head, place, raw);
     const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);

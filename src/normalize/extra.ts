@@ -100,6 +100,7 @@ function isMeasure(value: JsonValue): boolean {
 
 /** JSON text for the `extra` column; undefined if nothing is left to say. */
 export function extraOf(left: JsonObject, sieve: Sieve): string | undefined {
+  if (left.size === 0 && sieve.dropped === 0) return undefined;
   const clean = (value: JsonValue, path = ''): JsonValue | undefined => {
     if (value === null || value === '') return undefined;
     if (typeof value === 'string') return sieve.keepsString(value) ? value : undefined;

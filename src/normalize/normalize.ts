@@ -216,7 +216,8 @@ class Line {
   }
 
   #push({ record, removed }: Made, eventId: string): void {
-    this.records.push({ ...record, event_id: eventId });
+    record.event_id = eventId;
+    this.records.push(record);
     addRemoved(this.removed, removed);
   }
 
@@ -268,15 +269,12 @@ function normalized(
   if (!INSTANT.test(record.ts)) throw new Error(`no instant: ${record.ts}`);
   if (record.input_tokens !== undefined || record.output_tokens !== undefined)
     record.usage_source ??= 'reported';
-  const whole = Object.assign(record, {
-    v: SCHEMA_VERSION,
-    event_id: '',
-    event_type: record.event_type ?? 'inference',
-    ts: record.ts,
-    ts_quality: record.ts_quality ?? 'exact',
-    source_id: options.sourceId,
-    source_format: adapter.name,
-    status: record.status ?? 'unknown',
-  });
-  return { record: whole, removed };
+  record.v = SCHEMA_VERSION;
+  record.event_id = '';
+  record.event_type ??= 'inference';
+  record.ts_quality ??= 'exact';
+  record.source_id = options.sourceId;
+  record.source_format = adapter.name;
+  record.status ??= 'unknown';
+  return { record: record as AuditRecord, removed };
 }

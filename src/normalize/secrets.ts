@@ -123,13 +123,23 @@ export interface Scanner {
 const NAMED =
   /"[^"\\]{0,48}(?:password|passwd|passphrase|pwd|secret|authorization|cookie|api[_-]?key|private[_-]?key|credential|token)"\s{0,8}:\s{0,8}\[?\s{0,8}"(?:[^"\\]|\\[\s\S])*/gi;
 
+/** Texts in which nothing was found are many times the same: models, paths, users. Longer ones are seldom, and more of them make room. */
+const KEPT_CHARS = 128;
+const MOST_KEPT = 8192;
+
 export function scannerOf(optional: readonly string[]): Scanner {
   const rules: readonly Rule[] = [...RULES, ...OPTIONAL.filter(({ name }) => optional.includes(name))];
   const any = anyOf(rules);
   const all = rules.map(rule => ({ ...rule, pattern: new RegExp(rule.pattern, `${rule.pattern.flags}g`) }));
+  const clean = new Set<string>();
   return {
     find(text, but) {
-      if (!any(text)) return undefined;
+      if (clean.has(text)) return undefined;
+      if (!any(text)) {
+        if (clean.size === MOST_KEPT) clean.clear();
+        if (text.length <= KEPT_CHARS) clean.add(text);
+        return undefined;
+      }
       for (const { name, pattern, accepts } of all)
         if (name !== but)
           for (const [match] of text.matchAll(pattern)) if (accepts?.(match) !== false) return name;

@@ -1,13 +1,18 @@
 import { AuditError } from '../errors.ts';
-import { findEvent, readRow } from '../duck/row.ts';
+import { findEvent, withRows } from '../duck/row.ts';
+import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import { formatProof } from '../log/proof.ts';
-import { inclusionProof } from '../merkle/proof.ts';
-import { leafHash, rootOf } from '../merkle/tree.ts';
-import type { Inventory, PayloadFile, SealedSegment } from '../log/inventory.ts';
-import { readHistory } from '../store/history.ts';
+import { verifyInclusion } from '../merkle/proof.ts';
+import { proofFromTiles } from '../merkle/tile.ts';
+import { leafHash } from '../merkle/tree.ts';
+import { altered as logAltered } from '../store/history.ts';
+import { type PlacedSegment, placeSegments, writeKnown } from '../store/known.ts';
 import { type Layout, recordsPath } from '../store/layout.ts';
-import { readEntries } from '../store/log.ts';
+import { readEntries, readTile } from '../store/log.ts';
 import { digestFile, localPin, type Store } from '../store/store.ts';
+import { proofIn } from './groups.ts';
+
+type Inventory = InventoryOf<PlacedSegment>;
 
 /** A record and what shows that it is in the log: nobody needs the store to check them. */
 export interface Proved {
@@ -22,13 +27,13 @@ export interface Proved {
 }
 
 /**
- * Proves one record, named by its event id or its seq. Throws NO_SUCH_RECORD, PAYLOAD_ALTERED (exit 1), and what
- * reading the log throws.
+ * Proves one record, named by its event id or its seq. `known`: folder outside the store in which this host remembers what it read of logs
+ * and segments. Throws NO_SUCH_RECORD, PAYLOAD_ALTERED (exit 1), and what reading the log throws.
  */
-export async function prove(store: Store, name: string): Promise<Proved> {
+export async function prove(store: Store, name: string, known?: string): Promise<Proved> {
   const { at } = store;
-  const pin = localPin(store);
-  const { inventory, head } = readHistory(at, pin);
+  const placed = placeSegments(at, localPin(store), known);
+  const { inventory, head } = placed;
   const { segment, row } = /^\d+$/.test(name)
     ? bySeq(inventory, Number(name))
     : await byId(store, inventory, name);
@@ -39,33 +44,36 @@ export async function prove(store: Store, name: string): Promise<Proved> {
   if (digest?.sha256 !== file.sha256) throw altered(segment, path);
   const before = rowsBefore(inventory, file, segment);
   if (isRedacted(inventory, segment, row)) throw redacted(segment, row);
-  const { line, eventId, leaves: all } = await readRow(path, before + row);
-  const leaves = all.slice(before, before + segment.records);
-  // A file that was restated is worth what its roots are worth.
-  if (!rootOf(leaves).equals(segment.root)) throw altered(segment, path);
-
-  const hashes: Buffer[] = [];
-  let manifest = Buffer.alloc(0);
-  for (const note of readEntries(at, 0, head.size)) {
-    if (hashes.length === segment.entry) manifest = Buffer.from(note);
-    hashes.push(leafHash(note));
-  }
-  const inner = formatProof({
-    index: row,
-    hashes: inclusionProof(leaves, row),
-    checkpoint: manifest.toString('utf8'),
+  const { line, eventId, hashes } = await withRows(path, async rows => {
+    const found = await rows.line(before + row);
+    const root = Buffer.from(segment.root, 'hex');
+    const all = { rows, before, records: segment.records, root };
+    // A file that was restated is worth what its roots are worth.
+    const made = await proofIn(all, row, Buffer.from(found.line, 'utf8'), known);
+    if (!made) throw altered(segment, path);
+    return { ...found, hashes: made };
   });
+
+  const [manifest] = readEntries(at, segment.entry, segment.entry + 1);
+  const outer = proofFromTiles(head.size, segment.entry, (level, index, width) =>
+    readTile(at, level, index, width),
+  );
+  if (!verifyInclusion(leafHash(manifest!), segment.entry, head.size, outer, head.root))
+    throw logAltered('the tiles do not make the root of the checkpoint');
+  if (known !== undefined && placed.log !== placed.known.log)
+    writeKnown(known, placed.genesis, { ...placed.known, log: placed.log });
+  const inner = formatProof({ index: row, hashes, checkpoint: manifest!.toString('utf8') });
   const proof = formatProof({
     extra: Buffer.from(inner, 'utf8'),
     index: segment.entry,
-    hashes: inclusionProof(hashes, segment.entry),
+    hashes: outer,
     checkpoint: Buffer.from(head.note).toString('utf8'),
   });
   return { eventId, seq: segment.first + row, segment: segment.segment, entry: segment.entry, line, proof };
 }
 
 interface Found {
-  readonly segment: SealedSegment;
+  readonly segment: PlacedSegment;
   readonly row: number;
 }
 
@@ -97,11 +105,11 @@ const pathOf = (at: Layout, inventory: Inventory, file: PayloadFile): string =>
   recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
 
 /** Rows of a file before a segment's. */
-function rowsBefore(inventory: Inventory, { segments }: PayloadFile, { segment }: SealedSegment): number {
+function rowsBefore(inventory: Inventory, { segments }: PayloadFile, { segment }: PlacedSegment): number {
   return segments.slice(0, segments.indexOf(segment)).reduce((sum, n) => sum + inventory.get(n)!.records, 0);
 }
 
-const isRedacted = ({ redacted: ranges }: Inventory, { segment }: SealedSegment, row: number): boolean =>
+const isRedacted = ({ redacted: ranges }: Inventory, { segment }: PlacedSegment, row: number): boolean =>
   (ranges.get(segment) ?? []).some(([from, to]) => row >= from && row <= to);
 
 const noSuchRecord = (name: string): AuditError =>
@@ -109,7 +117,7 @@ const noSuchRecord = (name: string): AuditError =>
     hint: 'give an event id or a seq as `slmaudit query` prints them; records of an open segment can be proved once they are sealed',
   });
 
-const deleted = ({ segment }: SealedSegment, { pruned }: Inventory): AuditError =>
+const deleted = ({ segment }: PlacedSegment, { pruned }: Inventory): AuditError =>
   new AuditError(
     'RECORD_DELETED',
     `the records of segment ${segment} were deleted, as entry ${pruned.get(segment)} says`,
@@ -118,7 +126,7 @@ const deleted = ({ segment }: SealedSegment, { pruned }: Inventory): AuditError 
     },
   );
 
-const redacted = ({ segment }: SealedSegment, row: number): AuditError =>
+const redacted = ({ segment }: PlacedSegment, row: number): AuditError =>
   new AuditError(
     'RECORD_REDACTED',
     `row ${row} of segment ${segment} was redacted: only its leaf hash is left`,
@@ -127,7 +135,7 @@ const redacted = ({ segment }: SealedSegment, row: number): AuditError =>
     },
   );
 
-const altered = (segment: SealedSegment, path: string): AuditError =>
+const altered = (segment: PlacedSegment, path: string): AuditError =>
   new AuditError(
     'PAYLOAD_ALTERED',
     `the records of segment ${segment.segment} are not those that were sealed: ${path}`,

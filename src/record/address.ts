@@ -7,6 +7,7 @@ const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
  */
 export function canonicalAddress(text: string): string | undefined {
   if (text.length > 100) return undefined;
+  if (IPV4.test(text)) return text;
   const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
   if (IPV4.test(bare)) return bare;
   if (!/^[0-9a-fA-F:.]+(?:%[\w.-]+)?$/.test(bare) || !bare.includes(':')) return undefined;

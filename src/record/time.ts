@@ -61,9 +61,19 @@ export function readEpoch(value: JsonValue, unit: 's' | 'ms' | 'us' | 'ns'): str
   return fraction === '' ? ts?.replace('.000000Z', 'Z') : ts;
 }
 
-/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` as microseconds since 1970, below 2^53. */
+/** Of the day that was asked for last: lines of a log are seldom of many. */
+const lastDay = { name: '', micros: NaN };
+
+/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` as microseconds since 1970, below 2^53; NaN for none. */
 export function microsOf(ts: string): number {
-  return Date.parse(`${ts.slice(0, 23)}Z`) * 1000 + Number(ts.slice(23, 26));
+  if (!PLAIN.test(ts)) return NaN;
+  const [hour, minute, second] = [twoDigits(ts, 11), twoDigits(ts, 14), twoDigits(ts, 17)];
+  if (hour > 23 || minute > 59 || second > 59) return NaN;
+  if (!ts.startsWith(lastDay.name) || lastDay.name === '') {
+    lastDay.name = ts.slice(0, 10);
+    lastDay.micros = Date.parse(`${lastDay.name}T00:00:00Z`) * 1000;
+  }
+  return lastDay.micros + ((hour * 60 + minute) * 60 + second) * 1_000_000 + Number(ts.slice(20, 26));
 }
 
 /** The inverse of microsOf; undefined outside [1970, 2200). */
@@ -95,15 +105,30 @@ function inZone(read: ReadTime, zone: string): ReadTime | undefined {
   return made(BigInt(wall) - BigInt(minutes) * 60n * MILLION, sure ? stated : 'assumed_zone', read.raw);
 }
 
+const twoDigits = (text: string, at: number): number =>
+  (text.charCodeAt(at) - 0x30) * 10 + text.charCodeAt(at + 1) - 0x30;
+
+/** A text that is canonical already; undefined where it isn't, or says no real time of these years. */
+function fromPlain(text: string): ReadTime | undefined {
+  if (text.length !== 27 || !PLAIN.test(text)) return undefined;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const isReal =
+    year >= 1970 &&
+    year < 2200 &&
+    isDay(year, twoDigits(text, 5), twoDigits(text, 8)) &&
+    twoDigits(text, 11) < 24 &&
+    twoDigits(text, 14) < 60 &&
+    twoDigits(text, 17) < 60;
+  return isReal ? { ts: text, quality: 'exact' } : undefined;
+}
+
 function fromDateTime(text: string): ReadTime | undefined {
+  const plain = fromPlain(text);
+  if (plain) return plain;
   const m = DATE_TIME.exec(text);
   // Date.UTC takes the years 0 to 99 for 1900 to 1999.
   if (!m || Number(m[1]) < 1969) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', zone] = m;
-  if (PLAIN.test(text) && Number(year) >= 1970 && Number(year) < 2200 && second !== '60') {
-    const real = isDay(Number(year), Number(month), Number(day)) && Number(hour) < 24 && Number(minute) < 60;
-    return real && Number(second) < 60 ? { ts: text, quality: 'exact' } : undefined;
-  }
   const at = instant(
     Number(year),
     Number(month),
@@ -147,6 +172,7 @@ function instant(
 }
 
 function isDay(year: number, month: number, day: number): boolean {
+  if (day >= 1 && day <= 28) return month >= 1 && month <= 12;
   const date = new Date(Date.UTC(year, month - 1, day));
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day && month >= 1;
 }

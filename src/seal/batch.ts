@@ -102,7 +102,8 @@ export function readBatch(path: string, clean: string): Batch | undefined {
       }
       const share = shares.get(frame.class) ?? new Share();
       shares.set(frame.class, share);
-      share.add(frame.source, leafHash(frame.line), microsIn(text));
+      share.add(leafHash(frame.line), 0, microsIn(text));
+      share.count(frame.source, 1);
     });
     flush();
     fsyncSync(fd);

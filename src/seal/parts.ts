@@ -22,12 +22,16 @@ export class Share {
   #earliest = Infinity;
   #latest = -Infinity;
 
-  /** `micros`: its `ts`; NaN if it has none, and then there is no span. */
-  add(source: number, leaf: Buffer, micros: number): void {
-    this.tree.add(leaf);
-    this.records.set(source, (this.records.get(source) ?? 0) + 1);
+  /** The leaf is the 32 bytes of `leaves` at `from`. `micros`: its `ts`; NaN if it has none, and then there is no span. */
+  add(leaves: Uint8Array, from: number, micros: number): void {
+    this.tree.add(leaves, from);
     this.#earliest = Math.min(this.#earliest, micros);
     this.#latest = Math.max(this.#latest, micros);
+  }
+
+  /** So many of them are of a source. */
+  count(source: number, records: number): void {
+    this.records.set(source, (this.records.get(source) ?? 0) + records);
   }
 
   get span(): { readonly from: string; readonly to: string } | undefined {

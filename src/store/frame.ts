@@ -90,7 +90,9 @@ export const markFrame = (source: number, offset: number, mark: Mark): string =>
  */
 export function writeFrame(out: Buffer, at: number, rest: string): number {
   const end = at + PREFIX + out.write(rest, at + PREFIX, 'utf8');
-  out.write(`{"c":"${hex8(crc32(out.subarray(at + PREFIX, end)))}",`, at, 'latin1');
+  out.set(BLANK, at);
+  let crc = crc32(out.subarray(at + PREFIX, end));
+  for (let digit = at + CRC_END; digit > at + CRC_END - 8; crc >>>= 4) out[--digit] = HEX[crc & 15]!;
   out[end] = 10;
   return end + 1;
 }
@@ -99,7 +101,11 @@ export const maxFrameBytes = (rest: string): number => PREFIX + rest.length * 3 
 
 const hex8 = (n: number): string => n.toString(16).padStart(8, '0');
 
-const PREFIX = 16; // {"c":"xxxxxxxx",
+const BLANK = Buffer.from('{"c":"xxxxxxxx",');
+const PREFIX = BLANK.length;
+/** Just behind the checksum's last digit. */
+const CRC_END = 14;
+const HEX = Buffer.from('0123456789abcdef');
 const HEAD = /^"s":(0|[1-9]\d{0,5}),(?:"o":(0|[1-9]\d{0,15}),)?(?:"k":"([^"]*)",)?"([frqm])":/;
 /** Characters that HEAD has at most where a class is one. */
 const MOST_HEAD = 80;

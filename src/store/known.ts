@@ -1,7 +1,4 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
-import { hmacSha256 } from '../keys/hash.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import { entryHash, parseEntry } from '../log/entry.ts';
 import { parseGenesis } from '../log/genesis.ts';
@@ -9,15 +6,14 @@ import { Inventory, type SealedSegment, type Snapshot } from '../log/inventory.t
 import type { Pin } from '../log/pin.ts';
 import { CompactTree, leafHash } from '../merkle/tree.ts';
 import { parseNote } from '../note/note.ts';
-import { createFile, isCode, makeFolder, readWhole, replaceFile } from './durable.ts';
 import { altered } from './history.ts';
 import type { Layout } from './layout.ts';
 import { type Head, readCheckpoint, readEntries } from './log.ts';
+import { readRemembered, remember, type Remembered } from './remembered.ts';
 
 /**
  * What readers of this host have verified and need not verify again (SPEC 9): the table of segments under a root,
- * and which files had which digests. One file a log, outside the store, named by the hash of genesis. Its first line is an
- * HMAC of the rest under a key beside it; a file that doesn't fit is as if it weren't there.
+ * and which files had which digests. One file a log, named by the hash of genesis (remembered.ts).
  */
 export interface Known {
   readonly log?: KnownLog;
@@ -129,54 +125,23 @@ function placed(sealed: SealedSegment): PlacedSegment {
 
 const NOTHING: Known = { payloads: new Map() };
 const FORM = 'slmaudit-known/2';
-const MOST_BYTES = 1 << 30;
 
-const knownPath = (folder: string, genesis: Buffer): string => join(folder, genesis.toString('hex'));
+const knownFile = (folder: string, genesis: Buffer): Remembered => ({
+  folder,
+  name: genesis.toString('hex'),
+  form: FORM,
+  genesis,
+});
 
 export function readKnown(folder: string, genesis: Buffer): Known {
-  try {
-    const text = readWhole(knownPath(folder, genesis), MOST_BYTES)?.toString('utf8');
-    const key = readWhole(join(folder, 'key'), 64);
-    if (text === undefined || key?.length !== 32) return NOTHING;
-    const end = text.indexOf('\n');
-    const body = text.slice(end + 1);
-    const mac = Buffer.from(text.slice(0, end), 'hex');
-    const made = macOf(key, genesis, body);
-    if (mac.length !== made.length || !timingSafeEqual(mac, made)) return NOTHING;
-    const { log, payloads } = JSON.parse(body) as { log?: KnownLog; payloads: [string, KnownPayload][] };
-    return { ...(log && { log }), payloads: new Map(payloads) };
-  } catch {
-    // Whatever is wrong with it, all can be verified anew.
-    return NOTHING;
-  }
+  const body = readRemembered(knownFile(folder, genesis));
+  if (body === undefined) return NOTHING;
+  const { log, payloads } = JSON.parse(body) as { log?: KnownLog; payloads: [string, KnownPayload][] };
+  return { ...(log && { log }), payloads: new Map(payloads) };
 }
 
-/** Never the reason of a failure: a home that can't be written only means that nothing is remembered. */
-export function writeKnown(folder: string, genesis: Buffer, known: Known): void {
-  try {
-    makeFolder(folder, 0o700);
-    const body = JSON.stringify({ log: known.log, payloads: [...known.payloads] });
-    const mac = macOf(keyIn(folder), genesis, body).toString('hex');
-    replaceFile(knownPath(folder, genesis), `${mac}\n${body}`, 0o600);
-  } catch (error) {
-    if (!isCode(error, 'EACCES', 'ENOTDIR', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT', 'ENOENT')) throw error;
-  }
-}
-
-function keyIn(folder: string): Buffer {
-  const path = join(folder, 'key');
-  try {
-    const key = randomBytes(32);
-    createFile(path, key, 0o600);
-    return key;
-  } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error;
-    return readWhole(path, 64) ?? Buffer.alloc(0);
-  }
-}
-
-const macOf = (key: Uint8Array, genesis: Buffer, body: string): Buffer =>
-  hmacSha256(key, Buffer.from(FORM), genesis, hash('sha256', body, 'buffer'));
+export const writeKnown = (folder: string, genesis: Buffer, known: Known): void =>
+  remember(knownFile(folder, genesis), JSON.stringify({ log: known.log, payloads: [...known.payloads] }));
 
 /** The segments that a log's entries tell of, up to where they can't be read; for answers that say that nothing was proved. */
 export function unprovedSegments(at: Layout): Placed {

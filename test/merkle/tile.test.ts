@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatBundle, parseBundle } from '../../src/merkle/bundle.ts';
-import { appendToTiles, rootFromTiles, tilePath, tilesOf } from '../../src/merkle/tile.ts';
+import { appendToTiles, proofFromTiles, rootFromTiles, tilePath, tilesOf } from '../../src/merkle/tile.ts';
+import { inclusionProof } from '../../src/merkle/proof.ts';
 import { leafHash, rootOf } from '../../src/merkle/tree.ts';
 
 test('C2SP tlog-tiles: the paths of the specification', () => {
@@ -39,6 +40,8 @@ test('a log that grows by one or by many has the root of its leaves, read from i
     leaves.push(...added);
     assert.ok(grown.root.equals(rootOf(leaves)), `root at ${leaves.length}`);
     assert.ok(rootFromTiles(leaves.length, read).equals(rootOf(leaves)));
+    for (const at of [0, 1, 255, 256, 300, 511, 512, leaves.length - 1].filter(n => n < leaves.length))
+      assert.deepEqual(proofFromTiles(leaves.length, at, read), inclusionProof(leaves, at));
   }
   for (const { level, index, width } of tilesOf(leaves.length))
     assert.equal(read(level, index, width).length, width * 32);

@@ -99,6 +99,7 @@ export const ingestCommand: CommandSpec = {
       heartbeatMs: readSpan(text(given, 'heartbeat') ?? '1h', '--heartbeat'),
       ...readPrivacy(given),
       lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      known: context.knownFolder,
       follow: flag(given, 'follow'),
       signal: context.signal,
       onProgress: progress,

@@ -28,11 +28,11 @@ export const proveCommand: CommandSpec = {
     [1, 'the log or that segment was altered'],
     [2, 'no such record, or a file could not be written'],
   ],
-  async run(given, { openStore, stdout }) {
+  async run(given, { openStore, stdout, knownFolder }) {
     const { prove } = await import('../../prove/prove.ts');
     const [name] = given.args;
     if (name === undefined) throw usage('name a record by its event_id or its seq');
-    const proved = await prove(openStore(), name);
+    const proved = await prove(openStore(), name, knownFolder);
     if (flag(given, 'json')) {
       stdout.write(`${JSON.stringify(proved)}\n`);
       return 0;
