@@ -1,0 +1,176 @@
+import type { Asker, Row } from '../query/inquiry.ts';
+import { amountTails, countTails } from '../stats/tails.ts';
+import { activeShare } from '../stats/week.ts';
+import { type Candidate, type EntityColumn, type Family, HOUR_US, type Tested } from './finding.ts';
+import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
+import { hourAt } from './hours.ts';
+
+/**
+ * Thousands of users, each seldom there: what is usual for one is what its own active hours (or days) of the eight weeks before
+ * were like, leaned on those of its peers while there are few; narrowed in SQL, so that only what stands out leaves the engine.
+ */
+export interface Magnitude {
+  readonly family: Family;
+  readonly column: EntityColumn & ('user_id' | 'client_ip');
+  /** Of the kept table of hours: `n`, `tokens`. */
+  readonly value: string;
+  readonly step: 'hour' | 'day';
+  readonly unit: 'requests' | 'tokens';
+  /** At least so many times the mean, and so much in all. */
+  readonly times: number;
+  readonly least: number;
+}
+
+/** `an_users` and `an_addresses`: an hour of one with what it asked for. */
+export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
+  for (const [name, column] of [
+    ['an_users', 'user_id'],
+    ['an_addresses', 'client_ip'],
+  ] as const) {
+    const type = frame.told[column];
+    if (type === undefined) continue;
+    await asker.keep(
+      name,
+      `SELECT ${column} AS e, ${HOUR_OF} AS hour, count(*) AS n, sum(total_tokens)::BIGINT AS tokens,
+        any_value(user_kind) AS kind
+      FROM records WHERE event_type = '${type}' AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
+    );
+  }
+}
+
+/** Eight weeks, the day itself left out. */
+const PAST_DAYS = 56;
+const PEER_DAYS = 28;
+/** Hours (days) of one's own from which they are believed rather than the peers'. */
+const OWN = 30;
+/** So many of the peers' count beside one's own. */
+const PEERS = 8;
+/** The least that is known of a day's peers. */
+const LEAST_PEERS = 100;
+/** Standard deviations on the scale of ratios: a second opinion, which the tail of a count alone is not. */
+const FAR = 2.8;
+/** No scale of ratios is believed to be smaller. */
+const LEAST_SCALE = 0.35;
+const SMALL = 1e-4;
+const MOST = 4000;
+
+export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitude): Promise<Tested> {
+  const { family, column, value, step } = what;
+  const name = `an_${column === 'user_id' ? 'user' : 'address'}_${value}_${step}`;
+  await keepPast(asker, { name, what });
+  const since = hourAt(frame.since) - 1;
+  const counted = (
+    await asker.all(`SELECT count(*) FILTER (known) AS days, count(*) FILTER (NOT known) AS unknown
+      FROM (SELECT (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS}) AS known FROM ${name}_past
+        WHERE day >= ${Math.floor(since / 24)})`)
+  )[0]!;
+  const rows = await candidates(asker, { name, what, frame });
+  const found = rows.map(row => judge(row, what, frame)).filter(c => c !== undefined);
+  const tests = Number(counted['days']) * (step === 'hour' ? 24 : 1);
+  const notes: string[] = [];
+  if (rows.length === MOST)
+    notes.push(`${family}: only the ${MOST} that stood out most were looked at closely`);
+  if (tests === 0) notes.push(`${family}: there was too little before to judge any`);
+  return { family, tested: tests, candidates: found, notes };
+}
+
+/**
+ * `<name>_past`: for each entity and day on which it came, sums over the active steps before: `k` of them, of logarithms `a`, `b`
+ * and of values `s`, `q`, outbreaks tamed; active days `d`; and the peers' `pk`, `pa`, `pb`.
+ */
+async function keepPast(asker: Asker, { name, what }: { name: string; what: Magnitude }): Promise<void> {
+  const table = what.column === 'user_id' ? 'an_users' : 'an_addresses';
+  await asker.keep(
+    name,
+    what.step === 'hour'
+      ? `SELECT e, hour AS step, hour // 24 AS day, ${what.value}::DOUBLE AS v FROM ${table} WHERE ${what.value} > 0`
+      : `SELECT e, hour // 24 AS step, hour // 24 AS day, sum(${what.value})::DOUBLE AS v FROM ${table}
+        WHERE ${what.value} > 0 GROUP BY ALL`,
+  );
+  const own = `(PARTITION BY e ORDER BY day RANGE BETWEEN ${PAST_DAYS} PRECEDING AND 1 PRECEDING)`;
+  await asker.keep(
+    `${name}_past`,
+    `WITH days AS (SELECT e, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM ${name} GROUP BY ALL),
+    rough AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b FROM days WINDOW own AS ${own}),
+    caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + 2.58 * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap
+      FROM rough),
+    tamed AS (SELECT e, day, least(ln(v), cap) AS l FROM ${name} JOIN caps USING (e, day)),
+    sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q FROM tamed GROUP BY ALL),
+    past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
+        sum(q) OVER own AS q, count(*) OVER own AS d
+      FROM sums WINDOW own AS ${own}),
+    peers AS (SELECT day, sum(k) OVER before AS pk, sum(a) OVER before AS pa, sum(b) OVER before AS pb
+      FROM (SELECT day, sum(k) AS k, sum(a) AS a, sum(b) AS b FROM sums GROUP BY day)
+      WINDOW before AS (ORDER BY day RANGE BETWEEN ${PEER_DAYS} PRECEDING AND 1 PRECEDING))
+    SELECT * FROM past JOIN peers USING (day)`,
+  );
+}
+
+async function candidates(
+  asker: Asker,
+  { name, what, frame }: { name: string; what: Magnitude; frame: Frame },
+): Promise<readonly Row[]> {
+  const hours = what.step === 'hour' ? 1 : 24;
+  const [since, until] = [hourAt(frame.since) / hours, (hourAt(frame.until - 1) + 1) / hours];
+  await asker.keep(
+    `${name}_seen`,
+    `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${name} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
+    WHERE c.v >= ${what.least} AND c.step + 1 > ${since} AND c.step < ${until}
+      AND c.v >= ${what.times} * coalesce(CASE WHEN k >= ${OWN} THEN s / k END, exp((coalesce(a, 0) + ${PEERS} * pa / pk) / (coalesce(k, 0) + ${PEERS})))
+      AND (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS})
+    ORDER BY ln(c.v) - coalesce(a / k, pa / pk) DESC, c.e, c.step LIMIT ${MOST}`,
+  );
+  if (what.step === 'day') return await asker.all(`SELECT * FROM ${name}_seen`);
+  return await asker.all(`WITH times AS (SELECT c.e, c.step, count(DISTINCT o.day) AS there
+      FROM ${name}_seen c JOIN ${name} o ON o.e = c.e AND o.day < c.day AND o.day >= c.day - ${PAST_DAYS}
+        AND abs((o.step - c.step) % 24) IN (0, 1, 23) GROUP BY ALL)
+    SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN times t ON t.e = c.e AND t.step = c.step`);
+}
+
+function judge(row: Row, what: Magnitude, frame: Frame): Candidate | undefined {
+  const [v, k, pk] = [num(row, 'v'), num(row, 'k'), num(row, 'pk')];
+  const weight = pk > 0 ? PEERS : 0;
+  const place = (num(row, 'a') + (weight * num(row, 'pa')) / Math.max(1, pk)) / (k + weight);
+  const square = (num(row, 'b') + (weight * num(row, 'pb')) / Math.max(1, pk)) / (k + weight);
+  const scale = Math.max(LEAST_SCALE ** 2, square - place * place);
+  if ((Math.log(v) - place) / Math.sqrt(scale) < FAR) return undefined;
+  const isOwn = k >= OWN;
+  const mean = isOwn ? num(row, 's') / k : Math.exp(place + scale / 2);
+  const spread = isOwn
+    ? Math.max(num(row, 'q') / k - mean * mean, mean * mean * LEAST_SCALE ** 2)
+    : mean * mean * (Math.exp(scale) - 1);
+  const variance = spread * (1 + 2 / (k + weight));
+  if (v < what.times * mean) return undefined;
+  const large =
+    what.unit === 'requests'
+      ? countTails(v, mean, Math.max(1, variance / mean)).upper
+      : amountTails(v, mean, variance).upper;
+  const days = num(row, 'd');
+  const there = num(row, 'there');
+  const p = large * (what.step === 'hour' ? activeShare(there, days, 0.2, 4) : 1);
+  if (p > SMALL) return undefined;
+  const length = what.step === 'hour' ? HOUR_US : 24 * HOUR_US;
+  const from = num(row, 'step') * length;
+  return {
+    family: what.family,
+    entity: { [what.column]: String(row['e']) },
+    from,
+    to: from + length,
+    seen: v,
+    expected: mean,
+    unit: what.unit,
+    p,
+    by: isOwn
+      ? `its own ${k} active ${what.step}s before`
+      : k > 0
+        ? `its own ${k} active ${what.step}s before, and its peers'`
+        : "its peers' active hours before",
+    also:
+      what.step === 'hour' && days >= 20 && there <= days / 20
+        ? [`active at this hour on ${there} of ${days} days before`]
+        : [],
+    where: `event_type = '${frame.told[what.column]}'`,
+  };
+}
+
+const num = (row: Row, name: string): number => Number(row[name] ?? 0);
