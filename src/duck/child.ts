@@ -1,25 +1,23 @@
-import { constants, openSync } from 'node:fs';
-import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { ask } from './ask.ts';
-import { allowFiles, engineVersion, fdName, lockEngine, quote, withEngine } from './engine.ts';
+import { engineVersion, quote } from './engine.ts';
 import { FILTERED } from './filter.ts';
 import { guard } from './guard.ts';
+import { type Inquiry, withInquiry } from './inquiry.ts';
 import type { Answer, Asked, Checked, QueryJob } from './job.ts';
-import { allOf, asksFor, bytesCondition, needsOf } from './needs.ts';
-import { all, choose, makeFilters, Reading } from './reading.ts';
-import { createRequestsView } from './requests.ts';
 import { listingSettings } from './listing.ts';
-import { CREATE_LAST, sendRows } from './rows.ts';
+import { allOf, asksFor, bytesCondition, needsOf } from './needs.ts';
+import { openAll, spanOf, watched, withReader } from './opening.ts';
+import { all, choose, makeFilters } from './reading.ts';
+import { sendRows } from './rows.ts';
 import { sqlError } from './trouble.ts';
-import * as view from './view.ts';
 import { within } from './within.ts';
 
 /**
- * The process in which one query runs (SPEC 9): a crash, a runaway or an escape ends here. It opens every payload that
- * can matter, checks its digest through the descriptor, gives the engine these descriptors and nothing else, and answers with
- * rows as long as it is asked for more.
+ * The process in which a query runs, or the questions of an inquiry one after the other (SPEC 9): a crash, a runaway or an escape
+ * ends here. It opens the payloads, checks their digests through the descriptors, gives the engine these and nothing else, and
+ * answers with rows as long as it is asked for more.
  */
 
 /** What the next query is spared, and how long this one's caller waits for it. */
@@ -28,10 +26,7 @@ const FILTERS_MS = 250;
 let checked: readonly Checked[] = [];
 
 async function run(job: QueryJob): Promise<void> {
-  const { memory, temporary, threads } = job;
-  await withEngine({ memory, temporary, ...(threads !== undefined && { threads }) }, async db => {
-    await db.run(`SET max_temp_directory_size = ${quote(job.spill)}`);
-    await db.run(view.CREATE_IP_KEY);
+  await withReader(job, async db => {
     const own = job.lines ? ['lines'] : [];
     if (job.expression !== undefined) await guard(db, `SELECT 1 WHERE ${job.expression}`, own);
     const parsed = await guard(db, job.sql, own);
@@ -39,62 +34,25 @@ async function run(job: QueryJob): Promise<void> {
     if (job.repeatable && parsed.unrepeatable.length > 0) throw unrepeatable(parsed.unrepeatable);
     for (const setting of listingSettings(parsed)) await db.run(setting);
     const asked = await needsOf(db, parsed, job.parameters, ['records', ...own]);
-    const needs = allOf([spanOf(job), asked]);
-
     const reads = ['records', 'requests', ...own].some(t => parsed.tables.has(t));
-    const { read, leftOut } = reads ? choose(job, needs) : notAsked(job);
-    const reading = new Reading(job);
-    for (const [i, file] of read.entries()) {
-      reading.open(file);
-      tell({
-        kind: 'progress',
-        progress: { phase: 'checking', files: i + 1, of: read.length, bytes: reading.bytes },
-      });
-    }
-    await reading.prove(db);
+    const chosen = reads ? choose(job, allOf([spanOf(job), asked])) : notAsked(job);
+    const where = bytesCondition(asked);
+    const { reading, opened } = await openAll(db, job, chosen, tell, answer, {
+      isOpen: reads,
+      lines: job.lines,
+      ...(where !== undefined && { where }),
+      ...(job.parquet && { target: job.parquet.path }),
+    });
     checked = reading.checked;
-    const open =
-      reads && job.open !== undefined
-        ? { path: job.open, name: fdName(openFile(job.open), job.open) }
-        : undefined;
-    const names = await allowFiles(
-      db,
-      join(job.temporary, '..', 'files'),
-      reading.opened.map(o => o.name),
-      [...(open ? [open.name] : []), ...(job.parquet ? [job.parquet.path] : [])],
-    );
-    const opened = reading.opened.map((o, i) => ({ ...o, name: names[i]! }));
-    await createViews(db, job, {
-      opened,
-      open: open?.name,
-      below: job.below,
-      where: allWhere(spanWhere(job), bytesCondition(asked)),
-    });
-    const bytes = opened.reduce((sum, { file }) => sum + file.bytes, 0);
-    const missing = reading.missing.flatMap(file => all(file, 'missing'));
-    await answer({
-      kind: 'plan',
-      plan: {
-        read: opened.flatMap(o => o.file.segments.map(s => s.segment)),
-        leftOut: [...leftOut, ...missing].sort((a, b) => a.segment - b.segment),
-        open: open !== undefined,
-      },
-      findings: reading.findings,
-    });
-    await lockEngine(db);
-
-    const watched = setInterval(() => {
-      const { percentage } = db.progress;
-      tell({ kind: 'progress', progress: { phase: 'querying', percent: Math.max(0, percentage), bytes } });
-    }, 250);
     const mark = job.unverified ? [reading.findings.join('; ') || null] : [];
-    if (job.parquet) await writeParquet(db, job, inner, mark);
-    else await sendRows(db, { sql: job.sql, text: inner, parameters: job.parameters }, mark, answer);
-    if (job.parquet?.andRows) {
-      const text = `FROM read_parquet(${quote(job.parquet.path)})`;
-      await sendRows(db, { sql: text, text, parameters: {} }, [], answer);
-    }
-    clearInterval(watched);
+    await watched(db, opened, tell, async () => {
+      if (job.parquet) await writeParquet(db, job, inner, mark);
+      else await sendRows(db, { sql: job.sql, text: inner, parameters: job.parameters }, mark, answer);
+      if (job.parquet?.andRows) {
+        const text = `FROM read_parquet(${quote(job.parquet.path)})`;
+        await sendRows(db, { sql: text, text, parameters: {} }, [], answer);
+      }
+    });
     reading.again();
     await answer({ kind: 'answered', engine: engineVersion() });
     if (job.filters !== undefined && asksFor(asked, FILTERED))
@@ -102,46 +60,10 @@ async function run(job: QueryJob): Promise<void> {
   });
 }
 
-const spanOf = ({ span }: QueryJob): { from?: number; to?: number } | true =>
-  span.from === undefined && span.to === undefined
-    ? true
-    : {
-        ...(span.from !== undefined && { from: span.from }),
-        ...(span.to !== undefined && { to: span.to - 1 }),
-      };
-
-function spanWhere({ span: { from, to } }: QueryJob): string | undefined {
-  return allWhere(
-    from === undefined ? undefined : `ts >= make_timestamptz(${from})`,
-    to === undefined ? undefined : `ts < make_timestamptz(${to})`,
-  );
-}
-
-function allWhere(...conditions: readonly (string | undefined)[]): string | undefined {
-  const some = conditions.filter(c => c !== undefined);
-  return some.length === 0 ? undefined : some.join(' AND ');
-}
-
 const notAsked = ({ files }: QueryJob): ReturnType<typeof choose> => ({
   read: [],
   leftOut: files.flatMap(file => all(file, 'not_asked')),
 });
-
-const openFile = (path: string): number =>
-  openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-
-async function createViews(
-  db: DuckDBConnection,
-  job: QueryJob,
-  sources: Parameters<typeof view.createView>[0],
-): Promise<void> {
-  await db.run(view.createRuns(sources));
-  await db.run(view.createView(sources));
-  await db.run(createRequestsView());
-  await db.run(CREATE_LAST);
-  if (job.lines) await db.run(view.createLinesView(sources));
-  for (const [name, table] of Object.entries(job.tables)) await db.run(view.createTableView(name, table));
-}
 
 async function writeParquet(
   db: DuckDBConnection,
@@ -181,23 +103,49 @@ function answer(message: Answer): Promise<void> {
 /** Sends what nobody waits for. */
 const tell = (message: Answer): void => void process.send?.(message);
 
-process.on('message', (message: Asked) => {
-  if (message.kind === 'more') {
-    asked?.();
-    return;
-  }
-  run(message.job).then(
+let inquiry: Inquiry | undefined;
+
+function end(work: Promise<void>, parameters: QueryJob['parameters'] = {}): void {
+  work.then(
     () => tell({ kind: 'end', checked }),
-    (error: unknown) => {
-      const {
-        code,
-        message: text,
-        hint,
-        exit,
-      } = error instanceof AuditError ? error : sqlError(error, message.job.parameters);
-      tell({ kind: 'failed', code, message: text, exit, checked, ...(hint !== undefined && { hint }) });
-    },
+    (error: unknown) => tell({ ...failed(error, parameters), checked }),
   );
+}
+
+function failed(
+  error: unknown,
+  parameters: QueryJob['parameters'],
+): Omit<Answer & { kind: 'failed' }, 'checked'> {
+  const { code, message, hint, exit } = error instanceof AuditError ? error : sqlError(error, parameters);
+  return { kind: 'failed', code, message, exit, ...(hint !== undefined && { hint }) };
+}
+
+process.on('message', (message: Asked) => {
+  switch (message.kind) {
+    case 'more':
+      return asked?.();
+    case 'job':
+      return end(run(message.job), message.job.parameters);
+    case 'inquiry':
+      return end(
+        withInquiry(message.reads, tell, answer, async opened => {
+          inquiry = opened;
+          checked = opened.checked;
+          await opened.isOver;
+        }),
+      );
+    case 'ask': {
+      const { statement } = message;
+      // Another question may fare better.
+      inquiry!.ask(statement).then(
+        () => tell({ kind: 'answered', engine: engineVersion() }),
+        (error: unknown) => tell({ ...failed(error, statement.parameters), checked: [] }),
+      );
+      return undefined;
+    }
+    case 'over':
+      return inquiry!.end();
+  }
 });
 // The parent is gone, or has seen enough; a terminal's Ctrl-C is the parent's to hear.
 process.on('disconnect', () => process.exit(0));

@@ -2,15 +2,8 @@ import type { PayloadFile } from '../log/inventory.ts';
 import type { Range } from '../log/ranges.ts';
 import type { KnownPayload, PlacedSegment } from '../store/known.ts';
 
-/** What the parent of the query process tells it, and what it answers; JSON both ways. */
-export interface QueryJob {
-  readonly sql: string;
-  /** A condition that stands in it between parentheses and must not close them: it is read by itself first. */
-  readonly expression?: string;
-  /** Bound as text, by name (or number, for `?`). */
-  readonly parameters: Readonly<Record<string, string>>;
-  /** Names the view `lines`, which is not for SQL from outside: seq, ts and canonical line. */
-  readonly lines: boolean;
+/** What the query process is to open; JSON, as all that the parent and it say to each other. */
+export interface Reads {
   /** Only records of that span are in the views: microseconds since 1970, `to` excluded. */
   readonly span: { readonly from?: number; readonly to?: number };
   /** In the order of their first records. */
@@ -35,6 +28,17 @@ export interface QueryJob {
   readonly findings: readonly string[];
   /** A folder with filters, by the SHA-256 of their payload. */
   readonly filters?: string;
+}
+
+/** One question, known before anything is opened: only what can matter to it is. */
+export interface QueryJob extends Reads {
+  readonly sql: string;
+  /** A condition that stands in it between parentheses and must not close them: it is read by itself first. */
+  readonly expression?: string;
+  /** Bound as text, by name (or number, for `?`). */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Names the view `lines`, which is not for SQL from outside: seq, ts and canonical line. */
+  readonly lines: boolean;
   /** Write the answer there as Parquet; rows are sent only if `andRows`. */
   readonly parquet?: { readonly path: string; readonly andRows: boolean };
   /** Refuse what could not be answered the same again. */
@@ -90,7 +94,21 @@ export interface Checked {
   readonly proved?: string;
 }
 
-export type Asked = { readonly kind: 'job'; readonly job: QueryJob } | { readonly kind: 'more' };
+/** One of many questions of what an inquiry has opened. */
+export interface InquiryStatement {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Its rows become a table of that name instead of being sent. */
+  readonly keep?: string;
+  readonly timeoutMs?: number;
+}
+
+export type Asked =
+  | { readonly kind: 'job'; readonly job: QueryJob }
+  | { readonly kind: 'inquiry'; readonly reads: Reads }
+  | { readonly kind: 'ask'; readonly statement: InquiryStatement }
+  | { readonly kind: 'over' }
+  | { readonly kind: 'more' };
 
 export type Answer =
   | { readonly kind: 'plan'; readonly plan: Plan; readonly findings: readonly string[] }
@@ -98,6 +116,8 @@ export type Answer =
   | { readonly kind: 'columns'; readonly columns: readonly ResultColumn[] }
   /** JSON of a list of rows, each a list of cells. */
   | { readonly kind: 'rows'; readonly json: string }
+  /** Of an inquiry: all is open. `identities`: SHA-256 of what the files were. */
+  | { readonly kind: 'ready'; readonly engine: string; readonly identities: string }
   /** All rows were sent. What comes behind is for the next query. */
   | { readonly kind: 'answered'; readonly engine: string }
   | { readonly kind: 'end'; readonly checked: readonly Checked[] }

@@ -2,7 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AuditError } from '../errors.ts';
-import type { Answer, Asked, Cell, Checked, Plan, Progress, QueryJob, ResultColumn } from './job.ts';
+import type {
+  Answer,
+  Asked,
+  Cell,
+  Checked,
+  InquiryStatement,
+  Plan,
+  Progress,
+  QueryJob,
+  Reads,
+  ResultColumn,
+} from './job.ts';
+import { tookTooLong } from './trouble.ts';
 
 /** What takes a result, a batch at a time; the next one waits until it is done. */
 export interface ResultSink {
@@ -46,60 +58,127 @@ export class QueryProcess {
    * Runs the one job. Returns what it checked. Throws what failed there; QUERY_DIED where the process did, QUERY_STOPPED
    * where `signal` said so.
    */
-  run(
+  async run(
     job: QueryJob,
     sink: ResultSink,
     heard: Heard,
     signal: AbortSignal | undefined,
   ): Promise<readonly Checked[]> {
-    const child = this.#child;
-    const ask = (message: Asked): void => void (child.connected && child.send(message));
-    return new Promise<readonly Checked[]>((resolve, reject) => {
-      let isOver = false;
-      const finish = (failure: unknown, checked: readonly Checked[] = []): void => {
-        if (isOver) return;
-        isOver = true;
-        signal?.removeEventListener('abort', stop);
-        this.stop();
-        // The folder that it may be spilling to is removed next.
-        void this.#gone.then(() => (failure === undefined ? resolve(checked) : reject(failure)));
-      };
-      const stop = (): void => finish(stopped(signal?.reason));
-      if (signal?.aborted) return stop();
-      signal?.addEventListener('abort', stop, { once: true });
-      const take = async (answer: Answer): Promise<void> => {
-        if (isOver) return;
-        switch (answer.kind) {
-          case 'progress':
-            return heard.progress(answer.progress);
-          case 'plan':
-            heard.plan(answer.plan, answer.findings);
-            break;
-          case 'columns':
-            await sink.columns(answer.columns);
-            break;
-          case 'rows':
-            if (!(await sink.rows(JSON.parse(answer.json) as Cell[][]))) return finish(undefined);
-            break;
-          case 'answered':
-            heard.engine(answer.engine);
-            await sink.end();
-            break;
-          case 'end':
-            return finish(undefined, answer.checked);
-          case 'failed': {
-            const { code, message, hint, exit } = answer;
-            throw new AuditError(code, message, { exit, ...(hint !== undefined && { hint }) });
-          }
-        }
-        ask({ kind: 'more' });
-      };
-      child.on('message', (answer: Answer) => void take(answer).catch(finish));
-      void this.#gone.then(finish);
-      ask({ kind: 'job', job });
+    try {
+      return checkedOf(await this.#talk({ kind: 'job', job }, ['end'], { sink, heard, signal }));
+    } finally {
+      await this.#ended();
+    }
+  }
+
+  /** Opens and checks what questions are to be asked of. Returns the digest of what the files were. Throws as run(). */
+  async open(reads: Reads, heard: Heard, signal: AbortSignal | undefined): Promise<string> {
+    const said = await this.#talk({ kind: 'inquiry', reads }, ['ready'], { sink: NO_SINK, heard, signal });
+    return said?.kind === 'ready' ? said.identities : '';
+  }
+
+  /** Asks one of them, behind open(). What fails in the engine leaves the process as it is; `isGone` says of the others. */
+  async ask(
+    statement: InquiryStatement,
+    sink: ResultSink,
+    heard: Heard,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const late =
+      statement.timeoutMs === undefined ? [] : [AbortSignal.timeout(statement.timeoutMs + GRACE_MS)];
+    const stops = [...(signal ? [signal] : []), ...late];
+    await this.#talk({ kind: 'ask', statement }, ['answered'], {
+      sink,
+      heard,
+      signal: stops.length > 0 ? AbortSignal.any(stops) : undefined,
     });
   }
+
+  /** Behind the last question: what was touched meanwhile is read once more. Returns what was checked. Throws as run(). */
+  async close(heard: Heard, signal: AbortSignal | undefined): Promise<readonly Checked[]> {
+    try {
+      return checkedOf(await this.#talk({ kind: 'over' }, ['end'], { sink: NO_SINK, heard, signal }));
+    } finally {
+      await this.#ended();
+    }
+  }
+
+  get isGone(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.killed;
+  }
+
+  /** The folder that it may be spilling to is removed next. */
+  async #ended(): Promise<void> {
+    this.stop();
+    await this.#gone;
+  }
+
+  /** Says something, and hears until an answer of a kind in `last`; undefined: the sink has enough. */
+  async #talk(
+    message: Asked,
+    last: readonly Answer['kind'][],
+    { sink, heard, signal }: { sink: ResultSink; heard: Heard; signal: AbortSignal | undefined },
+  ): Promise<Answer | undefined> {
+    const child = this.#child;
+    const say = (asked: Asked): void => void (child.connected && child.send(asked));
+    let stop = (): void => undefined;
+    let listen: (answer: Answer) => void = () => undefined;
+    try {
+      return await new Promise<Answer | undefined>((resolve, reject) => {
+        const take = async (answer: Answer): Promise<void> => {
+          switch (answer.kind) {
+            case 'progress':
+              return heard.progress(answer.progress);
+            case 'plan':
+              heard.plan(answer.plan, answer.findings);
+              break;
+            case 'columns':
+              await sink.columns(answer.columns);
+              break;
+            case 'rows':
+              if (!(await sink.rows(JSON.parse(answer.json) as Cell[][]))) return resolve(undefined);
+              break;
+            case 'ready':
+            case 'answered':
+              heard.engine(answer.engine);
+              if (answer.kind === 'answered') await sink.end();
+              break;
+            case 'end':
+              break;
+            case 'failed': {
+              const { code, message: text, hint, exit } = answer;
+              throw new AuditError(code, text, { exit, ...(hint !== undefined && { hint }) });
+            }
+          }
+          if (last.includes(answer.kind)) resolve(answer);
+          else say({ kind: 'more' });
+        };
+        let why: Error | undefined;
+        stop = () => {
+          why = stopped(signal?.reason);
+          this.stop();
+        };
+        void this.#gone.then(error => reject(why ?? error));
+        if (signal?.aborted) return stop();
+        signal?.addEventListener('abort', stop, { once: true });
+        listen = answer => void take(answer).catch(reject);
+        child.on('message', listen);
+        say(message);
+      });
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      child.off('message', listen);
+    }
+  }
 }
+
+const NO_SINK: ResultSink = { columns: () => undefined, rows: () => true, end: () => undefined };
+
+const checkedOf = (said: Answer | undefined): readonly Checked[] =>
+  said?.kind === 'end' ? said.checked : [];
+
+/** An engine that is asked to stop does so between two batches; one that doesn't is stopped. */
+const GRACE_MS = 5000;
 
 /** Memory beside the engine's buffers: Node, the binding, and what the engine doesn't count. */
 const BESIDE = 1 << 30;
@@ -131,9 +210,7 @@ function start(memory: number): ChildProcess {
 function stopped(reason: unknown): AuditError {
   const byPerson = typeof reason === 'string' && reason.startsWith('SIG');
   if (byPerson) return new AuditError('QUERY_STOPPED', 'stopped', { exit: reason === 'SIGINT' ? 130 : 2 });
-  return new AuditError('QUERY_TIMEOUT', 'the query took longer than it may', {
-    hint: 'ask for a shorter span with --since and --until, or raise --timeout',
-  });
+  return tookTooLong();
 }
 
 function died(code: number | null, signal: string | null): AuditError {

@@ -9,7 +9,7 @@ import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts'
 import { DIGEST_LIFE_MS, fileIdentity, SETTLED_MS } from '../store/identity.ts';
 import { fdName } from './engine.ts';
 import { FILTERED, filterHas, makeFilter } from './filter.ts';
-import type { Checked, JobFile, LeftOut, Plan, QueryJob } from './job.ts';
+import type { Checked, JobFile, LeftOut, Plan, Reads } from './job.ts';
 import { asksFor, mayHold, type Needs } from './needs.ts';
 import { contentOf } from './payload.ts';
 
@@ -30,7 +30,7 @@ export interface Chosen {
 }
 
 /** The files that can hold a record that is needed. */
-export function choose({ files, filters }: QueryJob, needs: Needs): Chosen {
+export function choose({ files, filters }: Reads, needs: Needs): Chosen {
   const read: JobFile[] = [];
   const leftOut: Plan['leftOut'][number][] = [];
   const byValue = asksFor(needs, FILTERED);
@@ -105,9 +105,9 @@ export class Reading {
   /** That were not there. */
   readonly missing: JobFile[] = [];
   bytes = 0;
-  readonly #job: QueryJob;
+  readonly #job: Reads;
 
-  constructor(job: QueryJob) {
+  constructor(job: Reads) {
     this.#job = job;
     this.findings = [...job.findings];
   }

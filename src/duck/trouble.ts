@@ -31,6 +31,12 @@ export function sqlError(error: unknown, parameters: Readonly<Record<string, str
   });
 }
 
+export function tookTooLong(): AuditError {
+  return new AuditError('QUERY_TIMEOUT', 'the query took longer than it may', {
+    hint: 'ask for a shorter span with --since and --until, or raise --timeout',
+  });
+}
+
 /** `place`: the line of the SQL, and what points into it. */
 export function noSuchColumn(name: string, place = ''): AuditError {
   const near = nearest(name, NAMES);

@@ -16,7 +16,7 @@ export interface Logged {
   ): void;
 }
 
-export interface Asker extends Actor {
+export interface AskedBy extends Actor {
   readonly verb: string;
   readonly question: Question;
 }
@@ -30,17 +30,17 @@ const MOST_PARAMETERS = 1000;
  * as cancelled, before the first row comes, and says how it ended once it has: killing the query is no way to ask
  * unseen. Throws LOG_QUERIES where that can't be written.
  */
-export function beginLogged(store: Store, asker: Asker): Logged | undefined {
+export function beginLogged(store: Store, by: AskedBy): Logged | undefined {
   if (readSettings(store.at)['log-queries'] === 'off') return undefined;
   const began = performance.now();
-  let { question } = asker;
+  let { question } = by;
   const record = (status: OwnRecord['status'], more: object): OwnRecord => ({
-    operation: asker.verb,
+    operation: by.verb,
     status,
     latency: Math.round((performance.now() - began) * 1000),
     extra: { ...asked(question), ...more },
   });
-  const own = orRefused(() => createOwn(store, asker, record('cancelled', {})));
+  const own = orRefused(() => createOwn(store, by, record('cancelled', {})));
   return {
     batch: own.batch,
     asks(final) {

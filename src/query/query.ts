@@ -1,24 +1,13 @@
-import { createReadStream, createWriteStream, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { AuditError } from '../errors.ts';
 import type { JobFile, Plan, Progress, QueryJob } from '../duck/job.ts';
 import { QueryProcess, type ResultSink } from '../duck/process.ts';
-import { microsOf } from '../record/time.ts';
 import { type Head, readCheckpoint } from '../store/log.ts';
-import {
-  type Placed,
-  type PlacedSegment,
-  placeSegments,
-  unprovedSegments,
-  writeKnown,
-} from '../store/known.ts';
-import { localPin, type Store } from '../store/store.ts';
-import { notNamed, readOpenRecords } from '../store/unsealed.ts';
-import { filesOf } from './files.ts';
-import { keptPayloads } from './kept.ts';
-import { tablesOf } from './tables.ts';
+import type { PlacedSegment } from '../store/known.ts';
+import type { Store } from '../store/store.ts';
+import { findReads } from './reads.ts';
 
 /** What is asked. */
 export interface Question {
@@ -97,21 +86,36 @@ export async function query(
     end: () => sink.end(),
   };
   let { process: engine, ...others } = options;
-  for (let attempt = 1; ; attempt++) {
-    const before = readCheckpoint(store.at).note;
-    try {
-      return await ask(store, question, { ...others, ...(engine && { process: engine }) }, watched);
-    } catch (error) {
-      // What a writer has joined or deleted since the checkpoint was read lies elsewhere now, as the next one says.
-      const isGone = error instanceof AuditError && error.code === 'PAYLOAD_MISSING';
-      const hasMoved = !readCheckpoint(store.at).note.equals(before);
-      if (!isGone || !hasMoved || hasBegun || attempt === ATTEMPTS) throw error;
+  return whileMoving(
+    store,
+    () => {
+      const first = engine;
       engine = undefined;
-    }
-  }
+      return ask(store, question, { ...others, ...(first && { process: first }) }, watched);
+    },
+    () => !hasBegun,
+  );
 }
 
 const ATTEMPTS = 5;
+
+/** Tries again where a writer has joined or deleted, since the checkpoint was read, what then lies elsewhere, as the next one says. */
+export async function whileMoving<T>(
+  store: Store,
+  work: () => Promise<T>,
+  mayTryAgain: () => boolean,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const before = readCheckpoint(store.at).note;
+    try {
+      return await work();
+    } catch (error) {
+      const isGone = error instanceof AuditError && error.code === 'PAYLOAD_MISSING';
+      const hasMoved = !readCheckpoint(store.at).note.equals(before);
+      if (!isGone || !hasMoved || !mayTryAgain() || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
 
 async function ask(
   store: Store,
@@ -122,90 +126,25 @@ async function ask(
   const engine = options.process ?? new QueryProcess(options.memory);
   const folder = mkdtempSync(join(tmpdir(), 'slmaudit-query-'));
   try {
-    const unsealed = options.repeatable ? [] : readOpenRecords(store.at, folder);
-    const findings: string[] = [];
-    const placed = place(store, options, findings);
-    const open = notNamed(unsealed, placed.inventory.segments)
-      .filter(u => u.records > 0 && u.batch !== options.except)
-      .map(u => u.path);
-    const all = join(folder, 'open.ndjson');
-    for (const path of open)
-      await pipeline(createReadStream(path), createWriteStream(all, { flags: 'a', mode: 0o600 }));
-    const kept = keptPayloads(placed.known, options.known);
-    const size = Math.min(options.size ?? Infinity, placed.head.size);
-    const { files, segments, pruned, below } = filesOf(store, placed.inventory, kept, {
-      size,
-      fromSeq: options.fromSeq ?? 0,
-      strict: options.strict ?? false,
-    });
-    let plan: Plan = { read: [], leftOut: [], open: false };
-    let told: readonly string[] = [];
-    let version = '';
+    const found = await findReads(store, { ...question, names: question.sql }, options, folder);
     const job: QueryJob = {
+      ...found.reads,
       sql: question.sql,
       ...(question.expression !== undefined && { expression: question.expression }),
       parameters: question.parameters,
       lines: question.lines ?? false,
-      span: {
-        ...(question.since !== undefined && { from: microsOf(question.since) }),
-        ...(question.until !== undefined && { to: microsOf(question.until) }),
-      },
-      files,
-      ...(below !== undefined && { below }),
-      ...(open.length > 0 && { open: all }),
-      tables: tablesOf(store, question.sql, size, folder),
-      memory: `${Math.max(64, Math.floor(options.memory / 2 ** 20))}MiB`,
-      temporary: join(folder, 'spill'),
-      spill: spillOf(folder),
-      strict: options.strict ?? false,
-      unverified: options.unverified ?? false,
-      findings,
       repeatable: options.repeatable ?? false,
       // Sums of floats depend on who adds what first.
-      ...(options.repeatable
-        ? { threads: 1 }
-        : options.threads !== undefined && { threads: options.threads }),
-      ...(kept.filters !== undefined && !options.strict && { filters: kept.filters }),
+      ...(options.repeatable && { threads: 1 }),
       ...(options.parquet && { parquet: options.parquet }),
     };
-    const heard = {
-      plan(made: Plan, wrong: readonly string[]): void {
-        const leftOut = [...made.leftOut, ...pruned.map(segment => ({ segment, why: 'pruned' as const }))];
-        plan = { ...made, leftOut: leftOut.toSorted((a, b) => a.segment - b.segment) };
-        told = wrong;
-        options.onPlan?.({ plan, findings: told });
-      },
-      progress: (p: Progress): void => options.onProgress?.(p),
-      engine: (name: string): void => void (version = name),
-    };
-    const checked = await engine.run(job, sink, heard, stopOf(options));
-    if (options.known !== undefined && findings.length === 0) {
-      const grown = placed.log !== placed.known.log || checked.length > 0;
-      if (grown) writeKnown(options.known, placed.genesis, { log: placed.log, payloads: kept.with(checked) });
-    }
-    const { head, genesis } = placed;
-    return { head, genesis, plan, findings: told, segments, files, engine: version };
+    const heard = found.hearing(options);
+    found.remember(await engine.run(job, sink, heard, stopOf(options)));
+    return found.answered(heard);
   } finally {
     engine.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function place(store: Store, options: QueryOptions, findings: string[]): Placed {
-  const pin = localPin(store);
-  try {
-    return placeSegments(store.at, pin, options.known, options.strict);
-  } catch (error) {
-    if (!options.unverified || !(error instanceof AuditError) || error.exit !== 1) throw error;
-    findings.push(`${error.code} ${error.message}`);
-    return unprovedSegments(store.at);
-  }
-}
-
-/** At most 16 GiB, and a tenth of what is free stays so. */
-function spillOf(folder: string): string {
-  const { bavail, bsize } = statfsSync(folder);
-  return `${Math.max(16, Math.floor(Math.min(16 * 2 ** 30, bavail * bsize * 0.9) / 2 ** 20))}MiB`;
 }
 
 function stopOf({ signal, timeoutMs }: QueryOptions): AbortSignal | undefined {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cell, ResultColumn } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
-import { type Asker, beginLogged } from '../query/logged.ts';
+import { type AskedBy, beginLogged } from '../query/logged.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
 import { checkpointPath, namesIn, openFolder } from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
@@ -14,7 +14,7 @@ export interface Following {
   readonly columns: readonly string[] | undefined;
   readonly span: Pick<Question, 'since' | 'until'>;
   readonly options: QueryOptions;
-  readonly asker: Omit<Asker, 'question'>;
+  readonly asker: Omit<AskedBy, 'question'>;
 }
 
 const EVERY_MS = 1000;
