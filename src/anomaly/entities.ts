@@ -1,5 +1,5 @@
 import type { Asker, Row } from '../query/inquiry.ts';
-import { amountTails, countTails } from '../stats/tails.ts';
+import { amountTails, countTails, robustTails } from '../stats/tails.ts';
 import { activeShare } from '../stats/week.ts';
 import { type Candidate, type EntityColumn, type Family, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
@@ -133,7 +133,8 @@ function judge(row: Row, what: Magnitude, frame: Frame): Candidate | undefined {
   const place = (num(row, 'a') + (weight * num(row, 'pa')) / Math.max(1, pk)) / (k + weight);
   const square = (num(row, 'b') + (weight * num(row, 'pb')) / Math.max(1, pk)) / (k + weight);
   const scale = Math.max(LEAST_SCALE ** 2, square - place * place);
-  if ((Math.log(v) - place) / Math.sqrt(scale) < FAR) return undefined;
+  const z = (Math.log(v) - place) / Math.sqrt(scale);
+  if (z < FAR) return undefined;
   const isOwn = k >= OWN;
   const mean = isOwn ? num(row, 's') / k : Math.exp(place + scale / 2);
   const spread = isOwn
@@ -144,7 +145,8 @@ function judge(row: Row, what: Magnitude, frame: Frame): Candidate | undefined {
   const large =
     what.unit === 'requests'
       ? countTails(v, mean, Math.max(1, variance / mean)).upper
-      : amountTails(v, mean, variance).upper;
+      : // Tokens of a request are log-normal, of many a sum: the tail lies between the two.
+        Math.sqrt(amountTails(v, mean, variance).upper * robustTails(z, Math.min(30, k + weight)).upper);
   const days = num(row, 'd');
   const there = num(row, 'there');
   const p = large * (what.step === 'hour' ? activeShare(there, days, 0.2, 4) : 1);

@@ -23,6 +23,8 @@ const LEAST_DAYS = 3;
 export const LEAST_HOURS = 72;
 const SCATTER_HOURS = 28 * 24;
 const LEAST_SCATTER = 48;
+const LOCAL_DAYS = 28;
+const LOCAL_WEIGHT = 5;
 /** A day may be a tenth busier than another without being news: counts scatter by that share too, however large they are. */
 const SHARE = 0.1;
 /** Of the level: a week, and the day before the hour left out, so that what grows slowly isn't its own excuse. */
@@ -70,7 +72,8 @@ class Past {
     if (!found || scatter === undefined || i < LEAST_HOURS) return undefined;
     const mean = Math.max(LEAST_MEAN, found.mean * this.#levelAt(i));
     // What the mean itself is off by, from so few.
-    const dispersion = (Math.max(1, scatter) + mean * SHARE ** 2) * (1 + 1 / found.of);
+    const dispersion =
+      (Math.max(1, scatter, this.#localAt(i, found.mean, scatter)) + mean * SHARE ** 2) * (1 + 1 / found.of);
     return { mean, dispersion, by: found.by };
   }
 
@@ -105,6 +108,19 @@ class Past {
     const recent = this.#values.slice(Math.max(0, i - 72), i).filter(v => v !== null);
     if (recent.length < 24) return undefined;
     return { mean: recent.reduce((a, b) => a + b, 0) / recent.length, of: 24, by: 'recent hours' };
+  }
+
+  /** A batch that runs at night scatters more than the day does: of this hour of earlier days, leaned on that of all hours. */
+  #localAt(i: number, mean: number, scatter: number): number {
+    let [sum, of] = [LOCAL_WEIGHT * scatter, LOCAL_WEIGHT];
+    for (let at = i - 24; at >= Math.max(0, i - LOCAL_DAYS * 24); at -= 24) {
+      const value = this.#values[at];
+      if (value === undefined || value === null || isWeekend(this.#first + at) !== isWeekend(this.#first + i))
+        continue;
+      sum += (value - mean) ** 2 / Math.max(LEAST_MEAN, mean);
+      of++;
+    }
+    return sum / of;
   }
 
   /** The mean of an hour and, by half, its neighbours, `count` periods back. */
