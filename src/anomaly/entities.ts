@@ -24,6 +24,7 @@ export interface Magnitude {
   readonly ones?: number;
   /** Which records it is about, but for entity and time. */
   readonly where: string;
+  readonly flags: string;
 }
 
 /** `an_users` and `an_addresses`: an hour of one with what it asked for. */
@@ -44,6 +45,7 @@ export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
   }
 }
 
+const KNOWN_DAYS = 7;
 /** Eight weeks, the day itself left out. */
 const PAST_DAYS = 56;
 const PEER_DAYS = 28;
@@ -64,7 +66,7 @@ export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitu
   const { family, value, step } = what;
   const name = `${what.table}_${value}_${step}`;
   await keepPast(asker, { name, what });
-  const since = hourAt(frame.since) - 1;
+  const since = knownFrom(frame);
   const counted = (
     await asker.all(`SELECT count(*) FILTER (known) AS days, count(*) FILTER (NOT known) AS unknown
       FROM (SELECT (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS}) AS known FROM ${name}_past
@@ -114,12 +116,16 @@ async function keepPast(asker: Asker, { name, what }: { name: string; what: Magn
   );
 }
 
+/** A first week says what is usual, and is not judged itself: hours since 1970. */
+const knownFrom = (frame: Frame): number =>
+  Math.max(hourAt(frame.since), hourAt(frame.from) + KNOWN_DAYS * 24);
+
 async function candidates(
   asker: Asker,
   { name, what, frame }: { name: string; what: Magnitude; frame: Frame },
 ): Promise<readonly Row[]> {
   const hours = what.step === 'hour' ? 1 : 24;
-  const [since, until] = [hourAt(frame.since) / hours, (hourAt(frame.until - 1) + 1) / hours];
+  const [since, until] = [knownFrom(frame) / hours, (hourAt(frame.until - 1) + 1) / hours];
   await asker.keep(
     `${name}_seen`,
     `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${name} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
@@ -180,6 +186,7 @@ function judge(row: Row, what: Magnitude): Candidate | undefined {
         ? [`active at this hour on ${there} of ${days} days before`]
         : [],
     where: what.where,
+    flags: what.flags,
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { OUTBREAK } from '../stats/robust.ts';
 import { shareTails } from '../stats/tails.ts';
-import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
+import { type Candidate, type Entity, HOUR_US, type Plotted, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
-import { grouped } from './groups.ts';
+import { gathered } from './gathered.ts';
 
 /** Versions beyond so many are judged as part of their model; the busiest come first. */
 const GROUPS = 60;
@@ -39,13 +39,13 @@ export async function failuresTested(asker: Asker, frame: Frame): Promise<Tested
   const all = new Shares(summed(rows), undefined);
   const about = { frame, type, into };
   judge(all, {}, about);
-  for (const [, ofModel] of grouped(rows, r => String(r['model']))) {
+  for (const [, ofModel] of gathered(rows, r => String(r['model']))) {
     const model = ofModel[0]!['model'];
     if (model === null || model === undefined) continue;
     const shares = new Shares(summed(ofModel), all);
     const entity = { model: String(model) };
     judge(shares, entity, about);
-    const versions = grouped(ofModel, r => String(r['model_version']));
+    const versions = gathered(ofModel, r => String(r['model_version']));
     for (const [version, ofVersion] of versions)
       if (ofVersion[0]!['model_version'] !== null && versions.size > 1)
         judge(new Shares(summed(ofVersion), shares), { ...entity, model_version: version }, about);
@@ -59,7 +59,7 @@ export async function failuresTested(asker: Asker, frame: Frame): Promise<Tested
 }
 
 function summed(rows: readonly Row[]): Hour[] {
-  return [...grouped(rows, r => String(r['hour']))].map(([hour, some]) => ({
+  return [...gathered(rows, r => String(r['hour']))].map(([hour, some]) => ({
     hour: Number(hour),
     n: some.reduce((sum, r) => sum + Number(r['n']), 0),
     failed: some.reduce((sum, r) => sum + Number(r['failed']), 0),
@@ -154,6 +154,33 @@ function judge(
       by: known.isOwn ? 'its own four weeks before' : 'what it is part of, four weeks before',
       also: [`${failed} of ${n} requests`],
       where: `event_type = '${type}' AND status IN ('error', 'denied')`,
+      flags: `--type ${type} --status error,denied`,
+      plot: () => plotOf(hours, usual, i),
     });
   }
+}
+
+/** Three days before and one behind, in hundredths; hours without requests have no share. */
+function plotOf(hours: readonly Hour[], usual: readonly (Share | undefined)[], i: number): Plotted[] {
+  const middle = hours[i]!.hour;
+  const byHour = new Map(hours.map((h, k) => [h.hour, k]));
+  return Array.from({ length: 97 }, (_, k): Plotted => {
+    const hour = middle - 72 + k;
+    const found = byHour.get(hour);
+    if (found === undefined) return { at: hour * HOUR_US, value: null };
+    const { n, failed } = hours[found]!;
+    const known = usual[found];
+    const deviation = known && Math.sqrt(known.share * (1 - known.share) * (1 / n + known.spread));
+    return {
+      at: hour * HOUR_US,
+      value: (100 * failed) / n,
+      ...(known && {
+        usual: {
+          low: 0,
+          mid: 100 * known.share,
+          high: 100 * Math.min(1, known.share + OUTBREAK * deviation!),
+        },
+      }),
+    };
+  });
 }

@@ -4,7 +4,7 @@ import { robustTails } from '../stats/tails.ts';
 import { hourOfDay } from '../stats/week.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
-import { grouped } from './groups.ts';
+import { gathered } from './gathered.ts';
 
 const MODELS = 40;
 const PAST_HOURS = 28 * 24;
@@ -40,7 +40,7 @@ export async function latencyTested(asker: Asker, frame: Frame): Promise<Tested>
     GROUP BY model, hour HAVING sum(n) >= ${LEAST_REQUESTS} ORDER BY model, hour`);
   let tests = 0;
   const candidates: Candidate[] = [];
-  for (const [model, hours] of grouped(rows, r => String(r['model']))) {
+  for (const [model, hours] of gathered(rows, r => String(r['model']))) {
     const told = judge(hours, { frame, type, model });
     tests += told.tests;
     candidates.push(...told.candidates);
@@ -90,6 +90,7 @@ function judge(
       by: `requests of like length around ${hourOfDay(hour)}:00 in the four weeks before`,
       also: [`mean of ${n} requests`],
       where: `event_type = '${type}' AND latency_us IS NOT NULL`,
+      flags: `--type ${type}`,
     });
   }
   return { tests, candidates };

@@ -65,6 +65,7 @@ function judge(row: Row, type: string): Candidate | undefined {
     by: `the first days of ${k} other new addresses`,
     also: ['never seen before'],
     where: `event_type = '${type}'`,
+    flags: `--type ${type}`,
   };
 }
 

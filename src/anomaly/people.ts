@@ -2,13 +2,24 @@ import type { Asker } from '../query/inquiry.ts';
 import { shareTails } from '../stats/tails.ts';
 import { type Magnitude, magnitudesTested } from './entities.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
-import { type Frame, OTHERS } from './frame.ts';
+import { type Frame, OTHERS, within } from './frame.ts';
 
 /** What is asked of users and addresses, one magnitude each. */
 export function magnitudesOf({ told }: Frame): Magnitude[] {
   const of = (column: 'user_id' | 'client_ip'): string => `event_type = '${told[column]}'`;
-  const users = { column: 'user_id', table: 'an_users', where: of('user_id') } as const;
-  const addresses = { column: 'client_ip', table: 'an_addresses', where: of('client_ip') } as const;
+  const flags = (column: 'user_id' | 'client_ip'): string => `--type ${told[column]}`;
+  const users = {
+    column: 'user_id',
+    table: 'an_users',
+    where: of('user_id'),
+    flags: flags('user_id'),
+  } as const;
+  const addresses = {
+    column: 'client_ip',
+    table: 'an_addresses',
+    where: of('client_ip'),
+    flags: flags('client_ip'),
+  } as const;
   const requests = { value: 'n', step: 'hour', unit: 'requests', times: 3, least: 30 } as const;
   const tokens = { value: 'tokens', unit: 'tokens', times: 4, least: 50_000 } as const;
   return [
@@ -42,7 +53,7 @@ export async function repetitionTested(asker: Asker, frame: Frame): Promise<Test
       SELECT user_id AS e, epoch_us(ts) // ${24 * HOUR_US} AS day, prompt_hash AS h, count(*) AS n
       FROM records WHERE ${where} AND user_id IS NOT NULL AND ${OTHERS} GROUP BY ALL) GROUP BY e, day`,
   );
-  const told = await magnitudesTested(asker, frame, {
+  return await magnitudesTested(asker, frame, {
     family: 'repetition',
     column: 'user_id',
     table: 'an_repeats',
@@ -52,35 +63,40 @@ export async function repetitionTested(asker: Asker, frame: Frame): Promise<Test
     times: 5,
     least: 20,
     where,
+    flags: `--type ${type}`,
   });
-  const candidates: Candidate[] = [];
-  for (const candidate of told.candidates) candidates.push(await regularity(asker, candidate));
-  return { ...told, candidates };
 }
 
-/** From when to when one was sent, and how evenly: a small spread of the time between two is a script's. */
-async function regularity(asker: Asker, candidate: Candidate): Promise<Candidate> {
+/** Which prompt it was, from when to when it was sent, and how evenly: a small spread of the time between two is a script's. */
+export async function regularity(asker: Asker, candidate: Candidate): Promise<Candidate> {
+  const user = candidate.entity.user_id!;
+  const [prompt] = await asker.all(
+    `SELECT h FROM an_repeats WHERE e = $user AND hour = ${Math.floor(candidate.from / HOUR_US)}`,
+    { user },
+  );
+  const hash = String(prompt!['h']);
   const [row] = await asker.all(
-    `WITH prompt AS (SELECT h FROM an_repeats WHERE e = $user AND hour = ${Math.floor(candidate.from / HOUR_US)}),
-    sent AS (SELECT epoch_us(ts) AS sent_at, epoch_us(ts) - lag(epoch_us(ts)) OVER (ORDER BY ts, event_id) AS apart FROM records
-      WHERE ${candidate.where} AND user_id = $user AND prompt_hash = (SELECT h FROM prompt)
-        AND epoch_us(ts) >= ${candidate.from} AND epoch_us(ts) < ${candidate.to})
-    SELECT (SELECT h FROM prompt) AS h, min(sent_at) AS first, max(sent_at) AS last, median(apart) / 1000000 AS every_s,
+    `WITH sent AS (SELECT epoch_us(ts) AS sent_at, epoch_us(ts) - lag(epoch_us(ts)) OVER (ORDER BY ts, event_id) AS apart FROM records
+      WHERE ${candidate.where} AND user_id = $user AND prompt_hash = $hash AND ${within(candidate.from, candidate.to)})
+    SELECT min(sent_at) AS first, max(sent_at) AS last, median(apart) / 1000000 AS every_s,
       100 * mad(apart) / greatest(median(apart), 1) AS jitter FROM sent`,
-    { user: candidate.entity.user_id! },
+    { user, hash },
   );
   const [every, jitter] = [Number(row!['every_s']), Number(row!['jitter'])];
-  const isScript = jitter < 25;
   return {
     ...candidate,
-    entity: { ...candidate.entity, prompt_hash: String(row!['h']) },
+    entity: { ...candidate.entity, prompt_hash: hash },
     from: Number(row!['first']),
     to: Number(row!['last']) + 1,
+    flags: `${candidate.flags} --prompt-hash ${hash.slice(0, 16)}`,
     also: [
-      `one about every ${every < 10 ? every.toFixed(1) : every.toFixed(0)} s, give or take ${jitter.toFixed(0)}%${isScript ? ': a script' : ''}`,
+      `one about every ${every < 10 ? every.toFixed(1) : every.toFixed(0)} s, give or take ${jitter.toFixed(0)}%${jitter < EVEN ? ', as a script does' : ''}`,
     ],
   };
 }
+
+/** People's pauses differ by more hundredths of the usual one; scripts' by less. */
+export const EVEN = 25;
 
 /** Failed logins in an hour, of an address and of an account, against those of all. */
 export async function doorTested(asker: Asker, frame: Frame): Promise<readonly Tested[]> {
@@ -105,6 +121,7 @@ export async function doorTested(asker: Asker, frame: Frame): Promise<readonly T
         least: 10,
         ones: 100,
         where: failed,
+        flags: `--type auth --status denied,error,refused,cancelled,unknown`,
       }),
     );
   }
@@ -125,26 +142,23 @@ export async function exfiltrationTested(asker: Asker, frame: Frame): Promise<Te
     times: 4,
     least: 20_000,
     where: `event_type = '${frame.told.user_id}'`,
+    flags: `--type ${frame.told.user_id}`,
   });
-  const candidates: Candidate[] = [];
-  for (const candidate of told.candidates) {
-    const day = Math.floor(candidate.from / HOUR_US / 24);
-    const [row] = await asker.all(
-      `SELECT sum(output) FILTER (hour // 24 = ${day}) / sum(n) FILTER (hour // 24 = ${day}) AS now,
-        sum(output) FILTER (hour // 24 < ${day}) / sum(n) FILTER (hour // 24 < ${day}) AS past FROM an_users
-      WHERE e = $user AND hour // 24 BETWEEN ${day - 56} AND ${day}`,
-      { user: candidate.entity.user_id! },
-    );
-    const [now, past] = [Number(row!['now']), Number(row!['past'] ?? 0)];
-    if (past > 0 && now >= 2 * past)
-      candidates.push({
-        ...candidate,
-        also: [`${Math.round(now)} tokens an answer, ${Math.round(past)} before`],
-      });
-  }
+  const rows =
+    await asker.all(`SELECT c.e, c.step, sum(output) FILTER (o.hour // 24 = c.step) / sum(n) FILTER (o.hour // 24 = c.step) AS now,
+      sum(output) FILTER (o.hour // 24 < c.step) / sum(n) FILTER (o.hour // 24 < c.step) AS past
+    FROM an_users_output_day_seen c JOIN an_users o ON o.e = c.e AND o.hour // 24 BETWEEN c.step - 56 AND c.step GROUP BY ALL`);
+  const lengths = new Map(rows.map(r => [`${r['step']} ${r['e']}`, r]));
+  const candidates = told.candidates.flatMap(candidate => {
+    const row = lengths.get(`${candidate.from / HOUR_US / 24} ${candidate.entity.user_id}`);
+    const [now, past] = [Number(row?.['now'] ?? 0), Number(row?.['past'] ?? 0)];
+    if (past <= 0 || now < LONGER * past) return [];
+    return [{ ...candidate, also: [`${Math.round(now)} tokens an answer, ${Math.round(past)} before`] }];
+  });
   return { ...told, candidates };
 }
 
+const LONGER = 2;
 const PAST_DAYS = 28;
 const LEAST_FAILED = 8;
 const LEAST_REQUESTS = 10;
@@ -195,6 +209,7 @@ export async function userFailuresTested(asker: Asker, frame: Frame): Promise<Te
       by: 'its own and all requests of four weeks before',
       also: [`${seen} of ${n} requests ${isFailed ? 'failed' : 'were refused'}`],
       where: `event_type = '${type}' AND status ${isFailed ? "IN ('error', 'denied')" : "= 'refused'"}`,
+      flags: `--type ${type} --status ${isFailed ? 'error,denied' : 'refused'}`,
     };
   });
   const notes = tested === 0 ? ['failures of users could not be judged: too little came before'] : [];

@@ -3,7 +3,8 @@ import { usualOf } from '../stats/baseline.ts';
 import { countTails } from '../stats/tails.ts';
 import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, OTHERS } from './frame.ts';
-import { grouped } from './groups.ts';
+import { gathered } from './gathered.ts';
+import { around } from './requests.ts';
 import { type Hole, type Series, seriesOf } from './hours.ts';
 
 const MINUTE_US = 60_000_000;
@@ -32,7 +33,7 @@ export async function silenceTested(asker: Asker, frame: Frame, holes: readonly 
     'an_minutes',
     `SELECT DISTINCT source_id, epoch_us(ts) // ${MINUTE_US} AS minute FROM records WHERE ${OTHERS}`,
   );
-  const gaps = grouped(
+  const gaps = gathered(
     await asker.all(`SELECT source, "before", minute FROM (
         SELECT source_id AS source, lag(minute) OVER (PARTITION BY source_id ORDER BY minute) AS "before", minute FROM an_minutes
         UNION ALL SELECT NULL, lag(minute) OVER (ORDER BY minute), minute FROM (SELECT DISTINCT minute FROM an_minutes))
@@ -40,7 +41,7 @@ export async function silenceTested(asker: Asker, frame: Frame, holes: readonly 
     r => String(r['source'] ?? ''),
   );
   const hours = await asker.all('SELECT source_id, hour, sum(n) AS n FROM an_hours GROUP BY ALL');
-  const bySource = grouped(hours, r => String(r['source_id']));
+  const bySource = gathered(hours, r => String(r['source_id']));
   const whole = await asker.all('SELECT hour, sum(n) AS n FROM an_hours GROUP BY hour');
   const into = { tests: 0, candidates: [] as Candidate[] };
   const told = (name: string): Gap[] =>
@@ -104,7 +105,9 @@ function judge(
       p,
       by: 'the same hours before',
       also: [`nothing for ${Math.round((to - from) / MINUTE_US)} minutes`],
-      where: 'true',
+      where: OTHERS,
+      flags: '',
+      plot: () => around(first, values, usual, Math.floor(from / HOUR_US) - first),
     });
   }
 }
