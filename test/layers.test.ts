@@ -32,6 +32,9 @@ const FLOORS: readonly (readonly string[])[] = [
     'policy',
     'hold',
     'anomaly',
+    'door',
+    'detect',
+    'rules',
   ],
   ['cli'],
 ];
@@ -71,6 +74,10 @@ const PAIRS = new Set([
   'anomaly>query',
   'anomaly>door',
   'anomaly>report',
+  'door>query',
+  'detect>door',
+  'detect>query',
+  'detect>rules',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;
