@@ -2,6 +2,7 @@ import type { Asker } from '../query/inquiry.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
 import { readWhen } from '../record/when.ts';
 import { dayIn } from '../record/zone.ts';
+import { textOf } from './rows.ts';
 
 /** What a report is asked for. */
 export interface Wanted {
@@ -48,7 +49,7 @@ export async function frameOf(asker: Asker, { since, until, zone }: Wanted): Pro
     notes.push('Requests are inference records; access records, what a proxy saw of them, are not counted.');
   else if (kind?.['event_type'] === 'access')
     notes.push('There are no inference records: requests are access records, what a proxy saw of them.');
-  const has = kind && { oldest: String(kind['oldest']), newest: String(kind['newest']) };
+  const has = kind && { oldest: textOf(kind, 'oldest'), newest: textOf(kind, 'newest') };
   const days = new Days(zone);
   const period = periodOf(since, until, has, days, notes);
   return {

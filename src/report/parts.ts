@@ -1,6 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import type { Frame } from './frame.ts';
-import { numberIn, numberOf, spread, textIn } from './scope.ts';
+import { numberIn, numberOf, textIn } from './rows.ts';
+import { spread } from './scope.ts';
 
 /** A part of the traffic: what has one name in a column, in the period and before. */
 export interface Part {

@@ -14,11 +14,11 @@ export function percent(part: number, all: number): string {
   return `${share === 100 || share === 0 ? share : share.toFixed(1)}%`;
 }
 
-/** `+12%`, `-3.4%`, `12×`, `new`, `gone`; nothing where there is nothing to compare with, or nothing changed. */
+/** `+12%`, `-3.4%`, `12×`, `from 0`, `to 0`; nothing where there is nothing to compare with, or nothing changed. */
 export function changed(now: number, before: number | null | undefined): string {
   if (before === null || before === undefined || now === before) return '';
-  if (before === 0) return 'new';
-  if (now === 0) return 'gone';
+  if (before === 0) return 'from 0';
+  if (now === 0) return 'to 0';
   const ratio = now / before;
   if (ratio >= 10) return `${grouped(Math.round(ratio))}×`;
   const by = 100 * (ratio - 1);
@@ -58,12 +58,16 @@ export function compared(now: number, before: number | undefined): string {
   return `, ${Math.abs(by) < 10 ? Math.abs(by).toFixed(1) : grouped(Math.round(Math.abs(by)))}% ${by > 0 ? 'more' : 'less'} than in the period before`;
 }
 
-/** What a command takes for a period: `--since 2026-05-01T00:00:00Z --until 2026-05-08T00:00:00Z`. */
+/** What a command takes for a period: `--since 2026-05-01 --until 2026-05-08T12:00:00Z`. */
 export const spanOptions = ({ since, until }: Span): string =>
   `--since ${shortTs(since)} --until ${shortTs(until)}`;
 
-/** A time without digits that are 0. */
-export const shortTs = (ts: string): string => ts.replace(/\.?0*Z$/, 'Z').replace(/:Z$/, ':00Z');
+/** Midnights as days, others without digits that are 0. */
+const shortTs = (ts: string): string =>
+  ts
+    .replace(/T00:00:00\.0{6}Z$/, '')
+    .replace(/(\.\d*?)0*Z$/, '$1Z')
+    .replace(/\.Z$/, 'Z');
 
 /** A word that a shell takes as it is. */
 export const shellWord = (text: string): string =>

@@ -1,5 +1,4 @@
 import type { Cell } from '../duck/job.ts';
-import type { Row } from '../query/inquiry.ts';
 import { tsOfMicros } from '../record/time.ts';
 import type { Frame } from './frame.ts';
 import type { Point } from './page.ts';
@@ -42,16 +41,6 @@ export const FAILED: string = `status IN ('error', 'denied')`;
 /** Sums that every part of the traffic has. */
 export const SUMS: string = `count(*) AS requests, count(*) FILTER (WHERE ${FAILED}) AS failed,
   sum(input_tokens) AS input, sum(output_tokens) AS output, sum(cost_microusd) AS cost`;
-
-/** 0 for NULL. */
-export const numberOf = (row: Row | undefined, name: string): number => numberIn(row?.[name]) ?? 0;
-
-export function numberIn(cell: Cell | undefined): number | null {
-  return cell === null || cell === undefined ? null : Number(cell);
-}
-
-export const textIn = (cell: Cell | undefined): string | null =>
-  cell === null || cell === undefined ? null : typeof cell === 'string' ? cell : JSON.stringify(cell);
 
 /** Numbers of buckets, as pairs of a bucket's number and value, with `none` where there is none. */
 export function spread<None extends number | null>(

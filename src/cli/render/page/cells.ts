@@ -43,11 +43,11 @@ export function number(n: number): string {
   return `${n < 0 ? '-' : ''}${grouped(Number(whole))}${fraction === undefined ? '' : `.${fraction}`}`;
 }
 
-/** By code points: half a surrogate pair would be none. */
+/** Between code points: half a surrogate pair would be none. */
 export function clipped(text: string, most: number = MOST_CHARS): string {
   if (text.length <= most) return text;
-  const points = [...text.slice(0, 2 * most)];
-  return points.length <= most ? text : `${points.slice(0, most - 1).join('')}…`;
+  const end = /[\ud800-\udbff]/.test(text[most - 2]!) ? most - 2 : most - 1;
+  return `${text.slice(0, end)}…`;
 }
 
 /** Is this drawn as a line? */

@@ -7,6 +7,9 @@ import { isSpark, shownTable } from './cells.ts';
 import { barSvg, plotHtml, sparkSvg } from './plot.ts';
 import { STYLE } from './style.ts';
 
+/** Longer texts may stand in several lines. */
+const LONG = 44;
+
 /** A page in one file that has no script and loads nothing. Every text is escaped, and stands in a direction of its own. */
 export function htmlPage(page: Page, foot: readonly string[]): string {
   const title = text(page.title);
@@ -54,6 +57,8 @@ function tableHtml(given: PageTable): string {
   const { columns, rows, note } = shownTable(given);
   const tops = columns.map((c, i) => (isBar(c) ? Math.max(0, ...rows.map(row => Number(row[i] ?? 0))) : 0));
   const side = (i: number): string => (columns[i]!.numeric && !isBar(columns[i]!) ? ' class="n"' : '');
+  const long = (cell: Cell): string =>
+    typeof cell === 'string' && cell.length > LONG ? ' class="long"' : '';
   const head = columns
     .map((c, i) => `<th scope="col"${side(i)}>${isBar(c) ? '' : text(c.name)}</th>`)
     .join('');
@@ -63,7 +68,8 @@ function tableHtml(given: PageTable): string {
   };
   const body = rows
     .map(
-      row => `<tr>${columns.map((_, i) => `<td${side(i)}>${drawn(row[i] ?? null, i)}</td>`).join('')}</tr>\n`,
+      row =>
+        `<tr>${columns.map((_, i) => `<td${side(i) || long(row[i] ?? null)}>${drawn(row[i] ?? null, i)}</td>`).join('')}</tr>\n`,
     )
     .join('');
   return `<div class="wide">

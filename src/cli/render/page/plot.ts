@@ -2,7 +2,7 @@ import type { Expected, Mark, Plot } from '../../../report/page.ts';
 import { printable } from '../../voice.ts';
 import { htmlText } from '../escape.ts';
 import { number } from './cells.ts';
-import { type Scale, scaleOf, timeText, values } from './scale.ts';
+import { axisText, type Scale, scaleOf, timeText, values } from './scale.ts';
 
 /**
  * Plots as inline SVG. A drawing is stretched to the room there is, so that lines are drawn at their own width and all texts stand
@@ -30,9 +30,11 @@ export function plotHtml(plot: Plot): string {
     .map((m, i) => `<li value="${i + 1}">${said(`${clock(m.from)} to ${clock(m.to)}: ${m.says}`)}</li>\n`)
     .join('');
   const rest = marks.length - told.length;
+  const axis = (n: number): string =>
+    `${axisText(n)}${said(unit.length > 3 ? '' : unit === '%' ? '%' : ` ${unit}`)}`;
   return `<figure>
 ${caption}<div class="plot">
-<div class="y"><span>${number(scale.top)}${unit === '%' ? '%' : ''}</span><span>${number(scale.top / 2)}</span><span>0</span></div>
+<div class="y"><span>${axis(scale.top)}</span><span>${axis(scale.top / 2)}</span><span>0</span></div>
 <svg class="draw" role="img" aria-label="${said(`${title}: ${summary}`)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${drawing}</svg>
 ${numbers(told, scale)}<div class="x">${ticks(plot)}</div>
 </div>
@@ -116,10 +118,10 @@ function ticks({ points }: Plot): string {
 }
 
 /** A line of a table's cell. */
-export function sparkSvg(numbers: readonly (number | null)[]): string {
-  const known = numbers.map(n => n ?? 0);
+export function sparkSvg(each: readonly (number | null)[]): string {
+  const known = each.map(n => n ?? 0);
   const top = Math.max(...known) || 1;
-  const width = Math.min(10, 120 / numbers.length);
+  const width = Math.min(10, 120 / each.length);
   const rects = known
     .map((n, i) => {
       if (n <= 0) return '';
@@ -127,8 +129,8 @@ export function sparkSvg(numbers: readonly (number | null)[]): string {
       return `<rect x="${fixed(i * width)}" y="${fixed(18 - height)}" width="${fixed(width * 0.8)}" height="${fixed(height)}"/>`;
     })
     .join('');
-  const told = numbers.map(n => (n === null ? '-' : number(n))).slice(0, 100);
-  return `<svg class="spark" role="img" aria-label="${said(told.join(', '))}" width="${fixed(width * numbers.length)}" height="18"><title>${said(told.join(', '))}</title>${rects}</svg>`;
+  const told = each.map(n => (n === null ? '-' : number(n))).slice(0, 100);
+  return `<svg class="spark" role="img" aria-label="${said(told.join(', '))}" width="${fixed(width * each.length)}" height="18"><title>${said(told.join(', '))}</title>${rects}</svg>`;
 }
 
 /** A bar of a table's cell, against the largest. */

@@ -2,7 +2,7 @@ import type { Plot, Point } from '../../../report/page.ts';
 
 /** Where things of a plot stand, and what stands at its axes. */
 export interface Scale {
-  /** The end of the axis: 1, 2, 2.5 or 5 times a power of ten. */
+  /** The end of the axis: a round number, not far above what is there. */
   readonly top: number;
   /** Where a time lies between the left (0) and the right (1). */
   readonly place: (at: string) => number;
@@ -26,7 +26,7 @@ export const values = (points: readonly Point[]): number[] =>
 function niceTop(most: number): number {
   if (!(most > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(most));
-  return ([1, 2, 2.5, 5, 10].find(n => n * power >= most * 0.999) ?? 10) * power;
+  return ([1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].find(n => n * power >= most * 0.999) ?? 10) * power;
 }
 
 /** `05-01`, or `05-01 14:00` where points are less than a day apart; as the point's own clock has it. */
@@ -34,4 +34,17 @@ export function timeText(at: string, points: readonly Point[]): string {
   const [first, second] = points;
   const isHours = first && second && Date.parse(second.at) - Date.parse(first.at) < 80_000_000;
   return isHours ? `${at.slice(5, 10)} ${at.slice(11, 16)}` : at.slice(5, 10);
+}
+
+/** `6M`, `1.5k`: a number at an axis. */
+export function axisText(n: number): string {
+  const [unit, size] = (
+    [
+      ['G', 1e9],
+      ['M', 1e6],
+      ['k', 1e4],
+    ] as const
+  ).find(([, least]) => n >= least) ?? ['', 1];
+  const per = unit === 'k' ? 1e3 : size;
+  return `${Number((n / per).toPrecision(3))}${unit}`;
 }

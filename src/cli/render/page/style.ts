@@ -17,18 +17,19 @@ main>section{border-top:1px solid var(--rule);margin-top:1.6rem;padding-top:1.3r
 .wide{overflow-x:auto;margin:.5rem 0}
 table{border-collapse:collapse;font-size:.9rem}
 th,td{padding:.28rem 1.3rem .28rem 0;text-align:left;vertical-align:top;white-space:nowrap;unicode-bidi:isolate}
-td{border-top:1px solid var(--rule);max-width:24rem;white-space:normal}
+td{border-top:1px solid var(--rule)}
+.long{white-space:normal;min-width:12rem;max-width:26rem}
 th{font-weight:500;color:var(--soft);font-size:.83rem;vertical-align:bottom}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td:first-child{min-width:6rem}
 .spark{display:block;margin-top:.12rem;fill:var(--hue);overflow:hidden}
-.more{margin-top:.6rem}
+.more{margin-top:.6rem;max-width:none}
 code{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--faint);border-radius:4px;padding:.25rem .5rem;color:var(--soft);display:inline-block}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr));gap:1.2rem 2.2rem;margin:.4rem 0 1.2rem}
 figure{margin:0;min-width:0}
 figcaption{font-size:.87rem;font-weight:500;margin-bottom:.5rem}
 .plot{display:grid;grid-template-columns:auto 1fr;column-gap:.5rem;position:relative}
-.y{display:flex;flex-direction:column;justify-content:space-between;text-align:right;font-size:.75rem;line-height:1;color:var(--soft);font-variant-numeric:tabular-nums;margin:-.35rem 0}
+.y{min-width:2.6rem;display:flex;flex-direction:column;justify-content:space-between;text-align:right;font-size:.75rem;line-height:1;color:var(--soft);font-variant-numeric:tabular-nums;margin:-.35rem 0}
 .draw{display:block;width:100%;height:8rem;border-bottom:1px solid var(--soft);overflow:hidden}
 .nums{grid-column:2;grid-row:1;width:100%;height:8rem;overflow:visible;pointer-events:none}
 .draw{grid-column:2;grid-row:1}
