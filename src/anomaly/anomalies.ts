@@ -8,8 +8,8 @@ import { type Candidate, FAMILIES, HOUR_US, type Plotted } from './finding.ts';
 import { type Frame, frameOf } from './frame.ts';
 import { entityKey, type Merged, merged, type Owners, together } from './merged.ts';
 import { changesOf } from './novelty.ts';
-import { regularity } from './people.ts';
-import type { Anomalies, Episode, Finding, Found } from './report.ts';
+import { regularity, successAfter } from './people.ts';
+import type { Anomalies, Drawn, Episode, Finding, Found } from './report.ts';
 import { headingOf, saysOf } from './says.ts';
 import { allTests, counted } from './tests.ts';
 
@@ -45,7 +45,7 @@ export async function foundIn(
   for (const finding of merged(families.flatMap(f => f.counts))) findings.push(await toldOf(asker, finding));
   const groups = together(findings).sort((a, b) => a[0]!.from - b[0]!.from || a[0]!.p - b[0]!.p);
   const episodes: Episode[] = [];
-  const plots = new Map<string, { readonly unit: string; readonly hours: readonly Plotted[] }>();
+  const plots = new Map<string, Drawn>();
   for (const group of groups.slice(0, MOST)) {
     const episode = await episodeOf(asker, group);
     plots.set(episode.id, await plotOf(asker, group[0]!, frame));
@@ -107,8 +107,9 @@ interface Told extends Merged {
 async function toldOf(asker: Asker, finding: Merged): Promise<Told> {
   if (finding.seen < finding.expected)
     return { ...finding, evidence: { records: 0, events: [], contributors: [] }, owners: {} };
-  const near =
-    finding.family === 'repetition' ? { ...finding, ...(await regularity(asker, finding)) } : finding;
+  let near = finding;
+  if (finding.family === 'repetition') near = { ...finding, ...(await regularity(asker, finding)) };
+  if (finding.family === 'door') near = { ...finding, ...(await successAfter(asker, finding)) };
   const evidence = await evidenceOf(asker, near);
   return { ...near, evidence, owners: ownersOf(evidence) };
 }
@@ -116,7 +117,8 @@ async function toldOf(asker: Asker, finding: Merged): Promise<Told> {
 /** `group`: not empty, what says most first. */
 async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode> {
   const first = group[0]!;
-  const { records, events, contributors } = first.evidence;
+  const { records, contributors } = first.evidence;
+  const events = [...new Set([...first.evidence.events, ...group.flatMap(f => f.success ?? [])])];
   const isLess = first.seen < first.expected;
   const onset = isLess || first.family === 'repetition' ? first.from : await onsetIn(asker, first);
   const hours = group.filter(f => f.to - f.from < 24 * HOUR_US);
@@ -164,7 +166,7 @@ function findingOf(f: Merged): Finding {
 function showOf(finding: Candidate, from: number, to: number): string {
   const isLess = finding.seen < finding.expected;
   const around = isLess ? HOUR_US : 0;
-  const span = `--since ${instant(from - around)} --until ${instant(to + around)}`;
+  const span = `--since ${second(from - around, Math.floor)} --until ${second(to + around, Math.ceil)}`;
   const { user_id, client_ip, model, model_version, source_id } = finding.entity;
   if (isLess)
     return `slmaudit coverage ${span} --silences --silence 10m${source_id === undefined ? '' : ` --source ${shellWord(source_id)}`}`;
@@ -179,8 +181,8 @@ function showOf(finding: Candidate, from: number, to: number): string {
   return `slmaudit search ${options.filter(o => o !== '').join(' ')}`;
 }
 
-/** Whole seconds, outwards. */
-const instant = (micros: number): string => shortTs(tsOfMicros(Math.ceil(micros / 1e6) * 1e6)!);
+const second = (micros: number, round: (n: number) => number): string =>
+  shortTs(tsOfMicros(round(micros / 1e6) * 1e6)!);
 
 /** What whoever it is about did at the door before. */
 async function withDoors(
@@ -204,11 +206,7 @@ async function withDoors(
 }
 
 /** Hours around an episode: as its detector has them, else counted from its records, with what is usual as a line. */
-async function plotOf(
-  asker: Asker,
-  finding: Merged,
-  frame: Frame,
-): Promise<{ readonly unit: string; readonly hours: readonly Plotted[] }> {
+async function plotOf(asker: Asker, finding: Merged, frame: Frame): Promise<Drawn> {
   const drawn = finding.plot?.();
   if (drawn) return { unit: finding.family === 'silence' ? 'records' : finding.unit, hours: drawn };
   const begin = Math.max(frame.from, finding.from - 72 * HOUR_US);

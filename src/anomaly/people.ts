@@ -1,4 +1,5 @@
 import type { Asker } from '../query/inquiry.ts';
+import { tsOfMicros } from '../record/time.ts';
 import { shareTails } from '../stats/tails.ts';
 import { type Magnitude, magnitudesTested } from './entities.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
@@ -89,6 +90,7 @@ export async function regularity(asker: Asker, candidate: Candidate): Promise<Ca
     from: Number(row!['first']),
     to: Number(row!['last']) + 1,
     flags: `${candidate.flags} --prompt-hash ${hash.slice(0, 16)}`,
+    ...(jitter >= EVEN && { minor: true }),
     also: [
       `one about every ${every < 10 ? every.toFixed(1) : every.toFixed(0)} s, give or take ${jitter.toFixed(0)}%${jitter < EVEN ? ', as a script does' : ''}`,
     ],
@@ -121,11 +123,31 @@ export async function doorTested(asker: Asker, frame: Frame): Promise<readonly T
         least: 10,
         ones: 100,
         where: failed,
-        flags: `--type auth --status denied,error,refused,cancelled,unknown`,
+        flags: '--type auth',
       }),
     );
   }
   return told;
+}
+
+const DAY_US = 24 * HOUR_US;
+
+/** Whether failed logins were followed by one that succeeded, of the same address or account within a day. */
+export async function successAfter(asker: Asker, candidate: Candidate): Promise<Candidate> {
+  const [column, value] = Object.entries(candidate.entity)[0]!;
+  const rows = await asker.all(
+    `SELECT epoch_us(ts) AS at_us, user_id, client_ip, mfa, event_id FROM records
+    WHERE event_type = 'auth' AND (auth_result = 'success' OR (auth_result IS NULL AND status = 'ok'))
+      AND ${column} = $value AND ${within(candidate.from, candidate.to + DAY_US)}
+      AND ts > (SELECT min(ts) FROM records WHERE ${candidate.where} AND ${column} = $value AND ${within(candidate.from, candidate.to)})
+    ORDER BY ts, event_id LIMIT 1`,
+    { value },
+  );
+  const first = rows[0];
+  if (!first) return { ...candidate, also: [...candidate.also, 'none succeeded within a day'] };
+  const { user_id: user, client_ip: ip, mfa } = first;
+  const what = `a login${user === null ? '' : ` of ${user}`}${ip === null ? '' : ` from ${ip}`} succeeded at ${tsOfMicros(Number(first['at_us']))!.slice(0, 19)}Z${mfa === false ? ' without a second factor' : ''}`;
+  return { ...candidate, also: [...candidate.also, what], success: String(first['event_id']) };
 }
 
 /** Days on which a user got many tokens of completions, in answers at least twice as long as before. */

@@ -85,5 +85,10 @@ export interface ChangeTold {
 /** Beside the data, for those who draw: hours around each episode, by its id. */
 export interface Found {
   readonly anomalies: Anomalies;
-  readonly plots: ReadonlyMap<string, { readonly unit: string; readonly hours: readonly Plotted[] }>;
+  readonly plots: ReadonlyMap<string, Drawn>;
+}
+
+export interface Drawn {
+  readonly unit: string;
+  readonly hours: readonly Plotted[];
 }
