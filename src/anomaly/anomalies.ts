@@ -82,7 +82,7 @@ export async function foundIn(
 
 const LEVEL = 0.05;
 /** A report of more is read by nobody. */
-const MOST = 200;
+const MOST = 100;
 
 const NOTHING: Anomalies = {
   form: 'slmaudit-report-anomalies/1',
