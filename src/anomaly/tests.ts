@@ -7,6 +7,7 @@ import type { Frame } from './frame.ts';
 import { gathered } from './gathered.ts';
 import { holesOf, keepHours } from './hours.ts';
 import { latencyTested } from './latency.ts';
+import { withoutMoved } from './moved.ts';
 import { newAddressesTested } from './novelty.ts';
 import {
   doorTested,
@@ -34,7 +35,14 @@ export async function allTests(asker: Asker, frame: Frame): Promise<readonly Tes
     await exfiltrationTested(asker, frame),
     await userFailuresTested(asker, frame),
   ];
-  for (const what of magnitudesOf(frame)) tested.push(await magnitudesTested(asker, frame, what));
+  for (const what of magnitudesOf(frame)) {
+    const told = await magnitudesTested(asker, frame, what);
+    if (what.family !== 'address-requests') tested.push(told);
+    else {
+      const about = { frame, candidates: told.candidates, times: what.times };
+      tested.push({ ...told, candidates: await withoutMoved(asker, about) });
+    }
+  }
   return tested;
 }
 
