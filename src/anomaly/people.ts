@@ -160,7 +160,12 @@ export async function successAfter(asker: Asker, candidate: Candidate): Promise<
   if (!first) return { ...candidate, also: [...candidate.also, 'none succeeded within a day'] };
   const { user_id: user, client_ip: ip, mfa } = first;
   const what = `a login${user === null ? '' : ` of ${user}`}${ip === null ? '' : ` from ${ip}`} succeeded at ${tsOfMicros(Number(first['at_us']))!.slice(0, 19)}Z${mfa === false ? ' without a second factor' : ''}`;
-  return { ...candidate, also: [...candidate.also, what], success: String(first['event_id']) };
+  const success = {
+    event_id: String(first['event_id']),
+    at: Number(first['at_us']),
+    ...(user !== null && { user_id: String(user) }),
+  };
+  return { ...candidate, also: [...candidate.also, what], success };
 }
 
 /** Days on which a user got many tokens of completions, in answers at least twice as long as before. */
