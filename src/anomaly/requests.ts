@@ -1,6 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { tsOfMicros } from '../record/time.ts';
 import { bandOf, tailsOf, type Usual, usualOf } from '../stats/baseline.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, type Entity, HOUR_US, type Plotted, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 import { gathered } from './gathered.ts';
@@ -59,7 +60,7 @@ async function busiest(
     FROM an_hours WHERE event_type = '${type}' AND model IN (SELECT model FROM busiest)
     GROUP BY model, hour`);
   return {
-    models: gathered(rows, r => String(r['model'])),
+    models: gathered(rows, r => textOf(r, 'model')),
     left: Number(rows[0]?.['models'] ?? 0) - Math.min(MODELS, Number(rows[0]?.['models'] ?? 0)),
   };
 }
