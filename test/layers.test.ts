@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 /** ARCHITECTURE.md, floors: a file imports from floors below its own, or from its own folder. */
 const FLOORS: readonly (readonly string[])[] = [
-  ['record', 'note', 'merkle', 'keys', 'log'],
+  ['record', 'note', 'merkle', 'keys', 'log', 'stats'],
   ['store', 'duck'],
   [
     'init',
@@ -31,6 +31,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'config',
     'policy',
     'hold',
+    'anomaly',
     'door',
     'detect',
     'rules',
@@ -70,6 +71,9 @@ const PAIRS = new Set([
   'pack>quarantine',
   'pack>query',
   'pack>verify',
+  'anomaly>query',
+  'anomaly>door',
+  'anomaly>report',
   'door>query',
   'detect>door',
   'detect>query',

@@ -1,0 +1,192 @@
+import type { Asker, Row } from '../query/inquiry.ts';
+import { amountTails, countTails, robustTails } from '../stats/tails.ts';
+import { activeShare } from '../stats/week.ts';
+import { numberOf, textOf } from './cells.ts';
+import { type Candidate, type Family, HOUR_US, type Tested } from './finding.ts';
+import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
+import { hourAt } from './hours.ts';
+
+/**
+ * Thousands of users, each seldom there: what is usual for one is what its own active hours (or days) of the eight weeks before
+ * were like, leaned on those of its peers while there are few; narrowed in SQL, so that only what stands out leaves the engine.
+ */
+export interface Magnitude {
+  readonly family: Family;
+  readonly column: 'user_id' | 'client_ip';
+  /** The kept table, its column of amounts, and the table that is made of the two: names. */
+  readonly table: string;
+  readonly value: string;
+  readonly step: 'hour' | 'day';
+  readonly unit: 'requests' | 'tokens' | 'times' | 'failed logins';
+  /** At least so many times the mean, and so much in all. */
+  readonly times: number;
+  readonly least: number;
+  /** Each counts for so many peers that had 1 each, where hardly anyone ever has any. */
+  readonly ones?: number;
+  /** Which records it is about, but for entity and time. */
+  readonly where: string;
+  readonly flags: string;
+}
+
+/** `an_users` and `an_addresses`: an hour of one with what it asked for. */
+export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
+  for (const [name, column] of [
+    ['an_users', 'user_id'],
+    ['an_addresses', 'client_ip'],
+  ] as const) {
+    const type = frame.told[column];
+    if (type === undefined) continue;
+    await asker.keep(
+      name,
+      `SELECT ${column} AS e, (${HOUR_OF})::INT AS hour, count(*)::INT AS n, sum(total_tokens::DOUBLE)::BIGINT AS tokens,
+        sum(output_tokens::DOUBLE)::BIGINT AS output, count(*) FILTER (status IN ('error', 'denied'))::INT AS failed,
+        count(*) FILTER (status = 'refused')::INT AS refused
+      FROM records WHERE event_type = '${type}' AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
+    );
+  }
+}
+
+const KNOWN_DAYS = 7;
+/** Eight weeks, the day itself left out. */
+const PAST_DAYS = 56;
+const PEER_DAYS = 28;
+/** Hours (days) of one's own from which they are believed rather than the peers'. */
+const OWN = 30;
+/** So many of the peers' count beside one's own. */
+const PEERS = 8;
+/** The least that is known of a day's peers. */
+const LEAST_PEERS = 100;
+/** Standard deviations on the scale of ratios: a second opinion, which the tail of a count alone is not. */
+const FAR = 2.8;
+/** No scale of ratios is believed to be smaller. */
+const LEAST_SCALE = 0.35;
+const SMALL = 1e-4;
+const MOST = 4000;
+
+export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitude): Promise<Tested> {
+  const { family, value, step } = what;
+  const name = `${what.table}_${value}_${step}`;
+  await keepPast(asker, { name, what });
+  const [counted] = await asker.all(
+    `SELECT count(DISTINCT (e, day)) AS days FROM ${cellsOf(what)} WHERE day >= ${Math.floor(knownFrom(frame) / 24)}
+      AND day <= ${Math.floor(hourAt(frame.until - 1) / 24)}`,
+  );
+  const rows = await candidates(asker, { name, what, frame });
+  const found = rows.map(row => judge(row, what)).filter(c => c !== undefined);
+  const tests = Number(counted!['days']) * (step === 'hour' ? 24 : 1);
+  const notes: string[] = [];
+  if (rows.length === MOST)
+    notes.push(`${family}: only the ${MOST} that stood out most were looked at closely`);
+  if (tests === 0) notes.push(`${family}: there was too little before to judge any`);
+  return { family, tested: tests, candidates: found, notes };
+}
+
+/** Amounts of each step that has one, as a table: asked anew each time, since keeping it would cost more than it saves. */
+function cellsOf({ table, value, step }: Magnitude): string {
+  return step === 'hour'
+    ? `(SELECT e, hour AS step, hour // 24 AS day, ${value}::DOUBLE AS v FROM ${table} WHERE ${value} > 0)`
+    : `(SELECT e, hour // 24 AS step, hour // 24 AS day, sum(${value})::DOUBLE AS v FROM ${table} WHERE ${value} > 0 GROUP BY ALL)`;
+}
+
+/**
+ * `<name>_past`: for each entity and day on which it came, sums over the active steps before: `k` of them, of logarithms `a`, `b`
+ * and of values `s`, `q`, outbreaks tamed; active days `d`; and the peers' `pk`, `pa`, `pb`. Of those alone who ever come near what could be told.
+ */
+async function keepPast(asker: Asker, { name, what }: { name: string; what: Magnitude }): Promise<void> {
+  const ones = what.ones ?? 0;
+  const cells = cellsOf(what);
+  const own = `(PARTITION BY e ORDER BY day RANGE BETWEEN ${PAST_DAYS} PRECEDING AND 1 PRECEDING)`;
+  await asker.keep(
+    `${name}_past`,
+    `WITH large AS (SELECT DISTINCT e FROM ${cells} WHERE v >= ${what.least}),
+    some_of AS (SELECT * FROM ${cells} WHERE e IN (SELECT e FROM large)),
+    days AS (SELECT e, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM some_of GROUP BY ALL),
+    rough AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b FROM days WINDOW own AS ${own}),
+    caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + 2.58 * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap
+      FROM rough),
+    tamed AS (SELECT e, day, least(ln(v), cap) AS l FROM some_of JOIN caps USING (e, day)),
+    sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q FROM tamed GROUP BY ALL),
+    past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
+        sum(q) OVER own AS q, count(*) OVER own AS d
+      FROM sums WINDOW own AS ${own}),
+    peers AS (SELECT day, ${ones} + coalesce(sum(k) OVER before, 0) AS pk, coalesce(sum(a) OVER before, 0) AS pa,
+        coalesce(sum(b) OVER before, 0) AS pb
+      FROM (SELECT day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM ${cells} GROUP BY day)
+      WINDOW before AS (ORDER BY day RANGE BETWEEN ${PEER_DAYS} PRECEDING AND 1 PRECEDING))
+    SELECT * FROM past JOIN peers USING (day)`,
+  );
+}
+
+/** A first week says what is usual, and is not judged itself: hours since 1970. */
+const knownFrom = (frame: Frame): number =>
+  Math.max(hourAt(frame.since), hourAt(frame.from) + KNOWN_DAYS * 24);
+
+async function candidates(
+  asker: Asker,
+  { name, what, frame }: { name: string; what: Magnitude; frame: Frame },
+): Promise<readonly Row[]> {
+  const hours = what.step === 'hour' ? 1 : 24;
+  const [since, until] = [knownFrom(frame) / hours, (hourAt(frame.until - 1) + 1) / hours];
+  await asker.keep(
+    `${name}_seen`,
+    `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${cellsOf(what)} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
+    WHERE c.v >= ${what.least} AND c.step + 1 > ${since} AND c.step < ${until}
+      AND c.v >= ${what.times} * coalesce(CASE WHEN k >= ${OWN} THEN s / k END, exp((coalesce(a, 0) + coalesce(${PEERS} * pa / nullif(pk, 0), 0)) / (coalesce(k, 0) + ${PEERS})))
+      AND (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS})
+    ORDER BY ln(c.v) - coalesce(a / k, pa / nullif(pk, 0)) DESC, c.e, c.step LIMIT ${MOST}`,
+  );
+  if (what.step === 'day') return await asker.all(`SELECT * FROM ${name}_seen`);
+  return await asker.all(`WITH times AS (SELECT c.e, c.step, count(DISTINCT o.day) AS there
+      FROM ${name}_seen c JOIN ${cellsOf(what)} o ON o.e = c.e AND o.day < c.day AND o.day >= c.day - ${PAST_DAYS}
+        AND abs((o.step - c.step) % 24) IN (0, 1, 23) GROUP BY ALL)
+    SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN times t ON t.e = c.e AND t.step = c.step`);
+}
+
+function judge(row: Row, what: Magnitude): Candidate | undefined {
+  const [v, k, pk] = [numberOf(row, 'v'), numberOf(row, 'k'), numberOf(row, 'pk')];
+  const weight = pk > 0 ? PEERS : 0;
+  const place = (numberOf(row, 'a') + (weight * numberOf(row, 'pa')) / Math.max(1, pk)) / (k + weight);
+  const square = (numberOf(row, 'b') + (weight * numberOf(row, 'pb')) / Math.max(1, pk)) / (k + weight);
+  const scale = Math.max(LEAST_SCALE ** 2, square - place * place);
+  const z = (Math.log(v) - place) / Math.sqrt(scale);
+  if (z < FAR) return undefined;
+  const isOwn = k >= OWN;
+  const mean = isOwn ? numberOf(row, 's') / k : Math.exp(place + scale / 2);
+  const spread = isOwn
+    ? Math.max(numberOf(row, 'q') / k - mean * mean, mean * mean * LEAST_SCALE ** 2)
+    : mean * mean * (Math.exp(scale) - 1);
+  const variance = spread * (1 + 2 / (k + weight));
+  if (v < what.times * mean) return undefined;
+  const large =
+    what.unit !== 'tokens'
+      ? countTails(v, mean, Math.max(1, variance / mean)).upper
+      : // Tokens of a request are log-normal, of many a sum: the tail lies between the two.
+        Math.sqrt(amountTails(v, mean, variance).upper * robustTails(z, Math.min(30, k + weight)).upper);
+  const days = numberOf(row, 'd');
+  const there = numberOf(row, 'there');
+  const p = large * (what.step === 'hour' ? activeShare(there, days, 0.2, 4) : 1);
+  if (p > SMALL) return undefined;
+  const length = what.step === 'hour' ? HOUR_US : 24 * HOUR_US;
+  const from = numberOf(row, 'step') * length;
+  return {
+    family: what.family,
+    entity: { [what.column]: textOf(row, 'e') },
+    from,
+    to: from + length,
+    seen: v,
+    expected: mean,
+    unit: what.unit,
+    p,
+    by: isOwn
+      ? `its own ${k} active ${what.step}s before`
+      : k > 0
+        ? `its own ${k} active ${what.step}s before, and its peers'`
+        : "its peers' active hours before",
+    also:
+      what.step === 'hour' && days >= 20 && there <= days / 20
+        ? [`active at this hour on ${there} of ${days} days before`]
+        : [],
+    where: what.where,
+    flags: what.flags,
+  };
+}
