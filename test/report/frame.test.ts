@@ -52,6 +52,11 @@ test('one record is a page: there is no full day, nothing before it, and what it
     'No tokens were recorded.',
   ]);
   assert.equal(failures.summary[0], '0 requests of 1 failed: 0%.');
+  assert.deepEqual(failures.sections[0]!.table!.rows, [
+    ['requests', '1', '100%'],
+    ['failed', '0', '0%'],
+  ]);
+  assert.deepEqual(models.summary, ['None of 1 request names its model.']);
   assert.equal(latency.summary[0], 'No latency was recorded of 1 request.');
   assert.match(models.notes.join(' '), /nothing is called new.*100% of the requests name no model/);
   assert.equal(users.summary[0], 'None of 1 request names its user.');

@@ -104,16 +104,15 @@ const shareOf = ({ requests, failed }: { requests: number; failed: number }): nu
   requests === 0 ? null : Math.round((10_000 * failed) / requests) / 100;
 
 function endsTable(frame: Frame, { totals: { now, before } }: FailuresData): PageTable {
+  const names = (['requests', 'failed', ...STATUSES] as const).filter(
+    (name, i) => i < 2 || now[name] > 0 || (before?.[name] ?? 0) > 0,
+  );
   const { columns, rows } = comparison(
     frame,
-    (['requests', 'failed', ...STATUSES] as const).map(name => [
-      LABELS[name] ?? name,
-      now[name],
-      before?.[name] ?? null,
-    ]),
+    names.map(name => [LABELS[name] ?? name, now[name], before?.[name] ?? null]),
   );
   // Shares say more than counts, where there is more traffic than before.
-  const shares = (['requests', 'failed', ...STATUSES] as const).map((name): Cell[] => [
+  const shares = names.map((name): Cell[] => [
     percent(now[name], now.requests),
     ...(before ? [percent(before[name], before.requests)] : []),
   ]);
@@ -123,9 +122,7 @@ function endsTable(frame: Frame, { totals: { now, before } }: FailuresData): Pag
   ];
   return {
     columns: [...columns, ...added],
-    rows: rows
-      .map((row, i) => [...row, ...shares[i]!])
-      .filter((row, i) => i < 2 || row[1] !== '0' || (row[2] ?? '0') !== '0'),
+    rows: rows.map((row, i) => [...row, ...shares[i]!]),
   };
 }
 

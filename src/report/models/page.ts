@@ -57,17 +57,20 @@ export async function modelsPage(asker: Asker, wanted: Wanted): Promise<Page> {
 }
 
 function summaryOf(
-  { counts, requests }: ModelsData,
+  { counts, requests, before }: ModelsData,
   came: readonly Version[],
   gone: readonly Version[],
 ): string[] {
   const names = (some: readonly Version[]): string =>
     some.length > 3 ? `${some.slice(0, 3).map(nameOf).join(', ')} and others` : some.map(nameOf).join(', ');
+  if (counts.models === 0 && requests > 0)
+    return [`None of ${counted(requests, 'request')} names its model.`];
   return [
     `${counted(counts.models, 'model')} in ${counted(counts.versions, 'version')} answered ${counted(requests, 'request')}.`,
     ...(came.length > 0 ? [`${counted(counts.new, 'version')} came: ${names(came)}.`] : []),
     ...(gone.length > 0 ? [`${counted(counts.gone, 'version')} went: ${names(gone)}.`] : []),
-    ...(came.length + gone.length === 0 && counts.versions > 0 ? ['None came and none went.'] : []),
+    // Without a time before, nothing could have.
+    ...(before !== null && came.length + gone.length === 0 ? ['None came and none went.'] : []),
   ];
 }
 

@@ -21,7 +21,7 @@ td{border-top:1px solid var(--rule)}
 .long{white-space:normal;min-width:12rem;max-width:26rem}
 th{font-weight:500;color:var(--soft);font-size:.83rem;vertical-align:bottom}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td:first-child{min-width:6rem}
+td:first-child:not(.n){min-width:6rem}
 .spark{display:block;margin-top:.12rem;fill:var(--hue);overflow:hidden}
 .more{margin-top:.6rem;max-width:none}
 code{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--faint);border-radius:4px;padding:.25rem .5rem;color:var(--soft);display:inline-block}
@@ -33,7 +33,7 @@ figcaption{font-size:.87rem;font-weight:500;margin-bottom:.5rem}
 .draw{display:block;width:100%;height:8rem;border-bottom:1px solid var(--soft);overflow:hidden}
 .nums{grid-column:2;grid-row:1;width:100%;height:8rem;overflow:visible;pointer-events:none}
 .draw{grid-column:2;grid-row:1}
-.nums text{font-size:.72rem;font-weight:600;fill:var(--mark-ink);text-anchor:middle}
+.nums text{font-size:.72rem;font-weight:600;fill:var(--mark-ink);text-anchor:middle;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
 .x{grid-column:2;display:flex;justify-content:space-between;font-size:.75rem;color:var(--soft);margin-top:.25rem;font-variant-numeric:tabular-nums}
 .grid{stroke:var(--rule);stroke-width:1;vector-effect:non-scaling-stroke}
 .bar{fill:var(--hue)}
