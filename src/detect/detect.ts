@@ -181,6 +181,26 @@ async function evidenceOf(asker: Asker, { compiled, from, to, entity }: Found): 
   }
 }
 
+function toldOf({
+  id,
+  name,
+  title,
+  level,
+  description,
+  falsepositives,
+  tags,
+}: CompiledRule['rule']): Episode['rule'] {
+  return {
+    id,
+    ...(name !== undefined && { name }),
+    title,
+    level,
+    ...(description !== undefined && { description }),
+    ...(falsepositives.length > 0 && { falsepositives }),
+    ...(tags.length > 0 && { tags }),
+  };
+}
+
 function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episode {
   const { id, from, firstHit, to, hits, compiled, entity, row } = found;
   const { rule } = compiled;
@@ -188,7 +208,7 @@ function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episo
     typeof row[name] === 'number' ? { [name]: row[name] } : {};
   return {
     id,
-    rule: { id: rule.id, title: rule.title, level: rule.level },
+    rule: toldOf(rule),
     entity: Object.fromEntries(compiled.entity.map((name, i) => [name, entity[i] ?? null])),
     from,
     firstHit,
