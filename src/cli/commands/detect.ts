@@ -166,8 +166,11 @@ function problemText({ file, line, column, message }: RuleProblem): string {
 }
 
 /** What should have been done and wasn't. */
-function troublesOf({ failed, deliveries, dropped }: Ran): AuditError[] {
+function troublesOf({ failed, doorless, deliveries, dropped }: Ran): AuditError[] {
   return [
+    ...(doorless
+      ? [trouble(doorless.code, `nobody was looked for at the door: ${doorless.message}`, doorless.hint)]
+      : []),
     ...failed.map(({ rule, error }) =>
       trouble(
         error.code,
