@@ -35,6 +35,8 @@ export interface Detected {
   /** The most severe first, of these the latest. */
   readonly episodes: readonly Episode[];
   readonly failed: readonly FailedRule[];
+  /** Why nobody was looked for at the door. */
+  readonly doorless?: AuditError;
   /** Rules of which only the latest episodes are told, and how many they have. */
   readonly noisy: readonly { readonly rule: CompiledRule['rule']; readonly total: number }[];
 }
@@ -43,7 +45,11 @@ export interface Detected {
 const MOST_LOOKED_AT = 100;
 /** Of an episode's events, from each of its ends. */
 const FEW = 3;
-const OF_THE_RULE = ['SQL_ERROR', 'SQL_REFUSED', 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED'];
+const OF_THE_QUESTION = ['SQL_ERROR', 'SQL_REFUSED', 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED'];
+
+/** Another question may be answered. */
+const isOfTheQuestion = (error: unknown): error is AuditError =>
+  error instanceof AuditError && OF_THE_QUESTION.includes(error.code);
 
 /** From when on records have to be read so that episodes with a hit since `since` are what they would be if all were. */
 export function readFrom(rules: readonly CompiledRule[], since: string | undefined): string | undefined {
@@ -82,8 +88,7 @@ export async function detect(
       if (total > MOST_EPISODES) noisy.push({ rule: compiled.rule, total });
       for (const row of rows) found.push(foundOf(compiled, row, options.origin));
     } catch (error) {
-      const isItsOwn = error instanceof AuditError && OF_THE_RULE.includes(error.code) && !signal?.aborted;
-      if (!isItsOwn) throw error;
+      if (!isOfTheQuestion(error) || signal?.aborted) throw error;
       failed.push({ rule: compiled.rule, error });
     }
   }
@@ -97,13 +102,13 @@ export async function detect(
     return [{ ...f, id }];
   });
   asked.sort((a, b) => bySeverity(severityOf(a), severityOf(b)));
-  const doors = await doorsAt(asker, asked);
+  const { doors, error: doorless } = await doorsAt(asker, asked);
   const episodes: Episode[] = [];
   for (const [i, one] of asked.entries()) {
     const events = i < MOST_LOOKED_AT ? await evidenceOf(asker, one) : [];
-    episodes.push(episodeOf(one, doors.get(one.id)!, events));
+    episodes.push(episodeOf(one, doors.get(one.id) ?? NOT_LOOKED_AT, events));
   }
-  return { episodes, failed, noisy };
+  return { episodes, failed, noisy, ...(doorless && { doorless }) };
 }
 
 const severityOf = ({ id, to, compiled }: Found): Pick<Episode, 'id' | 'to' | 'rule'> => ({
@@ -128,16 +133,34 @@ function foundOf(compiled: CompiledRule, row: Row, origin: string): Found {
   };
 }
 
-/** One question for all rules that look equally far back. */
-async function doorsAt(asker: Asker, found: readonly Found[]): Promise<ReadonlyMap<string, Door>> {
+/** One question for all rules that look equally far back. An episode without its door is better than none. */
+async function doorsAt(
+  asker: Asker,
+  found: readonly Found[],
+): Promise<{ readonly doors: ReadonlyMap<string, Door>; readonly error?: AuditError }> {
   const spans = new Set(found.map(f => f.compiled.rule.options.door.before));
   const doors = new Map<string, Door>();
   for (const span of spans) {
     const subjects = found.filter(f => f.compiled.rule.options.door.before === span).map(subjectOf);
-    for (const [key, door] of await doorsOf(asker, subjects, spanText(span))) doors.set(key, door);
+    try {
+      for (const [key, door] of await doorsOf(asker, subjects, spanText(span))) doors.set(key, door);
+    } catch (error) {
+      if (isOfTheQuestion(error)) return { doors, error };
+      throw error;
+    }
   }
-  return doors;
+  return { doors };
 }
+
+const NOT_LOOKED_AT: Door = {
+  by: 'none',
+  sure: 'low',
+  failed: 0,
+  succeeded: 0,
+  without_mfa: 0,
+  admin: 0,
+  says: 'logins could not be looked at',
+};
 
 /** Those of whom the episode is, and those that all its hits share. */
 function subjectOf({ id, from, compiled, entity, row }: Found): Subject {
@@ -176,9 +199,29 @@ async function evidenceOf(asker: Asker, { compiled, from, to, entity }: Found): 
     return (await asker.all(sql, parameters)).map(row => row['event_id'] as string);
   } catch (error) {
     // The events that fired are evidence too.
-    if (error instanceof AuditError && OF_THE_RULE.includes(error.code)) return [];
+    if (isOfTheQuestion(error)) return [];
     throw error;
   }
+}
+
+function toldOf({
+  id,
+  name,
+  title,
+  level,
+  description,
+  falsepositives,
+  tags,
+}: CompiledRule['rule']): Episode['rule'] {
+  return {
+    id,
+    ...(name !== undefined && { name }),
+    title,
+    level,
+    ...(description !== undefined && { description }),
+    ...(falsepositives.length > 0 && { falsepositives }),
+    ...(tags.length > 0 && { tags }),
+  };
 }
 
 function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episode {
@@ -188,7 +231,7 @@ function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episo
     typeof row[name] === 'number' ? { [name]: row[name] } : {};
   return {
     id,
-    rule: { id: rule.id, title: rule.title, level: rule.level },
+    rule: toldOf(rule),
     entity: Object.fromEntries(compiled.entity.map((name, i) => [name, entity[i] ?? null])),
     from,
     firstHit,

@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto';
 import type { Door } from '../door/door.ts';
-import { type Level, LEVELS } from '../rules/rule.ts';
+import { type Level, LEVELS, type Rule } from '../rules/rule.ts';
 
 /** Hits of one rule and entity that belong together: what a person is told of once. */
 export interface Episode {
   /** The same for the same first hit in the same log, whenever it is asked for. */
   readonly id: string;
-  readonly rule: { readonly id: string; readonly title: string; readonly level: Level };
+  /** What its receiver needs to know of the rule. */
+  readonly rule: Pick<Rule, 'id' | 'name' | 'title' | 'level' | 'description'> &
+    Partial<Pick<Rule, 'falsepositives' | 'tags'>>;
   readonly entity: Readonly<Record<string, string | null>>;
   /** First event of the first window; the first and the last time that the rule fired. RFC 3339. */
   readonly from: string;

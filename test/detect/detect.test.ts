@@ -91,7 +91,7 @@ test('records are read from as far back as a rule compares, an episode may have 
   assert.equal(readFrom(rules, '1970-01-01T00:00:09.000000Z'), '1970-01-01T00:00:00.000000Z');
 });
 
-test('a rule that can not be answered is named, and the others run; what is not its fault ends all', () =>
+test('a rule that can not be answered is named, the others run, and an episode is told of without its door; what is not its fault ends all', () =>
   withRecords(RECORDS, async asker => {
     const broken = [
       madeRule({ hits: 'SELECT nothing FROM records', id: 'no-column' }),
@@ -105,6 +105,19 @@ test('a rule that can not be answered is named, and the others run; what is not 
         ['no-column', 'SQL_ERROR'],
         ['files', 'SQL_REFUSED'],
       ],
+    );
+    const slow: Asker = {
+      keep: () => assert.fail(),
+      all: (sql, parameters) =>
+        parameters?.['subjects'] === undefined
+          ? asker.all(sql, parameters)
+          : Promise.reject(new AuditError('QUERY_TIMEOUT', 'the query took longer than it may')),
+    };
+    const late = await detect(slow, [rule], { origin: ORIGIN });
+    assert.equal(late.doorless?.code, 'QUERY_TIMEOUT');
+    assert.deepEqual(
+      late.episodes.map(e => e.door.says),
+      Array(2).fill('logins could not be looked at'),
     );
     const altered: Asker = {
       keep: () => assert.fail(),

@@ -214,3 +214,50 @@ test('many subjects are looked up at once, each with its own time', async () => 
   });
   assert.equal((await doorsOf({ all: () => assert.fail() }, [], '24h')).size, 0);
 });
+
+test('counts are those of looking at every event for every subject', async () => {
+  const pick = (n: number, of: number): number => (Math.imul(n, 2_654_435_761) >>> 7) % of;
+  const who = (n: number): Pick<Subject, 'user_id' | 'client_ip' | 'api_key_id'> => ({
+    ...(pick(n, 4) > 0 && { user_id: `u${pick(n + 1, 4)}` }),
+    ...(pick(n + 2, 3) > 0 && { client_ip: `10.0.0.${pick(n + 3, 4)}` }),
+    ...(pick(n + 4, 4) === 0 && { api_key_id: `k${pick(n + 5, 3)}` }),
+  });
+  const kinds = [failed, passed, (minutes: number, more: Made): Made => did(minutes, 'made', more)];
+  const events = Array.from({ length: 300 }, (_, i) => kinds[pick(i, 3)]!(pick(i * 7, 200), who(i)));
+  const subjects = Array.from({ length: 80 }, (_, i) => ({
+    key: String(i),
+    at: at(pick(i * 13, 220)),
+    ...who(i * 31 + 5),
+  }));
+  const expected = subjects.map(s => {
+    const near = events.filter(e => e.ts! < s.at && Date.parse(e.ts!) >= Date.parse(s.at) - 3_600_000);
+    const same = (...names: ('user_id' | 'client_ip' | 'api_key_id')[]): typeof near =>
+      near.filter(e => names.every(name => s[name] !== undefined && e[name] === s[name]));
+    const all = [same('user_id', 'client_ip'), same('api_key_id'), same('user_id'), same('client_ip')];
+    const best = all.findIndex(some => some.length > 0);
+    const of = all[best] ?? [];
+    return [
+      s.key,
+      ['user+address', 'key', 'user', 'address'][best] ?? 'none',
+      of.filter(e => e.status === 'denied').length,
+      of.filter(e => e.event_type === 'auth' && e.status === 'ok').length,
+      of.filter(e => e.event_type === 'admin').length,
+      of
+        .map(e => e.ts!)
+        .sort()
+        .at(-1)
+        ?.slice(0, 23),
+    ];
+  });
+  await withRecords(events, async asker => {
+    const doors = await doorsOf(asker, subjects, '1h');
+    assert.deepEqual(
+      subjects.map(({ key }) => {
+        const { by, failed: bad, succeeded, admin, last } = doors.get(key)!;
+        return [key, by, bad, succeeded, admin, last?.ts.slice(0, 23)];
+      }),
+      expected,
+    );
+  });
+  assert.ok(new Set(expected.map(e => e[1])).size === 5);
+});

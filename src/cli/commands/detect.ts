@@ -86,6 +86,10 @@ export const detectCommand: CommandSpec = {
     // Whoever asks for one has no use for what is wrong with others.
     const problems = named.length > 0 ? [] : read.problems;
     const rules = level === undefined ? all : all.filter(r => isAtLeast(r.rule.level, level));
+    if (rules.length === 0 && problems.length === 0)
+      throw new AuditError('NO_RULES', 'there is no rule to ask', {
+        hint: '`slmaudit rules list` lists them; --level, --rule and --no-shipped leave some out',
+      });
     const store = context.openStore();
     const span = spanOf(given, context);
     const question = { sql: 'detect', parameters: { rules: rules.map(r => r.rule.id).join(' ') }, ...span };
@@ -162,8 +166,11 @@ function problemText({ file, line, column, message }: RuleProblem): string {
 }
 
 /** What should have been done and wasn't. */
-function troublesOf({ failed, deliveries, dropped }: Ran): AuditError[] {
+function troublesOf({ failed, doorless, deliveries, dropped }: Ran): AuditError[] {
   return [
+    ...(doorless
+      ? [trouble(doorless.code, `nobody was looked for at the door: ${doorless.message}`, doorless.hint)]
+      : []),
     ...failed.map(({ rule, error }) =>
       trouble(
         error.code,

@@ -22,6 +22,8 @@ export async function printEpisodes(
 ): Promise<boolean> {
   if (format === 'json') return print(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
   if (format === 'ndjson') return print(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
+  // Nothing to be told is nothing to be mailed by cron.
+  if (format === 'table' && episodes.length === 0) return true;
   const { columns, rows } = format === 'csv' ? wholeRows(episodes) : briefRows(episodes);
   if (format === 'table' && shown.width !== undefined && !fits(columns, rows, shown.width))
     return print(blocksOf(episodes) + commandsOf(episodes));
@@ -86,7 +88,7 @@ function blocksOf(episodes: readonly Episode[]): string {
     .map(e => {
       const [level, when, lasted, rule, who, what, door, unverified] = briefRows([e]).rows[0]!.map(shownText);
       const lines = [
-        `${level!.padEnd(8)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`,
+        `${level!.padEnd(8)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`.trimEnd(),
         `          ${rule}: ${what}${lasted === '0 s' ? '' : ` in ${lasted}`}`,
         ...(e.door.by === 'none' ? [] : [`          ${door}`]),
         ...(unverified === undefined ? [] : [`          not verified: ${unverified}`]),
