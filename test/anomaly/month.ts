@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { AuditRecord } from '../../src/record/schema.ts';
 import { tsOfMicros } from '../../src/record/time.ts';
-import { type TestAsker, withRecords } from '../asked.ts';
+import type { Asker } from '../../src/query/inquiry.ts';
+import { withRecords } from '../asked.ts';
 
 type Told = Partial<AuditRecord>;
 
@@ -88,7 +89,7 @@ export function ordinary(days: number, seed = 1, from: number = MONDAY): Told[] 
 /** Asks records in a table rather than in lines, which would be read for each question. */
 export async function withMonth<T>(
   records: readonly Told[],
-  work: (asker: TestAsker) => Promise<T>,
+  work: (asker: Asker) => Promise<T>,
 ): Promise<T> {
   return await withRecords(records, async (asker, db: DuckDBConnection) => {
     await db.run('CREATE TABLE told AS SELECT * FROM records');
