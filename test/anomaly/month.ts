@@ -87,10 +87,7 @@ export function ordinary(days: number, seed = 1, from: number = MONDAY): Told[] 
 }
 
 /** Asks records in a table rather than in lines, which would be read for each question. */
-export async function withMonth<T>(
-  records: readonly Told[],
-  work: (asker: Asker) => Promise<T>,
-): Promise<T> {
+export async function withMonth<T>(records: readonly Told[], work: (asker: Asker) => Promise<T>): Promise<T> {
   return await withRecords(records, async (asker, db: DuckDBConnection) => {
     await db.run('CREATE TABLE told AS SELECT * FROM records');
     await db.run('DROP VIEW records');
