@@ -12,6 +12,8 @@ import { windowSql } from './window.ts';
 
 /** Correlations of correlations of ... */
 const DEEPEST = 4;
+/** The largest of the public corpus takes 503,171. */
+const MOST_SQL = 1 << 20;
 const ALWAYS = 'ts, epoch_us(ts) AS us, seq, event_id, user_id, client_ip, api_key_id';
 
 /** What rules are called, to those that name them. */
@@ -20,8 +22,16 @@ export type Known = ReadonlyMap<string, Parsed>;
 /** Throws RuleError: UNKNOWN_RULE, CYCLE, TOO_DEEP, UNKNOWN_FIELD, FIELD_TYPE, CHAIN_FIELD. */
 export function compileRule(parsed: Parsed, known: Known): CompiledRule {
   const compiler = new Compiler(known);
+  const { file, line } = parsed.rule;
   const { entity, hits } = compiler.hits(parsed, []);
   checkTests(parsed.rule, entity);
+  if (hits.length > MOST_SQL)
+    throw new RuleError({
+      file,
+      line,
+      code: 'TOO_LARGE',
+      message: `it has too many values: ${MOST_SQL} characters of SQL are the most`,
+    });
   const where = compiler.evidence(
     parsed,
     new Map(entity.map((name, i) => [name, (sql: string) => `coalesce(${sql}::VARCHAR, '') = $e${i + 1}`])),
@@ -75,23 +85,27 @@ class Compiler {
   hits(parsed: Parsed, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
     if (parsed.is === 'correlation') return this.#correlated(parsed, above);
     const { entity, values } = entityOf(parsed);
+    const { from, where } = this.#events(parsed, values);
     const hits = `SELECT ts, ts AS from_ts, seq, event_id, NULL::DOUBLE AS value, NULL::DOUBLE AS usual,
       [${values.map(v => `${v}::VARCHAR`).join(', ')}]::VARCHAR[] AS entity, user_id, client_ip, api_key_id
-      FROM ${this.#from(parsed)} WHERE ${parsed.where}`;
+      FROM ${from} WHERE ${where}`;
     return { entity, hits };
   }
 
-  #from({ source, rule, where }: Plain): string {
+  /** Where a rule's events are; `used`: what is asked of them beside what always is. */
+  #events({ source, rule, where }: Plain, used: readonly string[]): Pick<Part, 'from'> & { where: string } {
     if (source.table !== undefined) this.tables.add(source.table);
     const { firstSeen } = rule.options;
-    if (!firstSeen) return source.from;
-    return firstSeenSql({
+    if (!firstSeen) return { from: source.from, where };
+    const from = firstSeenSql({
       ...firstSeen,
       from: source.from,
       source: source.where ?? 'true',
       where,
       sqlOf: name => source.field(name)!.sql,
+      columns: [...new Set(used.flatMap(sql => sql.match(/"[a-z_0-9]+"/g) ?? []))],
     });
+    return { from, where: 'true' };
   }
 
   #correlated(correlated: Correlated, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
@@ -100,6 +114,7 @@ class Compiler {
     if (path.length > DEEPEST) reader.refuse(node, 'TOO_DEEP', `correlations stand ${DEEPEST} deep at most`);
     const parts: Part[] = [];
     let positive = true;
+    const fine = new Set<number>();
     for (const [i, { name, node: at }] of refs.entries()) {
       const referred = this.#referred(correlated, name, at);
       if (path.includes(referred)) {
@@ -107,9 +122,11 @@ class Compiler {
         reader.refuse(at, 'CYCLE', `it is made from itself: ${names.join(' → ')}`);
       }
       if (referred.is === 'plain') {
-        const { part, field } = this.#plainPart(correlated, name, referred);
+        const { part, events, field, hashes } = this.#plainPart(correlated, name, referred);
+        for (const g of hashes) fine.add(g);
         positive &&= field?.positive === true;
-        const where = field ? allOf([referred.where, `${field.sql} IS NOT NULL`]) : referred.where;
+        const where =
+          field && !isSaid(events, field.sql) ? allOf([events, `${field.sql} IS NOT NULL`]) : events;
         const same = parts.find(
           p =>
             p.cheap &&
@@ -129,6 +146,7 @@ class Compiler {
       stream: streamSql(parts, steps),
       cheap: parts.every(p => p.cheap),
       groups,
+      coarse: groupBy.map((_, i) => i + 1).filter(g => !fine.has(g)),
       steps,
       timespan,
       bounds,
@@ -158,23 +176,26 @@ class Compiler {
     correlated: Correlated,
     ref: string,
     plain: Plain,
-  ): { part: Omit<Part, 'where'>; field?: Field } {
+  ): { part: Omit<Part, 'where'>; events: string; field?: Field; hashes: readonly number[] } {
     const { reader, node, groupBy, field: asked, type } = correlated;
     const fieldNamed = (name: string): Field =>
       plain.source.field(name) ??
       reader.refuse(node, 'UNKNOWN_FIELD', `${ref} has no field ${name}${meant(name, plain.source.names)}`);
-    const groups = groupBy.map(name => `${fieldNamed(fieldFor(correlated, ref, name)).sql}::VARCHAR`);
+    const named = groupBy.map(name => fieldNamed(fieldFor(correlated, ref, name)));
+    const groups = named.map(({ sql }) => `${sql}::VARCHAR`);
+    const hashes = named.flatMap(({ kind }, i) => (kind === 'hex' ? [i + 1] : []));
     const field = asked === undefined ? undefined : fieldNamed(fieldFor(correlated, ref, asked));
     if (field && type !== 'value_count' && field.kind !== 'number')
       reader.refuse(node, 'FIELD_TYPE', `${asked} is no number: ${type} needs one`);
+    const { from, where: events } = this.#events(plain, [...groups, ...(field ? [field.sql] : [])]);
     const part = {
-      from: this.#from(plain),
+      from,
       groups,
       x: field?.sql ?? 'NULL',
       records: plain.source.records === 'rows',
       cheap: plain.rule.options.firstSeen === undefined && plain.source.records === 'rows',
     };
-    return { part, ...(field && { field }) };
+    return { part, events, hashes, ...(field && { field }) };
   }
 
   /** Hits of a correlation as events: each at the time it fired. */
@@ -260,6 +281,11 @@ function entityOf({ rule, source }: Plain): { entity: readonly string[]; values:
   return told ? { entity: ['source_id'], values: [told.sql] } : { entity: [], values: [] };
 }
 
+/** Is it said already that there is one? Asked twice of a hash, it is spelled twice for every record. */
+function isSaid(where: string, group: string): boolean {
+  return !/ OR | IS NOT TRUE/.test(where) && where.includes(`${group.replace(/::VARCHAR$/, '')} IS NOT NULL`);
+}
+
 /** The events of all parts, each once; groups that are not known are none. */
 function streamSql(parts: readonly Part[], steps: number): string {
   const selects = parts.map(({ from, groups, x, where, records }) => {
@@ -274,7 +300,8 @@ function streamSql(parts: readonly Part[], steps: number): string {
         return `${is} AS m${i + 1}`;
       }),
     ];
-    const whole = allOf([anyOf([...where.values()]), ...groups.map(g => `${g} IS NOT NULL`)]);
+    const said = anyOf([...where.values()]);
+    const whole = allOf([said, ...groups.filter(g => !isSaid(said, g)).map(g => `${g} IS NOT NULL`)]);
     return { records, sql: `SELECT ${columns.join(', ')} FROM ${from} WHERE ${whole}` };
   });
   const told = selects.filter(s => s.records).map(s => s.sql);

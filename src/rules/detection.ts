@@ -93,7 +93,9 @@ function mapSql(looking: Looking, node: Node): string {
         );
       const field = fieldIn(looking, modified.field, key);
       const sql = join(values.map(v => matchSql(looking, field, modified, v)));
-      return modified.neq ? `(${sql}) IS NOT TRUE` : sql;
+      if (modified.neq) return `(${sql}) IS NOT TRUE`;
+      // So it is asked where the column is read, and the other columns only of what meets it: an OR is not.
+      return values.length > 1 && !modified.all ? `coalesce(${sql}, false)` : sql;
     }),
   );
 }

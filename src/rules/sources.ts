@@ -61,24 +61,28 @@ const SHORTEST_PAUSE = 600;
  * and seq are of the last record before, so that a silence that lasts is the same one each time it is asked for.
  */
 const SILENCES: Source = {
-  from: `(WITH minutes AS (SELECT source_id, date_trunc('minute', ts) AS minute, count(*) AS n, min(ts) AS first_ts, max(ts) AS last_ts,
-        arg_max(event_id, ts) AS event_id, arg_max(seq, ts) AS seq
-      FROM records WHERE source_format <> 'slmaudit' AND ts_quality <> 'ingest' GROUP BY ALL),
-    hours AS (SELECT source_id, date_trunc('hour', minute) AS hour, sum(n) AS n FROM minutes GROUP BY ALL),
+  from: `(WITH told AS NOT MATERIALIZED (SELECT * FROM records WHERE source_format <> 'slmaudit' AND ts_quality <> 'ingest'),
+    minutes AS (SELECT source_id, epoch_us(ts) // 60000000 AS minute, count(*) AS n, min(ts) AS first_ts, max(ts) AS last_ts
+      FROM told GROUP BY source_id, minute),
+    hours AS (SELECT source_id, make_timestamptz(minute // 60 * 3600000000) AS hour, sum(n) AS n FROM minutes GROUP BY ALL),
     weeks AS (SELECT w.source_id, week + to_hours(k) AS hour
       FROM (SELECT DISTINCT source_id, date_trunc('week', hour) AS week FROM hours) w CROSS JOIN (SELECT unnest(range(168)) AS k)
       JOIN (SELECT source_id, min(hour) AS first, max(hour) AS last FROM hours GROUP BY ALL) USING (source_id)
       WHERE week + to_hours(k) BETWEEN first AND last),
     usual AS (SELECT source_id, isodow(hour) AS weekday, hour(hour) AS of_day, median(coalesce(n, 0)) AS n
       FROM weeks LEFT JOIN hours USING (source_id, hour) GROUP BY ALL),
-    pauses AS (SELECT coalesce(lead(first_ts) OVER source, max(last_ts) OVER ()) AS ts, last_ts AS from_ts, event_id, seq, source_id
+    pauses AS (SELECT coalesce(lead(first_ts) OVER source, max(last_ts) OVER ()) AS ts, last_ts AS from_ts, source_id
       FROM minutes WINDOW source AS (PARTITION BY source_id ORDER BY minute)),
-    parts AS (SELECT *, unnest(generate_series(date_trunc('hour', from_ts), ts, INTERVAL 1 HOUR)) AS hour FROM pauses
-      WHERE epoch_us(ts) - epoch_us(from_ts) >= ${SHORTEST_PAUSE} * 1000000)
-    SELECT ts, from_ts, event_id, seq, p.source_id, (epoch_us(ts) - epoch_us(from_ts)) / 1000000 AS seconds,
-      sum(n * greatest(0, epoch(least(ts, hour + INTERVAL 1 HOUR)) - epoch(greatest(from_ts, hour))) / 3600) AS expected,
+    long AS MATERIALIZED (SELECT * FROM pauses WHERE epoch_us(ts) - epoch_us(from_ts) >= ${SHORTEST_PAUSE} * 1000000),
+    parts AS (SELECT *, unnest(generate_series(date_trunc('hour', from_ts), ts, INTERVAL 1 HOUR)) AS hour FROM long),
+    lasts AS (SELECT source_id, ts AS from_ts, min(event_id) AS event_id, min(seq) AS seq
+      FROM told SEMI JOIN (SELECT source_id, from_ts AS ts FROM long) USING (source_id, ts) GROUP BY ALL)
+    SELECT p.ts, from_ts, event_id, seq, source_id, (epoch_us(p.ts) - epoch_us(from_ts)) / 1000000 AS seconds,
+      sum(n * greatest(0, epoch(least(p.ts, hour + INTERVAL 1 HOUR)) - epoch(greatest(from_ts, hour))) / 3600) AS expected,
       NULL::VARCHAR AS user_id, NULL::VARCHAR AS client_ip, NULL::VARCHAR AS api_key_id
-    FROM parts p LEFT JOIN usual u ON u.source_id = p.source_id AND u.weekday = isodow(hour) AND u.of_day = hour(hour) GROUP BY ALL)`,
+    FROM parts p JOIN lasts USING (source_id, from_ts)
+      LEFT JOIN (SELECT source_id AS source, weekday, of_day, n FROM usual) ON source = source_id AND weekday = isodow(hour) AND of_day = hour(hour)
+    GROUP BY ALL)`,
   ...others({ ts: 'time', from_ts: 'time', source_id: 'text', seconds: 'number', expected: 'number' }),
   records: 'around',
 };

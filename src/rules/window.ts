@@ -16,6 +16,8 @@ export interface Windowed {
   readonly cheap: boolean;
   /** How many g there are; 1 at least. */
   readonly groups: number;
+  /** Numbers of the g that have few values, as far as can be told; all or none: nothing is gained. */
+  readonly coarse: readonly number[];
   /** How many m there are. */
   readonly steps: number;
   readonly timespan: number;
@@ -27,6 +29,8 @@ export interface Windowed {
 
 const MICROS = 1_000_000;
 const DAY = 86_400 * MICROS;
+/** So many values a group seldom has in a day even of events: it need not be known how many differ. */
+const MANY = 20;
 /** Before the first time that a record can have, so that nothing is divided that is below 0. */
 export const FROM_YEAR_1: number = 62_135_596_800 * MICROS;
 
@@ -57,22 +61,26 @@ function valueOf(type: CorrelationType): string {
   }
 }
 
-function counted({ type, groups, timespan, bounds, usual, positive }: Windowed): string {
+function counted(windowed: Windowed): string {
+  const { type, groups, timespan, bounds, usual } = windowed;
   const whose = numbered('g', groups).join(', ');
   const span = timespan * MICROS;
-  const few = fewer(type, bounds, positive);
-  const near =
-    few === undefined ? 'near AS (SELECT * FROM stream)' : nearSql(whose, span, few, usual !== undefined);
   const met = Object.entries(bounds).map(([bound, n]) => `value ${SIGNS[bound as keyof Bounds]} ${n}`);
-  const windows = `windows AS (SELECT *, ${valueOf(type)} OVER w AS value, min(ts) OVER w AS from_ts FROM near
-    WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW))`;
+  const { ctes, near } = nearSql('stream', stagesOf(windowed));
+  const windowsOf = (
+    from: string,
+  ): string => `SELECT *, ${valueOf(type)} OVER w AS value, min(ts) OVER w AS from_ts FROM ${from}
+    WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW)`;
   const shown = shownOf(whose);
+  const first = [...ctes, `windows AS (${windowsOf(near)})`];
   if (!usual)
-    return `${near}, ${windows} SELECT ts, from_ts, value::DOUBLE AS value, NULL::DOUBLE AS usual, ${shown} FROM windows WHERE ${met.join(' AND ')}`;
-  // Of windows that share no event with this one.
+    return `${first.join(', ')} SELECT ts, from_ts, value::DOUBLE AS value, NULL::DOUBLE AS usual, ${shown} FROM windows WHERE ${met.join(' AND ')}`;
+  // Only of groups that ever meet the bound all windows are looked at; and they are set against those that share no event with them.
   const before = `OVER (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${usual.over * MICROS} PRECEDING AND ${span + 1} PRECEDING)`;
-  return `${near}, ${windows},
-    compared AS (SELECT *, max(value) ${before} AS usual, min(us) OVER (PARTITION BY ${whose}) AS begun FROM windows)
+  return `${first.join(', ')},
+    meeting AS MATERIALIZED (SELECT DISTINCT ${whose} FROM windows WHERE ${met.join(' AND ')}),
+    whole AS (SELECT stream.* FROM stream SEMI JOIN meeting USING (${whose})),
+    compared AS (SELECT *, max(value) ${before} AS usual, min(us) OVER (PARTITION BY ${whose}) AS begun FROM (${windowsOf('whole')}))
     SELECT ts, from_ts, value::DOUBLE AS value, usual::DOUBLE AS usual, ${shown} FROM compared
     WHERE ${met.join(' AND ')} AND us - begun >= ${usual.after * MICROS} AND value >= ${usual.times} * coalesce(usual, 0)`;
 }
@@ -87,25 +95,54 @@ const SIGNS: Readonly<Record<keyof Bounds, string>> = {
 };
 
 /**
- * What must hold of a day (or of a longer timespan) of a group where a window meets the bound: it lies in two of them at most, so that one
- * has half of it. Undefined where nothing can be said.
+ * What must hold of some stretch of time of a group where a window meets the bound. A window lies in two stretches that are as long as it at
+ * least, so one of them has half of it. Groups go by a hash, which takes half the time: where two share one, more is let through.
  */
-function fewer(type: CorrelationType, bounds: Bounds, positive: boolean): string | undefined {
-  const least = Math.max(...[bounds.gt, bounds.gte, bounds.eq].filter(n => n !== undefined), -Infinity);
-  if (least === -Infinity) return undefined;
-  if (type === 'value_avg') return `max(x) >= ${least}`;
-  if (type === 'value_sum') return positive ? `sum(x) * 2 >= ${least}` : undefined;
-  return least > 2 ? `${valueOf(type)} * 2 >= ${least}` : undefined;
+interface Stage {
+  readonly key: string;
+  readonly stretch: number;
+  readonly having: string;
 }
 
-/** `near`: the events of days that can meet the bound and of those beside them; `whole`: all of such a group. */
-function nearSql(whose: string, span: number, few: string, whole: boolean): string {
-  const day = `(us + ${FROM_YEAR_1}) // ${Math.max(span, DAY)}`;
-  const days = `days AS (SELECT ${whose}, ${day} AS day FROM stream GROUP BY ${whose}, ${day} HAVING ${few})`;
-  if (whole)
-    return `${days}, wanted AS (SELECT DISTINCT ${whose} FROM days), near AS (SELECT stream.* FROM stream SEMI JOIN wanted USING (${whose}))`;
-  return `${days}, wanted AS (SELECT DISTINCT ${whose}, unnest([day - 1, day, day + 1]) AS day FROM days),
-    near AS (SELECT * FROM (SELECT *, ${day} AS day FROM stream) SEMI JOIN wanted USING (${whose}, day))`;
+/** Each looks at what the one before lets through; every one reads the records once more. */
+function stagesOf({ type, groups, coarse, timespan, bounds, positive }: Windowed): Stage[] {
+  const least = Math.max(...[bounds.gt, bounds.gte, bounds.eq].filter(n => n !== undefined), -Infinity);
+  if (least === -Infinity) return [];
+  const key = `hash(${numbered('g', groups).join(', ')})`;
+  const stretch = Math.max(timespan * MICROS, DAY);
+  if (type === 'value_avg') return [{ key, stretch, having: `max(x) >= ${least}` }];
+  if (type === 'value_sum') return positive ? [{ key, stretch, having: `sum(x) * 2 >= ${least}` }] : [];
+  if (least <= 2) return [];
+  const isFine = coarse.length < groups;
+  const many = {
+    key: isFine && coarse.length > 0 ? `hash(${coarse.map(g => `g${g}`).join(', ')})` : key,
+    stretch,
+    having: `count(*) * 2 >= ${least}`,
+  };
+  if (type === 'event_count' || isFine || least >= MANY) return [many];
+  // The windows cost ten times what this does, where a day has many values and an hour few.
+  const different = `count(DISTINCT x) * 2 >= ${least}`;
+  const own = timespan * MICROS;
+  return [
+    { key, stretch, having: different },
+    ...(own < stretch ? [{ key, stretch: own, having: different }] : []),
+  ];
+}
+
+/** What is left of `from` behind all stages: the stretches that can meet the bound, and those beside them. */
+function nearSql(from: string, stages: readonly Stage[]): { ctes: string[]; near: string } {
+  let near = from;
+  const ctes = stages.flatMap(({ key, stretch, having }, i) => {
+    const at = `(us + ${FROM_YEAR_1}) // ${stretch}`;
+    const before = near;
+    near = `near${i + 1}`;
+    return [
+      `wanted${i + 1} AS MATERIALIZED (SELECT DISTINCT k, unnest([b - 1, b, b + 1]) AS b
+        FROM (SELECT ${key} AS k, ${at} AS b FROM ${before} GROUP BY k, b HAVING ${having}))`,
+      `${near} AS NOT MATERIALIZED (SELECT * EXCLUDE (k, b) FROM (SELECT *, ${key} AS k, ${at} AS b FROM ${before}) SEMI JOIN wanted${i + 1} USING (k, b))`,
+    ];
+  });
+  return { ctes, near };
 }
 
 function temporal({ type, groups, steps, timespan }: Windowed): string {
@@ -115,11 +152,11 @@ function temporal({ type, groups, steps, timespan }: Windowed): string {
   const day = `(us + ${FROM_YEAR_1}) // ${Math.max(span, DAY)}`;
   const seen = marks.map(m => `bool_or(${m}) AS ${m}`).join(', ');
   // A window lies in two days at most: all rules match in one day and the day before.
-  const near = `days AS (SELECT ${whose}, ${day} AS day, ${seen} FROM stream GROUP BY ${whose}, ${day}),
-    pairs AS (SELECT ${whose}, day FROM (SELECT ${whose}, unnest([day, day + 1]) AS day, ${marks.join(', ')} FROM days)
-      GROUP BY ${whose}, day HAVING ${marks.map(m => `bool_or(${m})`).join(' AND ')}),
-    wanted AS (SELECT DISTINCT ${whose}, unnest([day - 1, day]) AS day FROM pairs),
-    near AS (SELECT * FROM (SELECT *, ${day} AS day FROM stream) SEMI JOIN wanted USING (${whose}, day))`;
+  const near = `days AS (SELECT hash(${whose}) AS k, ${day} AS day, ${seen} FROM stream GROUP BY k, day),
+    pairs AS (SELECT k, day FROM (SELECT k, unnest([day, day + 1]) AS day, ${marks.join(', ')} FROM days)
+      GROUP BY k, day HAVING ${marks.map(m => `bool_or(${m})`).join(' AND ')}),
+    wanted AS (SELECT DISTINCT k, unnest([day - 1, day]) AS day FROM pairs),
+    near AS (SELECT * FROM (SELECT *, hash(${whose}) AS k, ${day} AS day FROM stream) SEMI JOIN wanted USING (k, day))`;
   const shown = shownOf(whose);
   const order = `(PARTITION BY ${whose} ORDER BY us RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW`;
   const hit = (start: string): string =>
