@@ -30,16 +30,16 @@ marked AS (
   SELECT *, coalesce(us - lag(us) OVER w > ${episode * MICROS} AND from_ts > lag(ts) OVER w, true)::INT AS begins
   FROM fired WINDOW w AS (PARTITION BY entity ORDER BY us, event_id)),
 numbered AS (
-  SELECT *, sum(begins) OVER (PARTITION BY entity ORDER BY us, event_id ROWS UNBOUNDED PRECEDING) AS n FROM marked),
-placed AS (
-  SELECT *, row_number() OVER (PARTITION BY entity, n ORDER BY us, event_id) AS place,
-    row_number() OVER (PARTITION BY entity, n ORDER BY us DESC, event_id DESC) AS back FROM numbered),
+  SELECT *, sum(begins) OVER w AS n, row_number() OVER w AS place
+  FROM marked WINDOW w AS (PARTITION BY entity ORDER BY us, event_id ROWS UNBOUNDED PRECEDING)),
 episodes AS ${suppress > 0 ? 'MATERIALIZED ' : ''}(
-  SELECT entity, min(from_ts) AS from_ts, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS hits,
-    max(value) AS value, arg_max(usual, value) AS usual, first(event_id ORDER BY us, event_id) AS event_id,
-    ${['user_id', 'client_ip', 'api_key_id'].map(shared).join(', ')},
-    list(event_id ORDER BY us, event_id) FILTER (WHERE (place <= 3 OR back <= 3) AND event_id IS NOT NULL) AS events
-  FROM placed GROUP BY entity, n)
+  SELECT * EXCLUDE (firsts, lasts), firsts || list_filter(list_reverse(lasts), lambda e: NOT list_contains(firsts, e)) AS events
+  FROM (
+    SELECT entity, min(from_ts) AS from_ts, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS hits,
+      max(value) AS value, arg_max(usual, value) AS usual, arg_min(event_id, place) AS event_id,
+      ${['user_id', 'client_ip', 'api_key_id'].map(shared).join(', ')},
+      arg_min(event_id, place, 3) AS firsts, arg_max(event_id, place, 3) AS lasts
+    FROM numbered GROUP BY entity, n))
 ${suppress > 0 ? toldSql(suppress) : 'SELECT *, count(*) OVER () AS total FROM episodes'}
 ${since === undefined ? '' : `${suppress > 0 ? 'AND' : 'WHERE'} epoch_us(last_ts) >= ${since}`}
 ORDER BY last_ts DESC, entity LIMIT ${MOST_EPISODES}`;

@@ -27,6 +27,8 @@ export interface RunOptions {
 
 export interface Ran extends Detected {
   readonly deliveries: readonly Delivery[];
+  /** Alerts that wait for targets that were not named now. */
+  readonly elsewhere: number;
   /** Alerts that were given up because too many wait. */
   readonly dropped: number;
 }
@@ -58,7 +60,8 @@ export async function runDetect(
       return one.value;
     });
     state?.tidy(oldest);
-    return { ...detected, deliveries, dropped: state?.dropped ?? 0 };
+    const elsewhere = state?.waitingElsewhere(targets.map(t => t.key)) ?? 0;
+    return { ...detected, deliveries, elsewhere, dropped: state?.dropped ?? 0 };
   } finally {
     state?.close();
   }

@@ -160,6 +160,14 @@ export class State {
     return [...(this.#pending.get(target) ?? [])];
   }
 
+  /** How many alerts wait for others than these: a webhook that has another name now is another one. */
+  waitingElsewhere(targets: readonly string[]): number {
+    return [...this.#pending].reduce(
+      (n, [key, waiting]) => (targets.includes(key) ? n : n + waiting.size),
+      0,
+    );
+  }
+
   accepted(target: string, id: string): void {
     const line: Line = { accepted: { target, id } };
     this.#take(line);

@@ -58,10 +58,21 @@ export function withTrial<T>(work: (trial: Trial) => Promise<T>): Promise<T> {
       rows: readonly Told[],
       more: string,
     ): Promise<void> => {
-      const from = `from_json(${quote(JSON.stringify(rows))}, ${quote(JSON.stringify([columns]))})`;
+      // Strict, or a text where a number belongs would be NULL; and then every row has all that any has.
+      const told = Object.entries(columns).filter(([column]) => rows.some(row => row[column] !== undefined));
+      const full = rows.map(row => Object.fromEntries(told.map(([column]) => [column, row[column] ?? null])));
+      const shape = JSON.stringify([Object.fromEntries(told)]);
+      const from =
+        rows.length === 0
+          ? '(SELECT 1 WHERE false)'
+          : `(SELECT unnest(from_json_strict(${quote(JSON.stringify(full))}, ${quote(shape)}), recursive := true))`;
+      const known = new Set(told.map(([column]) => column));
+      const all = Object.entries(columns).map(([column, type]) =>
+        known.has(column) ? `"${column}"` : `NULL::${type} AS "${column}"`,
+      );
       try {
         await db.run(
-          `CREATE OR REPLACE TABLE ${name} AS SELECT *${more} FROM (SELECT unnest(${from}, recursive := true))`,
+          `CREATE OR REPLACE TABLE ${name} AS SELECT *${more} FROM (SELECT ${all.join(', ')} FROM ${from})`,
         );
       } catch (cause) {
         throw new AuditError('TRIAL_MALFORMED', cause instanceof Error ? cause.message.split('\n')[0]! : '', {

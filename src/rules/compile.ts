@@ -12,6 +12,8 @@ import { windowSql } from './window.ts';
 
 /** Correlations of correlations of ... */
 const DEEPEST = 4;
+/** The largest of the public corpus takes 503,171. */
+const MOST_SQL = 1 << 20;
 const ALWAYS = 'ts, epoch_us(ts) AS us, seq, event_id, user_id, client_ip, api_key_id';
 
 /** What rules are called, to those that name them. */
@@ -20,8 +22,16 @@ export type Known = ReadonlyMap<string, Parsed>;
 /** Throws RuleError: UNKNOWN_RULE, CYCLE, TOO_DEEP, UNKNOWN_FIELD, FIELD_TYPE, CHAIN_FIELD. */
 export function compileRule(parsed: Parsed, known: Known): CompiledRule {
   const compiler = new Compiler(known);
+  const { file, line } = parsed.rule;
   const { entity, hits } = compiler.hits(parsed, []);
   checkTests(parsed.rule, entity);
+  if (hits.length > MOST_SQL)
+    throw new RuleError({
+      file,
+      line,
+      code: 'TOO_LARGE',
+      message: `it has too many values: ${MOST_SQL} characters of SQL are the most`,
+    });
   const where = compiler.evidence(
     parsed,
     new Map(entity.map((name, i) => [name, (sql: string) => `coalesce(${sql}::VARCHAR, '') = $e${i + 1}`])),
@@ -75,23 +85,27 @@ class Compiler {
   hits(parsed: Parsed, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
     if (parsed.is === 'correlation') return this.#correlated(parsed, above);
     const { entity, values } = entityOf(parsed);
+    const { from, where } = this.#events(parsed, values);
     const hits = `SELECT ts, ts AS from_ts, seq, event_id, NULL::DOUBLE AS value, NULL::DOUBLE AS usual,
       [${values.map(v => `${v}::VARCHAR`).join(', ')}]::VARCHAR[] AS entity, user_id, client_ip, api_key_id
-      FROM ${this.#from(parsed)} WHERE ${parsed.where}`;
+      FROM ${from} WHERE ${where}`;
     return { entity, hits };
   }
 
-  #from({ source, rule, where }: Plain): string {
+  /** Where a rule's events are; `used`: what is asked of them beside what always is. */
+  #events({ source, rule, where }: Plain, used: readonly string[]): Pick<Part, 'from'> & { where: string } {
     if (source.table !== undefined) this.tables.add(source.table);
     const { firstSeen } = rule.options;
-    if (!firstSeen) return source.from;
-    return firstSeenSql({
+    if (!firstSeen) return { from: source.from, where };
+    const from = firstSeenSql({
       ...firstSeen,
       from: source.from,
       source: source.where ?? 'true',
       where,
       sqlOf: name => source.field(name)!.sql,
+      columns: [...new Set(used.flatMap(sql => sql.match(/"[a-z_0-9]+"/g) ?? []))],
     });
+    return { from, where: 'true' };
   }
 
   #correlated(correlated: Correlated, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
@@ -108,13 +122,11 @@ class Compiler {
         reader.refuse(at, 'CYCLE', `it is made from itself: ${names.join(' → ')}`);
       }
       if (referred.is === 'plain') {
-        const { part, field, hashes } = this.#plainPart(correlated, name, referred);
+        const { part, events, field, hashes } = this.#plainPart(correlated, name, referred);
         for (const g of hashes) fine.add(g);
         positive &&= field?.positive === true;
         const where =
-          field && !isSaid(referred.where, field.sql)
-            ? allOf([referred.where, `${field.sql} IS NOT NULL`])
-            : referred.where;
+          field && !isSaid(events, field.sql) ? allOf([events, `${field.sql} IS NOT NULL`]) : events;
         const same = parts.find(
           p =>
             p.cheap &&
@@ -164,7 +176,7 @@ class Compiler {
     correlated: Correlated,
     ref: string,
     plain: Plain,
-  ): { part: Omit<Part, 'where'>; field?: Field; hashes: readonly number[] } {
+  ): { part: Omit<Part, 'where'>; events: string; field?: Field; hashes: readonly number[] } {
     const { reader, node, groupBy, field: asked, type } = correlated;
     const fieldNamed = (name: string): Field =>
       plain.source.field(name) ??
@@ -175,14 +187,15 @@ class Compiler {
     const field = asked === undefined ? undefined : fieldNamed(fieldFor(correlated, ref, asked));
     if (field && type !== 'value_count' && field.kind !== 'number')
       reader.refuse(node, 'FIELD_TYPE', `${asked} is no number: ${type} needs one`);
+    const { from, where: events } = this.#events(plain, [...groups, ...(field ? [field.sql] : [])]);
     const part = {
-      from: this.#from(plain),
+      from,
       groups,
       x: field?.sql ?? 'NULL',
       records: plain.source.records === 'rows',
       cheap: plain.rule.options.firstSeen === undefined && plain.source.records === 'rows',
     };
-    return { part, hashes, ...(field && { field }) };
+    return { part, events, hashes, ...(field && { field }) };
   }
 
   /** Hits of a correlation as events: each at the time it fired. */

@@ -2,6 +2,14 @@ import type { FirstSeen } from './rule.ts';
 import { FROM_YEAR_1 } from './window.ts';
 
 const MICROS = 1_000_000;
+const EVENT: ReadonlySet<string> = new Set([
+  '"ts"',
+  '"seq"',
+  '"event_id"',
+  '"user_id"',
+  '"client_ip"',
+  '"api_key_id"',
+]);
 
 export interface FirstSeenOf extends FirstSeen {
   readonly from: string;
@@ -9,6 +17,8 @@ export interface FirstSeenOf extends FirstSeen {
   readonly source: string;
   readonly where: string;
   readonly sqlOf: (field: string) => string;
+  /** What is wanted of the rows beside the columns of every event: what a window is put over, the engine reads whole. */
+  readonly columns: readonly string[];
 }
 
 /**
@@ -18,7 +28,16 @@ export interface FirstSeenOf extends FirstSeen {
  * `after`: what is known of a tuple, all but its last field, was in the logsource so long before, whatever the rule says of it.
  */
 export function firstSeenSql(asked: FirstSeenOf): string {
-  const { from, where, fields, over, after, for: lasting, sqlOf } = asked;
+  const { from, where, fields, over, after, for: lasting, sqlOf, columns } = asked;
+  const wanted = [
+    'ts',
+    'seq',
+    'event_id',
+    'user_id',
+    'client_ip',
+    'api_key_id',
+    ...columns.filter(c => !EVENT.has(c)),
+  ].join(', ');
   const tuple = numbered(fields.length);
   const span = over * MICROS;
   const stretch = `(us + ${FROM_YEAR_1}) // ${span}`;
@@ -31,9 +50,9 @@ export function firstSeenSql(asked: FirstSeenOf): string {
     ${after === 0 ? 'new AS (SELECT * FROM fresh)' : knownSql(asked)}
     ${
       lasting === 0
-        ? `SELECT told.* FROM told SEMI JOIN new USING (${tuple}, us)
+        ? `SELECT ${wanted} FROM told SEMI JOIN new USING (${tuple}, us)
     QUALIFY row_number() OVER (PARTITION BY ${tuple}, us ORDER BY seq NULLS LAST, event_id) = 1`
-        : `SELECT told.* FROM told JOIN (SELECT * RENAME (us AS began) FROM new) USING (${tuple})
+        : `SELECT ${wanted} FROM told JOIN (SELECT * RENAME (us AS began) FROM new) USING (${tuple})
     WHERE us BETWEEN began AND began + ${lasting * MICROS}`
     })`;
 }

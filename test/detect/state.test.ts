@@ -86,6 +86,7 @@ test('what was promised waits until it is accepted, for each target, and is neve
       ['t1', 't2', 't3'].map(t => state.waiting(t).map(([id]) => id)),
       [['bo-2'], ['ana-1'], []],
     );
+    assert.deepEqual([state.waitingElsewhere(['t1']), state.waitingElsewhere(['t1', 't2'])], [1, 0]);
     state.tidy(undefined);
   });
   await run(folder, state => state.promise('t1', [one], () => assert.fail()));

@@ -140,9 +140,13 @@ export const detectCommand: CommandSpec = {
     voice.say(`${counted(rules.length, 'rule')}, ${summaryOf(ran)}`);
     for (const { rule, total } of ran.noisy)
       voice.warn(`${rule.title}: the latest 10,000 of ${grouped(total)} episodes; such a rule is noise`);
+    if (ran.elsewhere > 0)
+      voice.warn(
+        `${counted(ran.elsewhere, 'alert waits', 'alerts wait')} for a --notify that was not given now; one that is spelled otherwise is another`,
+      );
     const troubles = [...problems.map(p => trouble(p.code, problemText(p), p.hint)), ...troublesOf(ran)];
     for (const one of troubles) voice.error(one);
-    if (context.signal.aborted) return 130;
+    if (context.signal.aborted) return context.signal.reason === 'SIGINT' ? 130 : 2;
     if (failOn !== undefined && ran.episodes.some(e => isAtLeast(e.rule.level, failOn))) return 1;
     return troubles.length > 0 ? 2 : 0;
   },

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readRules, rulesIn } from '../../src/rules/read.ts';
+import { checkRules } from '../../src/rules/try.ts';
+
+const rule = (detection: string, more = ''): string =>
+  `title: it\nlogsource: { product: slmaudit }\ndetection:\n  ${detection}\n${more}`;
+const item = (of: string): string => rule(`s: { ${of} }\n  condition: s`);
+const correlation = (text: string): string =>
+  `title: base\nname: base\nlogsource: { product: slmaudit }\ndetection: { s: { status: error }, condition: s }\n---\ntitle: it\nname: it\ncorrelation: { ${text} }`;
+const GOOD =
+  'title: good\nid: good\nlogsource: { product: slmaudit }\ndetection: { s: { status: error }, condition: s }';
+
+/** A document, and what is said of it. */
+const WRONG: readonly (readonly [yaml: string, code: string, line: number, says: RegExp])[] = [
+  [item('usr_id: x'), 'UNKNOWN_FIELD', 4, /no field usr_id; did you mean user_id\?/],
+  [item('cs-method: GET'), 'UNKNOWN_FIELD', 4, /cs-method/],
+  [item('user_id|contain: x'), 'UNSUPPORTED_MODIFIER', 4, /did you mean contains/],
+  [item('user_id|re|contains: x'), 'MODIFIERS', 4, /no sense together/],
+  [item("user_id|re: 'a(?=b)'"), 'LOOKAROUND', 4, /looks ahead/],
+  [item("user_id|re: '(?<!a)b'"), 'LOOKAROUND', 4, /looks behind/],
+  [item("user_id|re: '(a)\\1'"), 'BACKREFERENCE', 4, /\\1/],
+  [item("user_id|re: 'a++'"), 'UNSUPPORTED_REGEX', 4, /never goes back/],
+  [item("user_id|re: 'a{1,1001}'"), 'UNSUPPORTED_REGEX', 4, /1000/],
+  [item("user_id|re: '(a'"), 'UNSUPPORTED_REGEX', 4, /not closed/],
+  [item("user_id|re: '[a'"), 'UNSUPPORTED_REGEX', 4, /not closed/],
+  [item("user_id|expand: '%admins%'"), 'PLACEHOLDER', 4, /%admins%/],
+  [item('user_id|wide: x'), 'MODIFIERS', 4, /before base64/],
+  [item('user_id|cidr: 10.0.0.0/8'), 'FIELD_TYPE', 4, /no address/],
+  [item('client_ip|cidr: 10.0.0/8'), 'VALUE', 4, /no network/],
+  [item('user_id|gte: 5'), 'FIELD_TYPE', 4, /no number/],
+  [item('http_status: abc'), 'FIELD_TYPE', 4, /number, not abc/],
+  [item('status: eror'), 'VALUE', 4, /did you mean error/],
+  [rule('s: { status: error }\n  condition: t'), 'UNKNOWN_SEARCH', 5, /no search is called t/],
+  [rule('s: { status: error }\n  condition: s | count() > 5'), 'OLD_AGGREGATION', 5, /correlation/],
+  [rule('s: { status: error }\n  condition: 2 of s*'), 'UNSUPPORTED_CONDITION', 5, /2 of/],
+  [rule('s: { status: error }\n  condition: s and (s'), 'CONDITION', 5, /not closed/],
+  [rule('s: { status: error }\n  condition: s s'), 'CONDITION', 5, /not expected/],
+  [`${rule('s: { status: error }\n  condition: s')}slmaudit: { entiti: [user_id] }`, 'RULE_INVALID', 6, /did you mean entity/],
+  [`${rule('s: { status: error }\n  condition: s')}slmaudit: { first_seen: { fields: [user_id], over: 3y } }`, 'SPAN', 6, /no fixed length/],
+  [`${rule('s: { status: error }\n  condition: s')}slmaudit: { zone: Mars/Base }`, 'VALUE', 6, /no zone/],
+  [GOOD.replace('slmaudit', 'windows'), 'LOGSOURCE', 3, /no product windows/],
+  [GOOD.replace('product: slmaudit', 'product: slmaudit, category: inferense'), 'LOGSOURCE', 3, /did you mean inference/],
+  [GOOD.replace('detection', 'detecton'), 'RULE_INVALID', 1, /did you mean detection/],
+  [GOOD.replace('title: good\n', ''), 'RULE_INVALID', 1, /title is missing/],
+  [`${GOOD}\nlevel: hgh`, 'RULE_INVALID', 5, /did you mean high/],
+  ['title: [', 'YAML', 1, /./],
+  ['title: it\ntitle: it', 'YAML', 2, /unique/],
+  ['a: &a [x]\nb: [*a, *a, *a]', 'YAML_ALIAS', 1, /write it out/],
+  [correlation('type: event_count, rules: [nobody], timespan: 1m, condition: { gte: 2 }'), 'UNKNOWN_RULE', 8, /nobody/],
+  [correlation('type: event_count, rules: [it], timespan: 1m, condition: { gte: 2 }'), 'CYCLE', 8, /it → it/],
+  [correlation('type: event_count, rules: [base], timespan: 32d, condition: { gte: 2 }'), 'WINDOW_TOO_LONG', 8, /31d/],
+  [correlation('type: event_count, rules: [base], timespan: 1m, condition: { lt: 2 }'), 'UNSUPPORTED_CONDITION', 8, /silences/],
+  [correlation('type: value_median, rules: [base], timespan: 1m, condition: { field: http_status, gte: 2 }'), 'UNSUPPORTED_CORRELATION', 8, /value_median/],
+  [correlation('type: value_percentile, rules: [base], timespan: 1m, condition: { field: http_status, gte: 2 }'), 'UNSUPPORTED_CORRELATION', 8, /value_percentile/],
+  [correlation('type: temporal_ordered, rules: [base, base], timespan: 1m, condition: { gte: 1 }'), 'UNSUPPORTED_CONDITION', 8, /all of its rules/],
+  [correlation('type: value_sum, rules: [base], timespan: 1m, condition: { field: user_id, gte: 2 }'), 'FIELD_TYPE', 8, /no number/],
+  [correlation('type: event_count, rules: [base], group-by: [usr_id], timespan: 1m, condition: { gte: 2 }'), 'UNKNOWN_FIELD', 8, /did you mean user_id/],
+  ['title: it\nfilter: { rules: any }', 'UNSUPPORTED_FILTER', 2, /and not/],
+]; // prettier-ignore
+
+test('what is wrong with a rule is said by code, line and nearest name, and the other rules are there', () => {
+  for (const [yaml, code, line, says] of WRONG) {
+    const { rules, parts, problems } = rulesIn([
+      ['wrong.yml', yaml],
+      ['good.yml', GOOD],
+    ]);
+    const [problem, ...more] = problems;
+    assert.ok(problem, yaml);
+    assert.equal(problem.code, code, `${yaml}\n${problem.message}`);
+    assert.equal(`${problem.file}:${problem.line}`, `wrong.yml:${line}`, yaml);
+    assert.match(problem.message, says);
+    assert.deepEqual(more, []);
+    assert.ok(
+      [...rules, ...parts].some(r => r.rule.id === 'good'),
+      yaml,
+    );
+  }
+});
+
+test('a document that would grow without end, and a file that is too large, are refused before they are read', () => {
+  const many = Array.from({ length: 60_000 }, () => 'x').join(', ');
+  const { problems } = rulesIn([['it.yml', `title: it\na: [${many}]`]]);
+  assert.equal(problems[0]?.code, 'TOO_LARGE');
+  const deep = rulesIn([
+    ['it.yml', rule(`s: { status: error }\n  condition: ${'('.repeat(500)}s${')'.repeat(500)}`)],
+  ]);
+  assert.equal(deep.problems[0]?.code, 'CONDITION');
+  const absent = readRules(['/nowhere/rules']);
+  assert.equal(absent.problems[0]?.code, 'RULE_UNREADABLE');
+});
+
+test('what only the engine knows better is found before it is run', async () => {
+  const { rules, parts, problems } = rulesIn([['it.yml', item("user_id|re: '\\p{Nothing}'")]]);
+  assert.deepEqual(problems, []);
+  const found = await checkRules({ rules, parts });
+  assert.match(found[0]?.message ?? '', /Nothing/);
+});
+
+test('a rule that others are made from is silent, unless one of them lets it be heard', () => {
+  const made = (more: string): ReturnType<typeof rulesIn> =>
+    rulesIn([
+      ['it.yml', correlation(`type: event_count, rules: [base], timespan: 1m, condition: { gte: 2 }${more}`)],
+    ]);
+  assert.deepEqual(
+    made('').rules.map(r => r.rule.title),
+    ['it'],
+  );
+  assert.deepEqual(
+    made(', generate: true').rules.map(r => r.rule.title),
+    ['base', 'it'],
+  );
+  const off = rulesIn([['it.yml', `${GOOD}\nstatus: deprecated`]]);
+  assert.deepEqual([off.rules.length, off.parts.length], [0, 1]);
+});
+
+test('a rule of the same id in a later file stands for the earlier', () => {
+  const { rules, problems } = rulesIn([
+    ['a.yml', GOOD],
+    ['b.yml', GOOD.replace('title: good', 'title: better')],
+  ]);
+  assert.deepEqual([rules.map(r => r.rule.title), problems], [['better'], []]);
+});
