@@ -212,6 +212,7 @@ function toldOf({
   description,
   falsepositives,
   tags,
+  measures,
 }: CompiledRule['rule']): Episode['rule'] {
   return {
     id,
@@ -221,6 +222,7 @@ function toldOf({
     ...(description !== undefined && { description }),
     ...(falsepositives.length > 0 && { falsepositives }),
     ...(tags.length > 0 && { tags }),
+    ...(measures && { measures }),
   };
 }
 

@@ -8,7 +8,7 @@ export interface Episode {
   readonly id: string;
   /** What its receiver needs to know of the rule. */
   readonly rule: Pick<Rule, 'id' | 'name' | 'title' | 'level' | 'description'> &
-    Partial<Pick<Rule, 'falsepositives' | 'tags'>>;
+    Partial<Pick<Rule, 'falsepositives' | 'tags' | 'measures'>>;
   readonly entity: Readonly<Record<string, string | null>>;
   /** First event of the first window; the first and the last time that the rule fired. RFC 3339. */
   readonly from: string;

@@ -86,7 +86,7 @@ class Compiler {
     if (parsed.is === 'correlation') return this.#correlated(parsed, above);
     const { entity, values } = entityOf(parsed);
     const { from, where } = this.#events(parsed, values);
-    const hits = `SELECT ts, ts AS from_ts, seq, event_id, NULL::DOUBLE AS value, NULL::DOUBLE AS usual,
+    const hits = `SELECT ts, ${parsed.source.begins ?? 'ts'} AS from_ts, seq, event_id, NULL::DOUBLE AS value, NULL::DOUBLE AS usual,
       [${values.map(v => `${v}::VARCHAR`).join(', ')}]::VARCHAR[] AS entity, user_id, client_ip, api_key_id
       FROM ${from} WHERE ${where}`;
     return { entity, hits };

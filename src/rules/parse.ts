@@ -4,7 +4,7 @@ import { type Correlated, correlationOf } from './correlation.ts';
 import { allOf, detectionSql } from './detection.ts';
 import { optionsOf } from './options.ts';
 import type { RuleReader } from './reader.ts';
-import { LEVELS, type Rule } from './rule.ts';
+import { type CorrelationType, LEVELS, type Rule } from './rule.ts';
 import { CATEGORIES, type Logsource, SERVICES, type Source, sourceOf } from './sources.ts';
 
 /** A rule that was read, whose names of other rules are names still. */
@@ -23,6 +23,14 @@ export type Resolve = (logsource: Logsource) => Source | undefined;
 /** Statuses under which a rule is not run. */
 export const UNRUN: readonly string[] = ['unsupported', 'deprecated'];
 const STATUSES = ['stable', 'test', 'experimental', ...UNRUN];
+
+/** Of a correlation's number, by its type, what it is a number of. */
+const MEASURES: Partial<Record<CorrelationType, (field: string) => string>> = {
+  event_count: () => 'events',
+  value_count: field => `different ${field}`,
+  value_sum: field => field,
+  value_avg: field => `${field} on average`,
+};
 
 /** Throws RuleError. `resolve`: what stands behind a logsource. */
 export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Parsed {
@@ -53,7 +61,9 @@ export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Pars
   if (correlation) {
     const read = correlationOf(reader, correlation);
     const options = optionsOf(reader, own, read);
-    return { ...read, rule: { ...about(reader, members), correlation: read.type, options } };
+    const what = MEASURES[read.type]?.(read.field ?? '');
+    const measures = what === undefined ? {} : { measures: { what, within: read.timespan } };
+    return { ...read, rule: { ...about(reader, members), correlation: read.type, ...measures, options } };
   }
   const source = logsourceOf(reader, reader.need(members, 'logsource', reader.contents), resolve);
   const options = optionsOf(reader, own, { source });
@@ -104,7 +114,7 @@ function logsourceOf(reader: RuleReader, node: Node, resolve: Resolve): Source {
 
 const FREE_TEXTS = ['description', 'status', 'name'] as const;
 
-function about(reader: RuleReader, members: Members): Omit<Rule, 'options' | 'correlation'> {
+function about(reader: RuleReader, members: Members): Omit<Rule, 'options' | 'correlation' | 'measures'> {
   const title = String(reader.scalar(reader.need(members, 'title', reader.contents)));
   const level = members.get('level');
   const [description, status, name] = FREE_TEXTS.map(key => {

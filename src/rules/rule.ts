@@ -12,6 +12,8 @@ export interface Rule {
   readonly tags: readonly string[];
   /** Absent: what matches alone is a hit. */
   readonly correlation?: CorrelationType;
+  /** What its number counts, and within how many seconds. */
+  readonly measures?: { readonly what: string; readonly within: number };
   readonly file: string;
   readonly line: number;
   /** As it is written. */

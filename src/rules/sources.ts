@@ -5,6 +5,8 @@ import { type Field, RECORD_NAMES, RECORD_TEXTS, recordField } from './fields.ts
 export interface Source {
   /** A relation in SQL with columns ts, seq, event_id, user_id, client_ip, api_key_id and those of its fields. */
   readonly from: string;
+  /** When a row of it began; else it is of one instant. */
+  readonly begins?: string;
   /** What holds for all of it. */
   readonly where?: string;
   readonly field: (name: string) => Field | undefined;
@@ -84,6 +86,7 @@ const SILENCES: Source = {
       LEFT JOIN (SELECT source_id AS source, weekday, of_day, n FROM usual) ON source = source_id AND weekday = isodow(hour) AND of_day = hour(hour)
     GROUP BY ALL)`,
   ...others({ ts: 'time', from_ts: 'time', source_id: 'text', seconds: 'number', expected: 'number' }),
+  begins: 'from_ts',
   records: 'around',
 };
 

@@ -28,7 +28,7 @@ test('episodes as a table say when, how long, who, how much, and that they are n
   assert.match(head!, /^level +when +lasted +rule +who +what +door +unverified$/);
   assert.match(
     first!,
-    /^high +2026-05-01T00:00:00Z +1 h 30 min +Rule a-rule +ana +up to 1235 \(usual 9\), 12 hits +nothing +why$/,
+    /^high +2026-05-01T00:00:00Z +1 h 30 min +Rule a-rule +ana +up to 1235 tokens in 1 h \(before at most 9\), 12 hits +nothing +why$/,
   );
   assert.match(
     second!,

@@ -7,14 +7,14 @@ export const at = (minutes: number): string =>
 export function madeEpisode(who: string, from: number, to = from, id = `${who}-${from}`): Episode {
   return {
     id,
-    rule: { id: 'a-rule', title: 'Rule a-rule', level: 'high' },
+    rule: { id: 'a-rule', title: 'Rule a-rule', level: 'high', measures: { what: 'tokens', within: 3600 } },
     entity: { user_id: who },
     from: at(from),
     firstHit: at(from),
     to: at(to),
     hits: 1,
     events: [],
-    door: { by: 'none', sure: 'low', failed: 0, succeeded: 0, without_mfa: 0, admin: 0, says: 'nothing' },
+    door: { by: 'user', sure: 'medium', failed: 0, succeeded: 0, without_mfa: 0, admin: 0, says: 'nothing' },
     show: 'slmaudit search',
   };
 }

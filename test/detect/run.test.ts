@@ -89,10 +89,7 @@ test('rules are asked, the most severe episodes come first, and --fail-on answer
 test('a rule that can not be used is named, the others run, and the answer is 2', async () => {
   const table = await detect('--format', 'table', '--level', 'medium', '--rules', box.path('broken.yml'));
   assert.equal(table.code, 2);
-  assert.match(
-    table.stdout,
-    /^high +2026-05-01T00:00:00Z +2 min +Denied +\\u\{1b\}\[31mana +3 hits +no login/m,
-  );
+  assert.match(table.stdout, /^high +2026-05-01T00:00:00Z +2 min +Denied +\\u\{1b\}\[31mana +3 hits$/m);
   assert.match(table.stdout, /^records of the first:\n {2}slmaudit search --since /m);
   assert.doesNotMatch(table.stdout, /\u001b/);
 });

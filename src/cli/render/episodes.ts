@@ -67,7 +67,7 @@ function briefRows(episodes: readonly Episode[]): Listed {
       e.rule.title,
       whoOf(e),
       whatOf(e),
-      e.door.says,
+      e.door.by === 'none' ? null : e.door.says,
       ...(isMarked ? [e.unverified ?? null] : []),
     ]),
   };
@@ -89,7 +89,8 @@ function blocksOf(episodes: readonly Episode[]): string {
       const [level, when, lasted, rule, who, what, door, unverified] = briefRows([e]).rows[0]!.map(shownText);
       const lines = [
         `${level!.padEnd(8)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`.trimEnd(),
-        `          ${rule}: ${what}${lasted === '0 s' ? '' : ` in ${lasted}`}`,
+        `          ${rule}`,
+        `          ${what}${lasted === '0 s' ? '' : `, in ${lasted}`}`,
         ...(e.door.by === 'none' ? [] : [`          ${door}`]),
         ...(unverified === undefined ? [] : [`          not verified: ${unverified}`]),
       ];
@@ -163,13 +164,12 @@ function whoOf({ entity }: Episode): string {
   return told.length === 1 ? told[0]![1]! : told.map(([name, value]) => `${name} ${value}`).join(', ');
 }
 
-/** `up to 48 (usual 9), 12 hits`. */
-function whatOf({ value, usual, hits }: Episode): string {
-  const most =
-    value === undefined
-      ? ''
-      : `up to ${rounded(value)}${usual === undefined ? '' : ` (usual ${rounded(usual)})`}, `;
-  return `${most}${counted(hits, 'hit')}`;
+/** `up to 48 events in 1 h (before at most 9), 12 hits`. */
+function whatOf({ rule: { measures }, value, usual, hits }: Episode): string {
+  if (value === undefined) return counted(hits, 'hit');
+  const what = measures === undefined ? '' : ` ${measures.what} in ${lasting(measures.within)}`;
+  const before = usual === undefined ? '' : ` (before at most ${rounded(usual)})`;
+  return `up to ${rounded(value)}${what}${before}, ${counted(hits, 'hit')}`;
 }
 
 const rounded = (n: number): string => (Number.isInteger(n) ? grouped(n) : n.toPrecision(4));
