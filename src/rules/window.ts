@@ -69,7 +69,7 @@ function counted(windowed: Windowed): string {
   const { ctes, near } = nearSql('stream', stagesOf(windowed));
   const windowsOf = (
     from: string,
-  ): string => `SELECT *, ${valueOf(type)} OVER w AS value, min(ts) OVER w AS from_ts FROM ${from}
+  ): string => `SELECT *, ${valueOf(type)} OVER w AS value, first_value(ts) OVER w AS from_ts FROM ${from}
     WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW)`;
   const shown = shownOf(whose);
   const first = [...ctes, `windows AS (${windowsOf(near)})`];
