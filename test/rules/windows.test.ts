@@ -72,7 +72,7 @@ async function asked(db: DuckDBConnection, yaml: string, events: readonly Told[]
   await db.run(`CREATE OR REPLACE TABLE records AS
     SELECT seq, lpad(seq::VARCHAR, 8, '0') AS event_id, make_timestamptz(us) AS ts, stream AS session_id, "user" AS user_id, ip AS client_ip,
       NULL::VARCHAR AS api_key_id, kind AS operation, tokens AS total_tokens,
-      "user" AS prompt_hash, CASE ip WHEN '10.0.0.1' THEN 'ann' ELSE 'bob' END AS model
+      "user" AS prompt_hash, ip AS completion_hash, CASE ip WHEN '10.0.0.1' THEN 'ann' ELSE 'bob' END AS model
     FROM (SELECT unnest(from_json('${JSON.stringify(rows)}', '[{"seq":"BIGINT","us":"BIGINT","stream":"VARCHAR","user":"VARCHAR","ip":"VARCHAR","kind":"VARCHAR","tokens":"BIGINT"}]'), recursive := true))
     ORDER BY hash(seq)`);
   const read = await db.runAndReadAll(
@@ -160,6 +160,23 @@ void describe('SQL says what every window says', () => {
           })),
       ));
   }
+
+  test('of hashes that are counted and that group, where some events have none', () =>
+    agree(span =>
+      fc.tuple(fc.constantFrom(1, 2, 3), fc.boolean(), fc.boolean()).map(([n, isSaid, isUsual]) => ({
+        yaml: `${plain('ra', 'a, b').replace('operation: [a, b]', `operation: [a, b]${isSaid ? ", 'prompt_hash|exists': true, 'completion_hash|exists': true" : ''}`)}
+title: it
+correlation: { type: value_count, rules: [ra], group-by: [session_id, prompt_hash], timespan: ${span}, condition: { field: completion_hash, gte: ${n} } }
+${isUsual ? 'slmaudit: { usual: { times: 1.5, over: 5d, after: 1s } }' : ''}`,
+        expected: events =>
+          counted(events.filter(is('a', 'b')), {
+            type: 'value_count',
+            span: MICROS[span],
+            met: v => v >= n,
+            ...(isUsual && { usual: { times: 1.5, over: 5 * DAY, after: 1_000_000 } }),
+          }),
+      })),
+    ));
 
   for (const type of ['temporal', 'temporal_ordered'] as const)
     test(`of ${type}, rules that match the same events among them`, () =>
