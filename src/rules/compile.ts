@@ -115,6 +115,8 @@ class Compiler {
     const parts: Part[] = [];
     let positive = true;
     const fine = new Set<number>();
+    const late = new Set<string>();
+    const counted = !type.startsWith('temporal');
     for (const [i, { name, node: at }] of refs.entries()) {
       const referred = this.#referred(correlated, name, at);
       if (path.includes(referred)) {
@@ -122,11 +124,16 @@ class Compiler {
         reader.refuse(at, 'CYCLE', `it is made from itself: ${names.join(' → ')}`);
       }
       if (referred.is === 'plain') {
-        const { part, events, field, hashes } = this.#plainPart(correlated, name, referred);
-        for (const g of hashes) fine.add(g);
+        const { part, events, field, named, hashes } = this.#plainPart(correlated, name, referred);
+        for (const g of hashes) {
+          fine.add(g);
+          if (counted) late.add(`g${g}`);
+        }
         positive &&= field?.positive === true;
-        const where =
-          field && !isSaid(events, field.sql) ? allOf([events, `${field.sql} IS NOT NULL`]) : events;
+        const hashed = counted ? named.filter(f => f.kind === 'hex').map(f => f.sql) : [];
+        const needed = field && !isSaid(events, field.sql) && !hashed.includes(field.sql);
+        const where = unsaid(needed ? allOf([events, `${field.sql} IS NOT NULL`]) : events, hashed);
+        if (field?.kind === 'hex' && counted) late.add('x');
         const same = parts.find(
           p =>
             p.cheap &&
@@ -143,7 +150,8 @@ class Compiler {
     const groups = Math.max(1, groupBy.length);
     const fired = windowSql({
       type,
-      stream: streamSql(parts, steps),
+      stream: streamSql(parts, steps, late),
+      late: [...late],
       cheap: parts.every(p => p.cheap),
       groups,
       coarse: groupBy.map((_, i) => i + 1).filter(g => !fine.has(g)),
@@ -176,7 +184,13 @@ class Compiler {
     correlated: Correlated,
     ref: string,
     plain: Plain,
-  ): { part: Omit<Part, 'where'>; events: string; field?: Field; hashes: readonly number[] } {
+  ): {
+    part: Omit<Part, 'where'>;
+    events: string;
+    field?: Field;
+    named: readonly Field[];
+    hashes: readonly number[];
+  } {
     const { reader, node, groupBy, field: asked, type } = correlated;
     const fieldNamed = (name: string): Field =>
       plain.source.field(name) ??
@@ -195,7 +209,7 @@ class Compiler {
       records: plain.source.records === 'rows',
       cheap: plain.rule.options.firstSeen === undefined && plain.source.records === 'rows',
     };
-    return { part, events, hashes, ...(field && { field }) };
+    return { part, events, named: field ? [...named, field] : named, hashes, ...(field && { field }) };
   }
 
   /** Hits of a correlation as events: each at the time it fired. */
@@ -286,8 +300,13 @@ function isSaid(where: string, group: string): boolean {
   return !/ OR | IS NOT TRUE/.test(where) && where.includes(`${group.replace(/::VARCHAR$/, '')} IS NOT NULL`);
 }
 
+/** Without what is asked of these later. */
+function unsaid(where: string, columns: readonly string[]): string {
+  return columns.reduce((w, c) => (isSaid(w, c) ? w.replaceAll(`${c} IS NOT NULL`, 'true') : w), where);
+}
+
 /** The events of all parts, each once; groups that are not known are none. */
-function streamSql(parts: readonly Part[], steps: number): string {
+function streamSql(parts: readonly Part[], steps: number, late: ReadonlySet<string>): string {
   const selects = parts.map(({ from, groups, x, where, records }) => {
     const columns = [
       ALWAYS,
@@ -301,7 +320,10 @@ function streamSql(parts: readonly Part[], steps: number): string {
       }),
     ];
     const said = anyOf([...where.values()]);
-    const whole = allOf([said, ...groups.filter(g => !isSaid(said, g)).map(g => `${g} IS NOT NULL`)]);
+    const whole = allOf([
+      said,
+      ...groups.filter((g, i) => !late.has(`g${i + 1}`) && !isSaid(said, g)).map(g => `${g} IS NOT NULL`),
+    ]);
     return { records, sql: `SELECT ${columns.join(', ')} FROM ${from} WHERE ${whole}` };
   });
   const told = selects.filter(s => s.records).map(s => s.sql);

@@ -84,7 +84,11 @@ export function variantsOf(
         if (plain === undefined || plain === '')
           return reader.refuse(node, 'MODIFIERS', `${modifier} takes a text without * and ?`);
         const bytes = bytesOf(plain, way);
-        return modifier === 'base64' ? [[bytes.toString('base64')]] : offsets(bytes);
+        if (modifier === 'base64') return [[bytes.toString('base64')]];
+        // One byte within others leaves nothing that is its own: it would be found everywhere.
+        if (bytes.length < 2)
+          return reader.refuse(node, 'MODIFIERS', 'base64offset takes two bytes at least');
+        return offsets(bytes);
       });
       encoding = undefined;
     } else if (modifier === 'windash') variants = variants.flatMap(v => dashed(reader, node, v));

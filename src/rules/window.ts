@@ -18,6 +18,8 @@ export interface Windowed {
   readonly groups: number;
   /** Numbers of the g that have few values, as far as can be told; all or none: nothing is gained. */
   readonly coarse: readonly number[];
+  /** Those of g and x that may be NULL yet: such events are in no window. To ask it of a hash where it is read spells it twice. */
+  readonly late: readonly string[];
   /** How many m there are. */
   readonly steps: number;
   readonly timespan: number;
@@ -62,14 +64,21 @@ function valueOf(type: CorrelationType): string {
 }
 
 function counted(windowed: Windowed): string {
-  const { type, groups, timespan, bounds, usual } = windowed;
+  const { type, groups, timespan, bounds, usual, late } = windowed;
   const whose = numbered('g', groups).join(', ');
   const span = timespan * MICROS;
-  const met = Object.entries(bounds).map(([bound, n]) => `value ${SIGNS[bound as keyof Bounds]} ${n}`);
+  const bounded = Object.entries(bounds).map(([bound, n]) => `value ${SIGNS[bound as keyof Bounds]} ${n}`);
+  const met =
+    late.length === 0
+      ? bounded
+      : [
+          `CASE WHEN ${late.map(c => `${c} IS NULL`).join(' OR ')} THEN false ELSE ${bounded.join(' AND ')} END`,
+        ];
+  const told = late.includes('x') ? ' FILTER (WHERE x IS NOT NULL)' : '';
   const { ctes, near } = nearSql('stream', stagesOf(windowed));
   const windowsOf = (
     from: string,
-  ): string => `SELECT *, ${valueOf(type)} OVER w AS value, min(ts) OVER w AS from_ts FROM ${from}
+  ): string => `SELECT *, ${valueOf(type)} OVER w AS value, ${told === '' ? 'first_value(ts)' : `min(ts)${told}`} OVER w AS from_ts FROM ${from}
     WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW)`;
   const shown = shownOf(whose);
   const first = [...ctes, `windows AS (${windowsOf(near)})`];
@@ -80,7 +89,7 @@ function counted(windowed: Windowed): string {
   return `${first.join(', ')},
     meeting AS MATERIALIZED (SELECT DISTINCT ${whose} FROM windows WHERE ${met.join(' AND ')}),
     whole AS (SELECT stream.* FROM stream SEMI JOIN meeting USING (${whose})),
-    compared AS (SELECT *, max(value) ${before} AS usual, min(us) OVER (PARTITION BY ${whose}) AS begun FROM (${windowsOf('whole')}))
+    compared AS (SELECT *, max(value)${told} ${before} AS usual, min(us)${told} OVER (PARTITION BY ${whose}) AS begun FROM (${windowsOf('whole')}))
     SELECT ts, from_ts, value::DOUBLE AS value, usual::DOUBLE AS usual, ${shown} FROM compared
     WHERE ${met.join(' AND ')} AND us - begun >= ${usual.after * MICROS} AND value >= ${usual.times} * coalesce(usual, 0)`;
 }

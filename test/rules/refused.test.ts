@@ -26,6 +26,7 @@ const WRONG: readonly (readonly [yaml: string, code: string, line: number, says:
   [item("user_id|re: '[a'"), 'UNSUPPORTED_REGEX', 4, /not closed/],
   [item("user_id|expand: '%admins%'"), 'PLACEHOLDER', 4, /%admins%/],
   [item('user_id|wide: x'), 'MODIFIERS', 4, /before base64/],
+  [item('user_id|base64offset|contains: x'), 'MODIFIERS', 4, /two bytes/],
   [item('user_id|cidr: 10.0.0.0/8'), 'FIELD_TYPE', 4, /no address/],
   [item('client_ip|cidr: 10.0.0/8'), 'VALUE', 4, /no network/],
   [item('user_id|gte: 5'), 'FIELD_TYPE', 4, /no number/],

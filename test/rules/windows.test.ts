@@ -11,8 +11,11 @@ const STREAMS = 40;
 const RUNS = Math.ceil(Number(process.env['SLMAUDIT_STREAMS'] ?? 200) / STREAMS);
 const DAY = 86_400_000_000;
 
+const FEW = { streams: STREAMS, longest: 14 };
+const LONG = { streams: 4, longest: 90 };
+
 /** Times at the edges of windows, of days and of stretches, some the same, in any order of arrival. */
-const batches = (span: number): fc.Arbitrary<Told[]> =>
+const batches = (span: number, { streams: count, longest } = FEW): fc.Arbitrary<Told[]> =>
   fc
     .array(
       fc.array(
@@ -23,9 +26,9 @@ const batches = (span: number): fc.Arbitrary<Told[]> =>
           kind: fc.constantFrom('a', 'b', 'c', 'd'),
           tokens: fc.constantFrom(null, 0, 1, 5, 100),
         }),
-        { minLength: 1, maxLength: 14 },
+        { minLength: 1, maxLength: longest },
       ),
-      { minLength: STREAMS, maxLength: STREAMS },
+      { minLength: count, maxLength: count },
     )
     .map(streams => {
       let seq = 0;
@@ -68,7 +71,8 @@ async function asked(db: DuckDBConnection, yaml: string, events: readonly Told[]
   const rows = events.map(e => ({ ...e, ts: new Date(0).toISOString() }));
   await db.run(`CREATE OR REPLACE TABLE records AS
     SELECT seq, lpad(seq::VARCHAR, 8, '0') AS event_id, make_timestamptz(us) AS ts, stream AS session_id, "user" AS user_id, ip AS client_ip,
-      NULL::VARCHAR AS api_key_id, kind AS operation, tokens AS total_tokens
+      NULL::VARCHAR AS api_key_id, kind AS operation, tokens AS total_tokens,
+      "user" AS prompt_hash, ip AS completion_hash, CASE ip WHEN '10.0.0.1' THEN 'ann' ELSE 'bob' END AS model
     FROM (SELECT unnest(from_json('${JSON.stringify(rows)}', '[{"seq":"BIGINT","us":"BIGINT","stream":"VARCHAR","user":"VARCHAR","ip":"VARCHAR","kind":"VARCHAR","tokens":"BIGINT"}]'), recursive := true))
     ORDER BY hash(seq)`);
   const read = await db.runAndReadAll(
@@ -80,22 +84,24 @@ async function asked(db: DuckDBConnection, yaml: string, events: readonly Told[]
   })); // prettier-ignore
 }
 
-const inOrder = (fired: readonly Fired[]): Fired[] => fired.toSorted((a, b) => a.seq - b.seq);
+const inOrder = (fired: readonly Fired[]): Fired[] =>
+  fired.toSorted((a, b) => a.seq - b.seq || a.from - b.from || (a.value ?? 0) - (b.value ?? 0));
 
 /** The same by SQL and by looking at every window. */
 async function agree(
   draw: (span: Span) => fc.Arbitrary<{ yaml: string; expected: (events: readonly Told[]) => Fired[] }>,
+  size = FEW,
 ): Promise<void> {
   let hits = 0;
   const cases = fc
     .constantFrom(...SPANS)
-    .chain(span => fc.record({ rule: draw(span), events: batches(MICROS[span]) }));
+    .chain(span => fc.record({ rule: draw(span), events: batches(MICROS[span], size) }));
   await withEngine({ threads: 1 }, db =>
     fc.assert(
       fc.asyncProperty(cases, async ({ rule, events }) => {
         const expected = inOrder(rule.expected(events));
         hits += expected.length;
-        assert.deepEqual(await asked(db, rule.yaml, events), expected);
+        assert.deepEqual(inOrder(await asked(db, rule.yaml, events)), expected);
       }),
       { numRuns: RUNS },
     ),
@@ -154,6 +160,23 @@ void describe('SQL says what every window says', () => {
           })),
       ));
   }
+
+  test('of hashes that are counted and that group, where some events have none', () =>
+    agree(span =>
+      fc.tuple(fc.constantFrom(1, 2, 3), fc.boolean(), fc.boolean()).map(([n, isSaid, isUsual]) => ({
+        yaml: `${plain('ra', 'a, b').replace('operation: [a, b]', `operation: [a, b]${isSaid ? ", 'prompt_hash|exists': true, 'completion_hash|exists': true" : ''}`)}
+title: it
+correlation: { type: value_count, rules: [ra], group-by: [session_id, prompt_hash], timespan: ${span}, condition: { field: completion_hash, gte: ${n} } }
+${isUsual ? 'slmaudit: { usual: { times: 1.5, over: 5d, after: 1s } }' : ''}`,
+        expected: events =>
+          counted(events.filter(is('a', 'b')), {
+            type: 'value_count',
+            span: MICROS[span],
+            met: v => v >= n,
+            ...(isUsual && { usual: { times: 1.5, over: 5 * DAY, after: 1_000_000 } }),
+          }),
+      })),
+    ));
 
   for (const type of ['temporal', 'temporal_ordered'] as const)
     test(`of ${type}, rules that match the same events among them`, () =>
@@ -221,6 +244,76 @@ correlation: { type: temporal_ordered, rules: [many, rc], group-by: [session_id,
           });
           const hits = many.map(({ seq }) => ({ ...events[seq]!, kind: 'many' }));
           return ordered([...hits, ...events.filter(is('c'))], [is('many'), is('c')], MICROS['10m']);
+        },
+      })),
+    ));
+
+  test('of long streams, grouped by a hash among others, with bounds that only crowds meet', () =>
+    agree(
+      span =>
+        fc
+          .constantFrom(
+            ['event_count', 'session_id, prompt_hash', '', 5] as const,
+            ['event_count', 'prompt_hash, session_id', '', 20] as const,
+            ['value_count', 'session_id, user_id', 'field: event_id, ', 20] as const,
+            ['value_count', 'session_id, user_id', 'field: event_id, ', 6] as const,
+          )
+          .map(([type, groups, field, n]) => ({
+            yaml: correlation(
+              `type: ${type}, rules: [rab, rbc], timespan: ${span}, condition: { ${field}gte: ${n} }`,
+            ).replace('session_id, user_id', groups),
+            // Every event has an id of its own: as many differ as there are.
+            expected: events =>
+              counted(events.filter(is('a', 'b', 'c')), {
+                type: 'event_count',
+                span: MICROS[span],
+                met: v => v >= n,
+              }),
+          })),
+      LONG,
+    ));
+
+  test('of all that happens, where nothing groups it', () =>
+    agree(span =>
+      fc.constantFrom('temporal', 'temporal_ordered', 'event_count').map(type => ({
+        yaml: correlation(
+          `type: ${type}, rules: [ra, rbc], timespan: ${span}${type === 'event_count' ? ', condition: { gte: 9 }' : ''}`,
+        ).replace('group-by: [session_id, user_id], ', ''),
+        expected: events => {
+          const all = events.map(e => ({ ...e, stream: '', user: '' }));
+          const steps = [is('a'), is('b', 'c')];
+          if (type === 'event_count')
+            return counted(all.filter(is('a', 'b', 'c')), { type, span: MICROS[span], met: v => v >= 9 });
+          return (type === 'temporal' ? temporal : ordered)(all, steps, MICROS[span]);
+        },
+      })),
+    ));
+
+  test('of rules that call one thing by two names, an event being of both groups if they differ', () =>
+    agree(span =>
+      fc.constantFrom('temporal', 'event_count').map(type => ({
+        yaml: `${plain('ra', 'a, b')}${plain('rb', 'b, c')}
+title: it
+correlation:
+  type: ${type}
+  rules: [ra, rb]
+  aliases: { who: { ra: user_id, rb: model } }
+  group-by: [session_id, who]
+  timespan: ${span}
+  ${type === 'event_count' ? 'condition: { gte: 3 }' : ''}`,
+        expected: events => {
+          const of = (names: readonly string[], who: (e: Told) => string | null, mark: string): Told[] =>
+            events.filter(is(...names)).map(e => ({ ...e, user: who(e), kind: mark }));
+          const a = of(['a', 'b'], e => e.user, 'a');
+          const b = of(['b', 'c'], e => (e.ip === '10.0.0.1' ? 'ann' : 'bob'), 'b');
+          const isIn = (some: readonly Told[], e: Told): boolean =>
+            some.some(o => o.seq === e.seq && o.user === e.user);
+          const both = [
+            ...a.map(e => (isIn(b, e) ? { ...e, kind: 'ab' } : e)),
+            ...b.filter(e => !isIn(a, e)),
+          ];
+          if (type === 'temporal') return temporal(both, [is('a', 'ab'), is('b', 'ab')], MICROS[span]);
+          return counted(both, { type, span: MICROS[span], met: v => v >= 3 });
         },
       })),
     ));
