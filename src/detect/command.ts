@@ -4,7 +4,7 @@ import type { Answered } from './deliver.ts';
 /** Of what a command says when it fails. */
 const MOST_SAID = 200;
 /** As a shell says them: no such command, and one that can't be run. */
-const NO_COMMAND = [126, 127];
+const NO_COMMAND = new Set<unknown>([126, 127]);
 
 /**
  * Runs a command of the operator's in a shell, with the event on its standard input: nothing that came from a log is ever read by the
@@ -51,7 +51,7 @@ export function runCommand(
       done({
         is: 'refused',
         why: words === '' ? how : `${how}: ${words}`,
-        again: !NO_COMMAND.includes(code ?? 0),
+        again: !NO_COMMAND.has(code ?? 0),
       });
     });
   });

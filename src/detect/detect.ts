@@ -2,9 +2,9 @@ import { type Door, doorsOf, type Subject } from '../door/door.ts';
 import { AuditError } from '../errors.ts';
 import type { Asker, Row } from '../query/inquiry.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
+import { episodesSql, MOST_EPISODES } from '../rules/episodes.ts';
 import type { CompiledRule } from '../rules/rule.ts';
 import { bySeverity, type Episode, episodeId } from './episode.ts';
-import { episodesSql, MOST_EPISODES } from './merge.ts';
 
 export interface DetectOptions {
   /** Of the log: part of what an episode is called. */
@@ -45,11 +45,11 @@ export interface Detected {
 const MOST_LOOKED_AT = 100;
 /** Of an episode's events, from each of its ends. */
 const FEW = 3;
-const OF_THE_QUESTION = ['SQL_ERROR', 'SQL_REFUSED', 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED'];
+const OF_THE_QUESTION = new Set(['SQL_ERROR', 'SQL_REFUSED', 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED']);
 
 /** Another question may be answered. */
 const isOfTheQuestion = (error: unknown): error is AuditError =>
-  error instanceof AuditError && OF_THE_QUESTION.includes(error.code);
+  error instanceof AuditError && OF_THE_QUESTION.has(error.code);
 
 /** From when on records have to be read so that episodes with a hit since `since` are what they would be if all were. */
 export function readFrom(rules: readonly CompiledRule[], since: string | undefined): string | undefined {

@@ -1,51 +1,60 @@
 import type { CompiledRule } from './rule.ts';
 
-export interface Hit {
-  readonly ts: string;
-  readonly from: string;
-  readonly entity: readonly (string | null)[];
+/** All in microseconds since 1970. */
+export interface Bounds {
+  /** Hits before that may lack the history that would have kept them from being any. */
+  readonly ripe?: number;
+  /** Only episodes that have a hit from then on. */
+  readonly since?: number;
 }
 
-export interface FoundEpisode {
-  readonly entity: Readonly<Record<string, string | null>>;
-  readonly firstHit: string;
-  readonly to: string;
-  readonly hits: number;
-}
+/** Episodes of one rule that are told; what is left of a rule that finds more is noise. */
+export const MOST_EPISODES = 10_000;
+
+const MICROS = 1_000_000;
 
 /**
- * Hits of a rule's test as detection would tell of them: of one entity, no further apart than `episode` or with a window that reaches back
- * to the one before; an episode that begins within `suppress` after the end of the last is not told.
+ * Episodes from hits, in SQL, so that a million hits are one row. Two hits of one entity belong together where they are no further
+ * apart than `episode`, or where the window of the later one reaches back to the earlier. An episode that begins within `suppress`
+ * after the end of the last one that was told is not told.
+ *
+ * A row each, the latest MOST_EPISODES: entity, from_ts, first_ts, last_ts, hits, value, usual; event_id of the first hit; user_id,
+ * client_ip and api_key_id where all hits have the same; events (of the first and last three hits); total: how many there are.
  */
-export function episodesOf({ entity, rule }: CompiledRule, hits: readonly Hit[]): FoundEpisode[] {
+export function episodesSql({ hits, rule }: CompiledRule, { ripe, since }: Bounds = {}): string {
   const { episode, suppress } = rule.options;
-  const byEntity = new Map<string, Hit[]>();
-  for (const hit of hits) {
-    const key = JSON.stringify(hit.entity);
-    byEntity.set(key, [...(byEntity.get(key) ?? []), hit]);
-  }
-  const told: FoundEpisode[] = [];
-  for (const own of byEntity.values()) {
-    const parts: Hit[][] = [];
-    for (const hit of own.toSorted((a, b) => (a.ts < b.ts ? -1 : a.ts > b.ts ? 1 : 0))) {
-      const last = parts.at(-1)?.at(-1);
-      if (last && (secondsFrom(last.ts, hit.ts) <= episode || hit.from <= last.ts)) parts.at(-1)!.push(hit);
-      else parts.push([hit]);
-    }
-    let end: string | undefined;
-    for (const part of parts) {
-      const [first, last] = [part[0]!, part.at(-1)!];
-      if (end !== undefined && secondsFrom(end, first.ts) <= suppress) continue;
-      end = last.ts;
-      told.push({
-        entity: Object.fromEntries(entity.map((name, i) => [name, first.entity[i] ?? null])),
-        firstHit: first.ts,
-        to: last.ts,
-        hits: part.length,
-      });
-    }
-  }
-  return told.toSorted((a, b) => (a.firstHit < b.firstHit ? -1 : 1));
+  const shared = (column: string): string =>
+    `CASE WHEN min(${column}) = max(${column}) THEN min(${column}) END AS ${column}`;
+  return `WITH fired AS (SELECT *, epoch_us(ts) AS us FROM (${hits})${ripe === undefined ? '' : ` WHERE epoch_us(ts) >= ${ripe}`}),
+marked AS (
+  SELECT *, coalesce(us - lag(us) OVER w > ${episode * MICROS} AND from_ts > lag(ts) OVER w, true)::INT AS begins
+  FROM fired WINDOW w AS (PARTITION BY entity ORDER BY us, event_id)),
+numbered AS (
+  SELECT *, sum(begins) OVER w AS n, row_number() OVER w AS place
+  FROM marked WINDOW w AS (PARTITION BY entity ORDER BY us, event_id ROWS UNBOUNDED PRECEDING)),
+episodes AS ${suppress > 0 ? 'MATERIALIZED ' : ''}(
+  SELECT * EXCLUDE (firsts, lasts), firsts || list_filter(list_reverse(lasts), lambda e: NOT list_contains(firsts, e)) AS events
+  FROM (
+    SELECT entity, min(from_ts) AS from_ts, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS hits,
+      max(value) AS value, arg_max(usual, value) AS usual, arg_min(event_id, place) AS event_id,
+      ${['user_id', 'client_ip', 'api_key_id'].map(shared).join(', ')},
+      arg_min(event_id, place, 3) AS firsts, arg_max(event_id, place, 3) AS lasts
+    FROM numbered GROUP BY entity, n))
+${suppress > 0 ? toldSql(suppress) : 'SELECT *, count(*) OVER () AS total FROM episodes'}
+${since === undefined ? '' : `${suppress > 0 ? 'AND' : 'WHERE'} epoch_us(last_ts) >= ${since}`}
+ORDER BY last_ts DESC, entity LIMIT ${MOST_EPISODES}`;
 }
 
-const secondsFrom = (a: string, b: string): number => (Date.parse(b) - Date.parse(a)) / 1000;
+/** Of each entity the first, and then always the next one that begins late enough after the one before. */
+function toldSql(suppress: number): string {
+  return `, told AS (
+  SELECT * FROM (WITH RECURSIVE steps AS (
+    SELECT entity, min(epoch_us(first_ts)) AS began FROM episodes GROUP BY entity
+    UNION ALL
+    SELECT n.entity, min(epoch_us(n.first_ts)) FROM steps s
+      JOIN episodes e ON e.entity = s.entity AND epoch_us(e.first_ts) = s.began
+      JOIN episodes n ON n.entity = s.entity AND epoch_us(n.first_ts) - epoch_us(e.last_ts) > ${suppress * MICROS}
+    GROUP BY n.entity)
+  FROM steps))
+SELECT e.*, count(*) OVER () AS total FROM episodes e SEMI JOIN told t ON t.entity = e.entity AND t.began = epoch_us(e.first_ts) WHERE true`;
+}

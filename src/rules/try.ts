@@ -1,8 +1,14 @@
 import { type Trial, withTrial } from '../duck/trial.ts';
 import { AuditError } from '../errors.ts';
 import type { Rules } from './read.ts';
-import { episodesOf, type FoundEpisode } from './episodes.ts';
+import { episodesSql } from './episodes.ts';
 import type { CompiledRule, ExpectedHit, RuleProblem, RuleTest } from './rule.ts';
+
+export interface FoundEpisode {
+  readonly entity: Readonly<Record<string, string | null>>;
+  readonly firstHit: string;
+  readonly hits: number;
+}
 
 /** How a test in a rule's file went. */
 export interface Outcome {
@@ -35,13 +41,16 @@ async function tryOne(trial: Trial, compiled: CompiledRule, test: RuleTest): Pro
   try {
     const isOfEntries = tables.includes('entries');
     await trial.tell(isOfEntries ? [] : test.events, isOfEntries ? test.events : []);
-    const rows = await trial.all(`SELECT ts, from_ts, entity FROM (${compiled.hits})`);
-    const hits = rows.map(row => ({
-      ts: row['ts'] as string,
-      from: row['from_ts'] as string,
-      entity: row['entity'] as (string | null)[],
-    }));
-    return { ...outcome, ...compare(test.hits, episodesOf(compiled, hits)) };
+    const rows = await trial.all(episodesSql(compiled));
+    const found = rows.map((row): FoundEpisode => {
+      const entity = row['entity'] as (string | null)[];
+      return {
+        entity: Object.fromEntries(compiled.entity.map((name, i) => [name, entity[i] ?? null])),
+        firstHit: row['first_ts'] as string,
+        hits: Number(row['hits']),
+      };
+    });
+    return { ...outcome, ...compare(test.hits, found) };
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
     return { ...outcome, missing: [], unexpected: [], error: error.message };

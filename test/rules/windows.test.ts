@@ -26,7 +26,8 @@ const batches = (span: number, { streams: count, longest } = FEW): fc.Arbitrary<
           kind: fc.constantFrom('a', 'b', 'c', 'd'),
           tokens: fc.constantFrom(null, 0, 1, 5, 100),
         }),
-        { minLength: 1, maxLength: longest },
+        // Else most would have fewer than ten.
+        { minLength: 1, maxLength: longest, size: 'max' },
       ),
       { minLength: count, maxLength: count },
     )

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { episodesSql } from '../../src/detect/merge.ts';
 import { withEngine } from '../../src/duck/engine.ts';
-import { episodesOf } from '../../src/rules/episodes.ts';
+import { episodesSql } from '../../src/rules/episodes.ts';
 import { askerOf } from '../asked.ts';
-import { madeRule } from './rule.ts';
+import { madeRule } from '../detect/rule.ts';
 
 interface Hit {
   readonly who: string | null;
@@ -51,12 +50,6 @@ function merged(
 
 const AT = Date.UTC(2026, 4, 1);
 const secondsOf = (ts: unknown): number => (Date.parse(`${String(ts).slice(0, 23)}Z`) - AT) / 1000;
-const text = (seconds: number): string => new Date(AT + seconds * 1000).toISOString();
-const hitOf = ({ who, at, back }: Hit): Parameters<typeof episodesOf>[1][number] => ({
-  ts: text(at),
-  from: text(at - back),
-  entity: [who],
-});
 
 /** Who, when and how much, of all in a text that is cheap to plan. */
 const hitsSql = (hits: readonly Hit[]): string =>
@@ -108,14 +101,6 @@ test('hits become the episodes that one hit after the other makes, whatever come
           const found = await asked(db, hits, { episode, suppress });
           const expected = merged(hits, { episode, suppress });
           assert.deepEqual(inOrder(found), inOrder(expected));
-          // So says `rules test` too.
-          const tried = episodesOf(madeRule({ hits: '', episode, suppress }), hits.map(hitOf));
-          assert.deepEqual(
-            tried
-              .map(e => [e.entity['user_id'], secondsOf(e.firstHit), secondsOf(e.to), e.hits].join())
-              .sort(),
-            expected.map(e => [e.who, e.first, e.last, e.hits].join()).sort(),
-          );
         },
       ),
       { numRuns: 40 },
