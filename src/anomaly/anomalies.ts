@@ -249,6 +249,7 @@ async function plotOf(asker: Asker, finding: Merged, frame: Frame): Promise<Draw
 function whatIsThin(frame: Frame): string[] {
   const notes: string[] = [];
   const days = (Math.min(frame.until, frame.to) - frame.from) / (24 * HOUR_US);
+  if (frame.since > frame.to || frame.until <= frame.from) notes.push('there is no record in this time');
   if (frame.to - frame.from < HOUR_US)
     notes.push('all records are of less than an hour: nothing can be compared');
   else if (days < 7)

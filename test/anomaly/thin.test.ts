@@ -61,6 +61,17 @@ test('a week that is missing is told as a silence, and is not what is usual afte
   assert.match(notes.join('; '), /nothing at all came from 2026-05-2[45]T.* to 2026-06-01T/);
 });
 
+test('what comes in batches is not silent between them', async () => {
+  const records = Array.from({ length: 10 * 24 * 40 }, (_, i) =>
+    asked(MONDAY + Math.floor(i / 40) * HOUR + (i % 40) * 1e6, { user_id: 'a', client_ip: '10.0.0.1' }),
+  ).filter(({ ts }) => ts! < at(MONDAY + 6 * DAY) || ts! >= at(MONDAY + 6.25 * DAY));
+  const { episodes } = await withMonth(records, asker => findAnomalies(asker, {}));
+  assert.deepEqual(
+    episodes.map(e => [e.heading, e.from.slice(0, 13)]),
+    [['Nothing came', at(MONDAY + 6 * DAY - HOUR).slice(0, 13)]],
+  );
+});
+
 test('a model that is renamed half-way is a fact, and no flood and no silence', async () => {
   const renamed = at(MONDAY + 18.4 * DAY);
   const records = ordinary(35).map(record =>
