@@ -127,7 +127,7 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
   const isLess = first.seen < first.expected;
   const isKnown = isLess || first.family === 'repetition' || first.family === 'latency';
   const onset = isKnown ? first.from : await onsetIn(asker, first);
-  const hours = group.filter(f => f.to - f.from < 24 * HOUR_US);
+  const hours = group.filter(f => f.minor !== true && f.to - f.from < 24 * HOUR_US);
   const from = onset ?? first.evidence.first ?? first.from;
   const to = Math.max(
     ...(hours.length > 0 ? hours : group).map(f => Math.min(f.to, (f.evidence.last ?? f.to) + 1)),

@@ -21,8 +21,13 @@ interface PageSpec {
   /** Which time it is about, where it is not a week and the one before. */
   readonly period?: string;
   readonly examples?: CommandSpec['examples'];
+  /** Bytes of the engine's buffers, where none are given. */
+  readonly memory?: number;
   readonly make: () => Promise<(asker: Asker, wanted: Wanted) => Promise<Page>>;
 }
+
+/** Ten million records are judged within a gigabyte; the engine takes half as much again as its buffers. */
+const MEMORY = 512 * 2 ** 20;
 
 const OWN_PERIOD = 'The period is all of what the store has, unless --since or --until say another.';
 
@@ -72,6 +77,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
         about: 'a line an episode',
       },
     ],
+    memory: MEMORY,
     make: async () => (await import('../../anomaly/page.ts')).anomaliesPage,
   },
   prompts: {
@@ -79,6 +85,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
     about:
       'Prompts that came five times and more: sent by many users, ending in failures or refusals more often than chance says, burning most tokens, or sent at times as even as a script sends; with who sent each most, when, and how it ended. Prompts are known by their keyed hashes alone; `slmaudit hash` makes that of a text.',
     period: OWN_PERIOD,
+    memory: MEMORY,
     make: async () => (await import('../../anomaly/prompts/page.ts')).promptsPage,
   },
 };
@@ -128,7 +135,7 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   const span = spanOf(given, context);
   const zone = readZone(text(given, 'zone')) ?? 'UTC';
   const format = formatOf(given, context);
-  const limits = limitsOf(given, context);
+  const limits = limitsOf(given, context, spec.memory);
   const { inquire } = await import('../../query/inquiry.ts');
   const { beginLogged } = await import('../../query/logged.ts');
   const make = await spec.make();
