@@ -8,11 +8,11 @@ import { formatByName } from '../answer.ts';
 import { type CommandSpec, type Context, type Given, text } from '../command.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
-import { PAGE_FORMATS, type PageFormat } from '../render/page/format.ts';
+import { PAGE_FORMATS, type PageFormat, pageText } from '../render/page/format.ts';
 import { printer } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { targetOf } from '../target.ts';
-import { counted, grouped, readZone } from '../values.ts';
+import { counted, grouped, readZone, usage } from '../values.ts';
 
 /** A page: what it says, and who makes it. */
 interface PageSpec {
@@ -138,6 +138,7 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   const limits = limitsOf(given, context, spec.memory);
   const { inquire } = await import('../../query/inquiry.ts');
   const { beginLogged } = await import('../../query/logged.ts');
+  const { inTime } = await import('../../report/deadline.ts');
   const make = await spec.make();
   const at = instantOf(Date.now());
   const question = { sql: `report ${name}`, parameters: {}, ...span };
@@ -148,12 +149,11 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
     const answered = await inquire(
       store,
       { ...limits, ...(logged && { except: logged.batch }), onProgress: progress.heard },
-      asker => make(asker, { ...span, zone }),
+      asker => make(inTime(asker, limits.timeoutMs ?? Infinity), { ...span, zone }),
     );
     progress.end();
     const { value: page, head } = answered;
     const log = { origin: head.origin, size: head.size, root: head.root.toString('base64') };
-    const { pageText } = await import('../render/page/format.ts');
     const shown = { width: target.isFile ? undefined : context.width, plain: target.isFile };
     const whole = { ...page, data: { ...(page.data as object), made: at, log } };
     const print = printer(target.stream);
@@ -172,9 +172,14 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
 
 function formatOf(given: Given, { terminal }: Context): PageFormat {
   const output = text(given, 'output');
-  const named = PAGE_FORMATS.find(f => f === formatByName(output));
-  const otherwise = terminal && output === undefined ? 'table' : 'json';
-  return (text(given, 'format') ?? named ?? otherwise) as PageFormat;
+  const byName = formatByName(output);
+  const stated = text(given, 'format') ?? byName ?? (terminal && output === undefined ? 'table' : 'json');
+  const format = PAGE_FORMATS.find(f => f === stated);
+  if (format === undefined)
+    throw usage(
+      `a page is no ${stated}: --format says which of ${PAGE_FORMATS.join(', ')} goes into ${output}`,
+    );
+  return format;
 }
 
 /** Of which log a page was made, and what was checked. */
