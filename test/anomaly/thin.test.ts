@@ -63,9 +63,9 @@ test('a week that is missing is told as a silence, and is not what is usual afte
 
 test('a new service is compared with services, not with people', async () => {
   const r = dice(8);
-  const people = Array.from({ length: 20 * 600 }, (_, i) => {
+  const people = Array.from({ length: 20 * 300 }, (_, i) => {
     const user = i % 30;
-    const when = MONDAY + Math.floor(i / 600) * DAY + (8 + 9 * r()) * HOUR;
+    const when = MONDAY + Math.floor(i / 300) * DAY + (8 + 9 * r()) * HOUR;
     return asked(when, { user_id: `user-${user}`, user_kind: 'human', client_ip: `10.0.0.${user + 1}` });
   });
   const service = (n: number, from: number): object[] =>
