@@ -68,7 +68,7 @@ export async function foundIn(
       about: FAMILIES[f.family],
       tested: f.tested,
       found: f.counts.length,
-      cutoff: f.cutoff === 0 ? null : f.cutoff,
+      cutoff: f.cutoff === 0 ? null : rounded(f.cutoff),
     })),
     episodes: await withDoors(asker, episodes, groups),
     changes: (await changesOf(asker, frame)).map(c => ({
@@ -127,7 +127,7 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
   const isLess = first.seen < first.expected;
   const isKnown = isLess || first.family === 'repetition' || first.family === 'latency';
   const onset = isKnown ? first.from : await onsetIn(asker, first);
-  const hours = group.filter(f => f.to - f.from < 24 * HOUR_US);
+  const hours = group.filter(f => f.minor !== true && f.to - f.from < 24 * HOUR_US);
   const from = onset ?? first.evidence.first ?? first.from;
   const to = Math.max(
     ...(hours.length > 0 ? hours : group).map(f => Math.min(f.to, (f.evidence.last ?? f.to) + 1)),
@@ -151,17 +151,20 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
   };
 }
 
+/** Sums of floats depend on who adds what first: digits that do are not told. */
+const rounded = (n: number): number => Number(n.toPrecision(6));
+
 function findingOf(f: Merged): Finding {
   return {
     family: f.family,
     entity: f.entity,
     from: tsOfMicros(f.from)!,
     to: tsOfMicros(f.to)!,
-    seen: f.seen,
-    expected: f.expected,
+    seen: rounded(f.seen),
+    expected: rounded(f.expected),
     unit: f.unit,
     by: f.by,
-    p: f.p,
+    p: rounded(f.p),
     tests: f.tests,
     says: saysOf(f),
     also: f.also,
@@ -174,6 +177,7 @@ function showOf(finding: Candidate, from: number, to: number): string {
   const around = isLess ? HOUR_US : 0;
   const span = `--since ${second(from - around, Math.floor)} --until ${second(to + around, Math.ceil)}`;
   const { user_id, client_ip, model, model_version, source_id } = finding.entity;
+  if (isLess && model !== undefined) return `slmaudit search ${span} --model ${shellWord(model)}`;
   if (isLess)
     return `slmaudit coverage ${span} --silences --silence 10m${source_id === undefined ? '' : ` --source ${shellWord(source_id)}`}`;
   const options = [
@@ -249,6 +253,7 @@ async function plotOf(asker: Asker, finding: Merged, frame: Frame): Promise<Draw
 function whatIsThin(frame: Frame): string[] {
   const notes: string[] = [];
   const days = (Math.min(frame.until, frame.to) - frame.from) / (24 * HOUR_US);
+  if (frame.since > frame.to || frame.until <= frame.from) notes.push('there is no record in this time');
   if (frame.to - frame.from < HOUR_US)
     notes.push('all records are of less than an hour: nothing can be compared');
   else if (days < 7)
@@ -257,7 +262,7 @@ function whatIsThin(frame: Frame): string[] {
     );
   else if (days < 28)
     notes.push(
-      `there are ${Math.floor(days)} days of history: what is usual is taken from hours of the day, not of the week, until three weeks are there`,
+      `there are ${Math.floor(days)} days of history: what is usual is taken from hours of the day, not of the week, until three weeks are there, and silences of single sources and models are not judged until then`,
     );
   return notes;
 }

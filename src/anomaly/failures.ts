@@ -77,11 +77,13 @@ interface Share {
 /** Shares of failed requests, with what was usual before each hour; outbreaks tamed. */
 class Shares {
   readonly hours: readonly Hour[];
+  readonly whole: Shares | undefined;
   readonly usual: readonly (Share | undefined)[];
   readonly #at = new Map<number, number>();
 
   constructor(hours: readonly Hour[], whole: Shares | undefined) {
     this.hours = hours;
+    this.whole = whole;
     const tamed: number[] = [];
     const usual: (Share | undefined)[] = [];
     const sums = { n: 0, failed: 0, off: 0, degrees: 0, weight: 0 };
@@ -137,7 +139,8 @@ interface Judging {
 }
 
 /** Each hour, and with it the five before: what fails for long of few requests shows in no hour alone. */
-function judge({ hours, usual }: Shares, entity: Entity, { frame, type, into }: Judging): void {
+function judge(shares: Shares, entity: Entity, { frame, type, into }: Judging): void {
+  const { hours, usual } = shares;
   let oldest = 0;
   for (const [i, { hour }] of hours.entries()) {
     const to = (hour + 1) * HOUR_US;
@@ -170,15 +173,15 @@ function judge({ hours, usual }: Shares, entity: Entity, { frame, type, into }: 
         also: [`${failed} of ${n} requests`],
         where: `event_type = '${type}' AND status IN ('error', 'denied')`,
         flags: `--type ${type} --status error,denied`,
-        plot: () => plotOf(hours, usual, i),
+        // A version that is new is drawn within its model.
+        plot: () => plotOf(known.isOwn ? shares : (shares.whole ?? shares), hour),
       });
     }
   }
 }
 
 /** Three days before and one behind, in hundredths; hours without requests have no share. */
-function plotOf(hours: readonly Hour[], usual: readonly (Share | undefined)[], i: number): Plotted[] {
-  const middle = hours[i]!.hour;
+function plotOf({ hours, usual }: Shares, middle: number): Plotted[] {
   const byHour = new Map(hours.map((h, k) => [h.hour, k]));
   return Array.from({ length: 97 }, (_, k): Plotted => {
     const hour = middle - 72 + k;

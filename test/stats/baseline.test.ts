@@ -65,7 +65,7 @@ test('a score is highest where a plain series leaves its range or shifts, is qui
   assert.ok(scorePoints(flat.with(400, 90)).indexOf(Math.max(...scorePoints(flat.with(400, 90)))) === 400);
   const shifted = flat.map((v, i) => (i < 400 ? v : v + 5));
   const scores = scorePoints(shifted);
-  const first = scores.findIndex((score, i) => i > 200 && score > 0.6);
+  const first = scores.findIndex((score, i) => i > 200 && score > 0.8);
   assert.ok(first >= 400 && first < 410, String(first));
   assert.ok(scores.slice(400, 500).filter(s => s > 0.6).length < 12);
   assert.deepEqual(new Set(scorePoints(Array.from({ length: 300 }, () => 7))), new Set([0]));
