@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { AuditError } from '../../errors.ts';
 import { readBounded } from '../../store/durable.ts';
-import { formatPin, type Pin } from '../../log/pin.ts';
-import { givenPin, localPin, openStore, type Store } from '../../store/store.ts';
+import type { Pin } from '../../log/pin.ts';
+import type { Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only, Progress } from '../../verify/verify.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
@@ -81,6 +81,8 @@ function progressText(): (done: Progress) => string {
 
 async function runStore(given: Given, context: Context): Promise<number> {
   const { openToVerify, verify } = await import('../../verify/verify.ts');
+  const { givenPin, localPin } = await import('../../store/store.ts');
+  const { formatPin } = await import('../../log/pin.ts');
   const { keepFork } = await import('../../verify/heads.ts');
   const store = openToVerify(context.storeFolder, context.keysFolder);
   if ('code' in store) return refuse(store, given, context);
@@ -176,11 +178,12 @@ function tellPending({ pending }: Report, { voice }: Context): void {
 
 async function runProof(given: Given, context: Context): Promise<number> {
   const { verifyProof } = await import('../../verify/proof.ts');
+  const { formatPin } = await import('../../log/pin.ts');
   const path = text(given, 'proof')!;
   const record = text(given, 'record') ?? path.replace(/\.tlog-proof$/, '.ndjson');
   if (record === path) throw usage('name the line of the record with --record');
   const line = readInput(record).toString('utf8').replace(/\n$/, '');
-  const pin = pinGiven(given, context);
+  const pin = await pinGiven(given, context);
   const result = verifyProof(Buffer.from(line, 'utf8'), readInput(path).toString('utf8'), pin);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(result)}\n`);
   else if (result.good) {
@@ -198,7 +201,7 @@ async function runProof(given: Given, context: Context): Promise<number> {
 async function runFork(given: Given, context: Context): Promise<number> {
   const { isFork } = await import('../../verify/heads.ts');
   const path = text(given, 'fork')!;
-  const pin = pinGiven(given, context);
+  const pin = await pinGiven(given, context);
   let good = false;
   try {
     good = isFork(JSON.parse(readInput(path).toString('utf8')) as Parameters<typeof isFork>[0], pin.logKey);
@@ -214,14 +217,16 @@ async function runFork(given: Given, context: Context): Promise<number> {
 }
 
 /** --pin, or that of the store if there is one. */
-function pinGiven(given: Given, { storeFolder, keysFolder }: Context): Pin {
+async function pinGiven(given: Given, { storeFolder, keysFolder }: Context): Promise<Pin> {
+  const { givenPin, localPin } = await import('../../store/store.ts');
   const stated = text(given, 'pin');
-  const pin = stated === undefined ? localPin(storeOrUsage(storeFolder, keysFolder)) : givenPin(stated);
+  const pin = stated === undefined ? localPin(await storeOrUsage(storeFolder, keysFolder)) : givenPin(stated);
   if (!pin) throw usage('give the pin of the log with --pin');
   return pin;
 }
 
-function storeOrUsage(folder: string, keys: string): Store {
+async function storeOrUsage(folder: string, keys: string): Promise<Store> {
+  const { openStore } = await import('../../store/store.ts');
   try {
     return openStore(folder, keys);
   } catch (error) {
