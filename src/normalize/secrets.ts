@@ -137,7 +137,8 @@ export function scannerOf(optional: readonly string[]): Scanner {
       if (text.length <= KEPT_CHARS && clean.has(text)) return undefined;
       if (!any(text)) {
         if (clean.size === MOST_KEPT) clean.clear();
-        if (text.length <= KEPT_CHARS) clean.add(text);
+        // A copy: a slice keeps the line that it was cut from.
+        if (text.length <= KEPT_CHARS) clean.add(Buffer.from(text, 'utf8').toString('utf8'));
         return undefined;
       }
       for (const { name, pattern, accepts } of all)
