@@ -7,13 +7,12 @@ import type { Answered, Question, QueryOptions } from '../query/query.ts';
 import type { Receipt } from '../query/receipt.ts';
 import { instantOf } from '../store/clock.ts';
 import { replaceFile } from '../store/durable.ts';
-import { type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { userName } from './actor.ts';
 import { type Context, flag, type Given, type OptionSpec, text } from './command.ts';
 import { LIMIT_OPTIONS, limitsOf } from './limits.ts';
 import { showProgress } from './progress.ts';
 import { ANSWER_FORMATS, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
-import { readSigner } from './signer.ts';
 import { type Target, targetOf } from './target.ts';
 import { counted, grouped, usage } from './values.ts';
 
@@ -98,7 +97,7 @@ async function answerWith(
   if (signPath !== undefined && receiptPath === undefined) throw usage('--sign-key signs a --receipt');
   if (receiptPath !== undefined && flag(given, 'allowUnverified'))
     throw usage('a receipt is for an answer that was verified: leave out --allow-unverified');
-  const signer = signPath === undefined ? undefined : readSigner(signPath);
+  const signer = signPath === undefined ? undefined : (await import('./signer.ts')).readSigner(signPath);
   const format = asking.sink ? undefined : formatOf(given, context);
   const at = instantOf(Date.now());
   const logged = beginLogged(store, { verb, question: asking.question, user: userName(), at });

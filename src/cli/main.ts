@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import chalk, { chalkStderr } from 'chalk';
 import { type Command, CommanderError } from 'commander';
-import { openStore } from '../store/store.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { checkOutputs } from './outside.ts';
@@ -69,6 +68,8 @@ async function runCommand(spec: CommandSpec, given: Given, voice: Context['voice
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const listeners = signals.map(name => [name, () => stop.abort(name)] as const);
   for (const [name, listener] of listeners) process.once(name, listener);
+  // Help needs no store.
+  const { openStore } = await import('../store/store.ts');
   try {
     return await spec.run(given, {
       stdin: process.stdin,

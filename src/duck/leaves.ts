@@ -11,6 +11,8 @@ export interface Leaves {
   readonly hashes: Buffer;
   /** `ts` in microseconds since 1970; null of a redacted row. */
   readonly micros: readonly (number | null)[];
+  /** Which of them are redacted, counted from 0. */
+  readonly redacted: readonly number[];
 }
 
 const BRACE = 0x7b;
@@ -44,12 +46,15 @@ class Hasher {
     if (this.#hashes.length < rows * HASH_BYTES) this.#hashes = Buffer.alloc(rows * HASH_BYTES);
     const tails = chunk.getColumnVector(0) as DuckDBBlobVector;
     const stated = chunk.getColumnVector(1) as DuckDBBlobVector;
+    const redacted: number[] = [];
     for (let row = 0; row < rows; row++) {
       const leaf = stated.getItemBytes(row);
-      if (leaf) this.#state(leaf, row);
-      else this.#hashes.write(this.#digest(tails.getItemBytes(row)!), row * HASH_BYTES, 'latin1');
+      if (leaf) {
+        this.#state(leaf, row);
+        redacted.push(row);
+      } else this.#hashes.write(this.#digest(tails.getItemBytes(row)!), row * HASH_BYTES, 'latin1');
     }
-    return { rows, hashes: this.#hashes, micros: chunk.getColumnValues(2) as (number | null)[] };
+    return { rows, hashes: this.#hashes, micros: chunk.getColumnValues(2) as (number | null)[], redacted };
   }
 
   #state(leaf: Uint8Array, row: number): void {

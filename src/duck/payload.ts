@@ -143,7 +143,7 @@ export async function contentOf(
   const checks = await rowProblems(db, from);
   // A leaf of another length is none: there is no root to be made.
   if (checks.includes(NO_LEAF)) return { rows: 0, parts: [], problems: checks };
-  const parts = new Parts(counts, await redactedRows(db, from));
+  const parts = new Parts(counts);
   for await (const leaves of leavesOf(db, from)) parts.add(leaves);
   return { rows: parts.rows, parts: parts.end(), problems: checks };
 }
@@ -152,19 +152,19 @@ export async function contentOf(
 class Parts {
   rows = 0;
   readonly #counts: readonly number[];
-  readonly #redacted: readonly number[];
+  readonly #redacted: number[] = [];
   readonly #done: PayloadPart[] = [];
   #tree = new CompactTree();
   #earliest = Infinity;
   #latest = -Infinity;
   #begin = 0;
 
-  constructor(counts: readonly number[], redacted: readonly number[]) {
+  constructor(counts: readonly number[]) {
     this.#counts = counts;
-    this.#redacted = redacted;
   }
 
-  add({ rows, hashes, micros }: Leaves): void {
+  add({ rows, hashes, micros, redacted }: Leaves): void {
+    for (const row of redacted) this.#redacted.push(this.rows + row);
     for (let row = 0; row < rows; row++) {
       while (
         this.#tree.size >= this.#counts[this.#done.length]! &&
@@ -200,13 +200,6 @@ class Parts {
     this.#earliest = Infinity;
     this.#latest = -Infinity;
   }
-}
-
-async function redactedRows(db: DuckDBConnection, from: string): Promise<number[]> {
-  const rows = await db.runAndReadAll(
-    `SELECT file_row_number FROM ${from} WHERE "${REDACTED_LEAF}" IS NOT NULL ORDER BY 1`,
-  );
-  return rows.getRows().map(([row]) => Number(row));
 }
 
 async function columnProblems(db: DuckDBConnection, from: string): Promise<string[]> {

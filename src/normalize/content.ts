@@ -36,17 +36,32 @@ const LABELS: Readonly<Record<ContentKind, Buffer>> = {
   last_user: Buffer.from('slmaudit/last_user/c1\0'),
 };
 
+/** What messages come to, before it is hashed as one kind or another. */
+export interface Content {
+  readonly json: string;
+  readonly chars: number;
+}
+
 /** Undefined for a text that the source has cut: its hash would be that of something nobody said. */
+export function contentOf(messages: readonly Message[]): Content | undefined {
+  const json = messages.length === 1 ? `[${messages[0]!.json}]` : `[${messages.map(m => m.json).join(',')}]`;
+  if (json.includes('litellm_truncated')) return undefined;
+  let chars = 0;
+  for (const m of messages) chars += m.chars;
+  return { json, chars };
+}
+
+export const contentHash = (mac: Mac, kind: ContentKind, { json }: Content): string =>
+  mac(LABELS[kind], json);
+
+/** Of messages that are hashed as one kind alone. */
 export function hashContent(
   mac: Mac,
   kind: ContentKind,
   messages: readonly Message[],
 ): ContentHash | undefined {
-  const json = messages.length === 1 ? `[${messages[0]!.json}]` : `[${messages.map(m => m.json).join(',')}]`;
-  if (json.includes('litellm_truncated')) return undefined;
-  let chars = 0;
-  for (const m of messages) chars += m.chars;
-  return { hash: mac(LABELS[kind], json), chars };
+  const content = contentOf(messages);
+  return content && { hash: contentHash(mac, kind, content), chars: content.chars };
 }
 
 /** A request's messages: a list of them, a string, a list of strings or parts. Undefined where there is nothing. */

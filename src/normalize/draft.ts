@@ -4,7 +4,15 @@ import { formatJson, JsonNumber, type JsonObject, type JsonValue, parseJson } fr
 import { type AuditRecord, type Column, type ColumnName, columnOf } from '../record/schema.ts';
 import { readDuration } from '../record/duration.ts';
 import { microsOf, type ReadTime, readTime, type TimeReading, tsOfMicros } from '../record/time.ts';
-import { type ContentHash, completionMessages, hashContent, lastUser, promptMessages } from './content.ts';
+import {
+  type ContentHash,
+  completionMessages,
+  contentHash,
+  contentOf,
+  hashContent,
+  lastUser,
+  promptMessages,
+} from './content.ts';
 import { extraOf, MAX_EXTRA_BYTES, ordinaryPrivacy, type Privacy, Sieve } from './extra.ts';
 import { hashedIdentity, isHashed } from './identity.ts';
 import type { Removed } from './secrets.ts';
@@ -237,10 +245,12 @@ export class Draft {
       const messages = value === undefined ? undefined : promptMessages(value);
       if (!messages || this.record.prompt_hash !== undefined) continue;
       const { mac } = this.#keyed;
-      this.#hashed('prompt', hashContent(mac, 'prompt', messages));
+      const content = contentOf(messages);
+      this.#hashed('prompt', content && { hash: contentHash(mac, 'prompt', content), chars: content.chars });
       const last = lastUser(messages);
-      const lastHash = last && hashContent(mac, 'last_user', [last])?.hash;
-      if (lastHash !== undefined) this.record.last_user_hash = lastHash;
+      // Of one message the last is all.
+      const said = last && (messages.length === 1 ? content : contentOf([last]));
+      if (said) this.record.last_user_hash = contentHash(mac, 'last_user', said);
     }
   }
 

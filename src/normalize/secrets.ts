@@ -123,8 +123,8 @@ export interface Scanner {
 const NAMED =
   /"[^"\\]{0,48}(?:password|passwd|passphrase|pwd|secret|authorization|cookie|api[_-]?key|private[_-]?key|credential|token)"\s{0,8}:\s{0,8}\[?\s{0,8}"(?:[^"\\]|\\[\s\S])*/gi;
 
-/** Texts in which nothing was found are many times the same: models, paths, users. Longer ones are seldom, and more of them make room. */
-const KEPT_CHARS = 128;
+/** Texts in which nothing was found are many times the same: models, paths, users. Longer ones are ids, each another, and cost more to keep. */
+const KEPT_CHARS = 31;
 const MOST_KEPT = 8192;
 
 export function scannerOf(optional: readonly string[]): Scanner {
@@ -134,10 +134,11 @@ export function scannerOf(optional: readonly string[]): Scanner {
   const clean = new Set<string>();
   return {
     find(text, but) {
-      if (clean.has(text)) return undefined;
+      if (text.length <= KEPT_CHARS && clean.has(text)) return undefined;
       if (!any(text)) {
         if (clean.size === MOST_KEPT) clean.clear();
-        if (text.length <= KEPT_CHARS) clean.add(text);
+        // A copy: a slice keeps the line that it was cut from.
+        if (text.length <= KEPT_CHARS) clean.add(Buffer.from(text, 'utf8').toString('utf8'));
         return undefined;
       }
       for (const { name, pattern, accepts } of all)

@@ -4,6 +4,7 @@ import { numbersOf } from '../log/ranges.ts';
 import { type Layout, quarantinePath, recordsPath } from '../store/layout.ts';
 import { digestFile } from '../store/store.ts';
 import type { Finding } from './finding.ts';
+import { isStated, look, type Seen, type Sight } from './look.ts';
 
 /** What was looked at, and what is wrong with it. */
 export interface CheckedFile {
@@ -20,56 +21,67 @@ export interface CheckedFile {
  * One file of records: its digest, and that its rows are what the manifests' roots say, if `records` or if a later entry has
  * restated it: then its digest was signed by a later key, and vouches for nothing.
  */
+export function sightOf(at: Layout, inventory: Inventory, stated: PayloadFile, records: boolean): Sight {
+  const { segments, sha256, bytes, isRestated } = stated;
+  const path = recordsPath(at, stated, inventory.get(segments[0]!)!.at);
+  const counts = segments.map(n => inventory.get(n)!.records);
+  return { path, sha256, bytes, ...((records || isRestated) && { counts }) };
+}
+
+/** One file alone, looked at and judged. */
 export async function checkPayload(
   at: Layout,
   inventory: Inventory,
   stated: PayloadFile,
   records: boolean,
 ): Promise<CheckedFile> {
-  const first = inventory.get(stated.segments[0]!)!;
-  const path = recordsPath(at, stated, first.at);
-  const file = relative(at.store, path);
-  const of = { entry: stated.entry, segment: first.segment, file };
-  const digest = await digestFile(path);
+  const sight = sightOf(at, inventory, stated, records);
+  return judged(at, inventory, stated, sight, await look(sight));
+}
+
+/** What is wrong with what was seen of it. */
+export function judged(
+  at: Layout,
+  inventory: Inventory,
+  stated: PayloadFile,
+  sight: Sight,
+  seen: Seen,
+): CheckedFile {
+  const file = relative(at.store, sight.path);
+  const of = { entry: stated.entry, segment: stated.segments[0]!, file };
+  const { digest, content, fault } = seen;
   const bytes = digest?.bytes ?? 0;
   if (!digest)
     return { findings: [{ code: 'PAYLOAD_MISSING', ...of }], bytes, isThere: false, recomputed: 0 };
-  if (digest.sha256 !== stated.sha256 || digest.bytes !== stated.bytes) {
+  const there = { bytes, isThere: true, recomputed: content?.rows ?? 0 };
+  if (!isStated(digest, sight)) {
     const [expected, actual] = [stated.sha256, digest.sha256];
-    const findings: Finding[] = [{ code: 'PAYLOAD_ALTERED', ...of, expected, actual }];
-    return { findings, bytes, isThere: true, recomputed: 0 };
+    return { findings: [{ code: 'PAYLOAD_ALTERED', ...of, expected, actual }], ...there };
   }
-  if (!records && !stated.isRestated) return { findings: [], bytes, isThere: true, recomputed: 0 };
-  return { ...(await checkRecords(path, file, inventory, stated)), bytes, isThere: true };
+  if (fault !== undefined)
+    return { findings: [{ code: 'PAYLOAD_UNREADABLE', ...of, actual: fault }], ...there };
+  return { findings: content ? rowFindings(content, file, inventory, stated) : [], ...there };
 }
 
-async function checkRecords(
-  path: string,
+function rowFindings(
+  { problems, parts }: PayloadContent,
   file: string,
   inventory: Inventory,
   { segments, entry }: PayloadFile,
-): Promise<Pick<CheckedFile, 'findings' | 'recomputed'>> {
-  const { readPayload } = await import('../duck/payload.ts');
-  const held = segments.map(n => inventory.get(n)!);
+): Finding[] {
   const of = { entry, segment: segments[0]!, file };
-  try {
-    const counts = held.map(s => s.records);
-    // What a host could not read for a moment was not altered.
-    const content = await readPayload(path, counts).catch(() => readPayload(path, counts));
-    const findings: Finding[] = content.problems.map(actual => ({ code: 'RECORDS_MISMATCH', ...of, actual }));
-    for (const [i, segment] of held.entries()) {
-      const where = { entry: segment.entry, segment: segment.segment, file };
-      for (const [expected, actual] of differences(segment, content.parts[i], inventory))
-        findings.push({ code: 'RECORDS_MISMATCH', ...where, expected, actual });
-    }
-    return { findings, recomputed: content.rows };
-  } catch (error) {
-    const actual = error instanceof Error ? error.message.split('\n', 1)[0]! : String(error);
-    return { findings: [{ code: 'PAYLOAD_UNREADABLE', ...of, actual }], recomputed: 0 };
+  const findings: Finding[] = problems.map(actual => ({ code: 'RECORDS_MISMATCH', ...of, actual }));
+  for (const [i, n] of segments.entries()) {
+    const segment = inventory.get(n)!;
+    const where = { entry: segment.entry, segment: n, file };
+    for (const [expected, actual] of differences(segment, parts[i], inventory))
+      findings.push({ code: 'RECORDS_MISMATCH', ...where, expected, actual });
   }
+  return findings;
 }
 
-type Part = import('../duck/payload.ts').PayloadPart;
+type PayloadContent = import('../duck/payload.ts').PayloadContent;
+type Part = PayloadContent['parts'][number];
 
 /** What a segment's rows are to be, and what they are. */
 function* differences(

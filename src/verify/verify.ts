@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
-import type { Inventory, PayloadFile, SealedSegment } from '../log/inventory.ts';
+import type { Inventory, SealedSegment } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
 import { leafHash, rootOf } from '../merkle/tree.ts';
@@ -14,7 +14,9 @@ import { localPin, openStore, type Store } from '../store/store.ts';
 import { Chain } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { checkHeads, quietly, rememberHead } from './heads.ts';
-import { type CheckedFile, checkPayload, checkQuarantine } from './payloads.ts';
+import type { Seen } from './look.ts';
+import { Lookers } from './lookers.ts';
+import { type CheckedFile, checkQuarantine, judged, sightOf } from './payloads.ts';
 import { checkParts } from './parts.ts';
 import {
   type Assurance,
@@ -41,7 +43,16 @@ export interface VerifyOptions {
    * shorter than heads known here is no finding.
    */
   readonly pack?: boolean;
-  readonly onProgress?: (done: { readonly segments: number; readonly of: number }) => void;
+  /** Threads that look at files of records; 1, in this one, if not given. */
+  readonly jobs?: number;
+  readonly onProgress?: (done: Progress) => void;
+}
+
+/** How many of what have been checked. */
+export interface Progress {
+  readonly what: 'entry' | 'segment';
+  readonly done: number;
+  readonly of: number;
 }
 
 /** Which segments' payloads and quarantine are checked. Times are `ts` of records, both ends count. */
@@ -50,6 +61,9 @@ export interface Only {
   readonly until?: string;
   readonly segments?: readonly [from: number, to: number];
 }
+
+/** Files below it are looked at before threads have begun. */
+const WORTH_THREADS = 32 << 20;
 
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
 const ATTEMPTS = 5;
@@ -119,7 +133,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       },
     );
   }
-  const { chain, hashes, findings: bundles } = readChain(at, head, origin, pin);
+  const { chain, hashes, findings: bundles } = readChain(at, head, origin, pin, options.onProgress);
   const findings: Finding[] = [...checkFormatFile(at)];
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
   if (!logKey || head.origin !== origin || logKey.name !== origin || !checkpointSignedBy(head.note, logKey)) {
@@ -220,7 +234,13 @@ interface ReadChain {
 }
 
 /** Entries up to a missing or damaged bundle; that one is a finding, and what it makes unreadable is not checked. */
-function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined): ReadChain {
+function readChain(
+  at: Layout,
+  head: Head,
+  origin: string,
+  pin: Pin | undefined,
+  onProgress?: VerifyOptions['onProgress'],
+): ReadChain {
   const chain = new Chain(origin, pin, instantOf(Date.now()));
   const hashes: Buffer[] = [];
   const findings: Finding[] = [];
@@ -233,6 +253,7 @@ function readChain(at: Layout, head: Head, origin: string, pin: Pin | undefined)
         hashes.push(leafHash(note));
       }
       findings.push(...checkBundle(at, bundle, notes));
+      onProgress?.({ what: 'entry', done: hashes.length, of: head.size });
     }
   } catch (error) {
     const actual = error instanceof Error ? error.message : String(error);
@@ -247,36 +268,45 @@ async function checkFiles(
   inventory: Inventory,
   meant: readonly SealedSegment[],
   checked: { -readonly [K in keyof Checked]: Checked[K] },
-  { records, pack, onProgress }: VerifyOptions,
+  { records, pack, onProgress, jobs = 1 }: VerifyOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const seen = new Set<PayloadFile>();
+  const files = new Set(meant.map(s => inventory.files.get(s.segment)).filter(f => f !== undefined));
+  const sights = [...files].map(file => sightOf(at, inventory, file, records));
+  const bytes = sights.reduce((sum, sight) => sum + sight.bytes, 0);
+  const lookers = new Lookers(bytes < WORTH_THREADS ? 1 : Math.min(jobs, sights.length));
+  const seen = lookers.all(sights);
   const note = (file: CheckedFile): void => {
     findings.push(...file.findings);
     checked.bytes += file.bytes;
     checked.recomputed += file.recomputed;
   };
-  for (const segment of meant) {
-    checked.segments++;
-    checked.damaged += segment.damaged;
-    const file = inventory.files.get(segment.segment);
-    const isPruned = inventory.pruned.has(segment.segment);
-    if (isPruned) checked.pruned += segment.records;
-    else checked.records += segment.records;
-    if (!isPruned) checked.redacted += countOf(inventory.redacted.get(segment.segment) ?? []);
-    if (file && !seen.has(file)) {
-      seen.add(file);
-      const payload = await checkPayload(at, inventory, file, records);
-      if (payload.isThere) checked.payloads++;
-      note(payload);
+  try {
+    let next = 0;
+    for (const segment of meant) {
+      checked.segments++;
+      checked.damaged += segment.damaged;
+      const file = inventory.files.get(segment.segment);
+      const isPruned = inventory.pruned.has(segment.segment);
+      if (isPruned) checked.pruned += segment.records;
+      else checked.records += segment.records;
+      if (!isPruned) checked.redacted += countOf(inventory.redacted.get(segment.segment) ?? []);
+      if (file && files.delete(file)) {
+        const sight = sights[next++]!;
+        const payload = judged(at, inventory, file, sight, (await seen.next()).value as Seen);
+        if (payload.isThere) checked.payloads++;
+        note(payload);
+      }
+      const isAbsent = pack && !existsSync(quarantinePath(at, segment.segment));
+      if (inventory.hasRejected(segment) && isAbsent) checked.absent += segment.rejected!.count;
+      else if (inventory.hasRejected(segment)) {
+        checked.quarantined += segment.rejected!.count;
+        note(await checkQuarantine(at, segment));
+      }
+      onProgress?.({ what: 'segment', done: checked.segments, of: meant.length });
     }
-    const isAbsent = pack && !existsSync(quarantinePath(at, segment.segment));
-    if (inventory.hasRejected(segment) && isAbsent) checked.absent += segment.rejected!.count;
-    else if (inventory.hasRejected(segment)) {
-      checked.quarantined += segment.rejected!.count;
-      note(await checkQuarantine(at, segment));
-    }
-    onProgress?.({ segments: checked.segments, of: meant.length });
+  } finally {
+    await lookers.close();
   }
   return findings;
 }

@@ -29,7 +29,7 @@ function segment(records: number): Rows & { read: number } {
     for (let at = from; at < from + count; at += 2048) {
       const some = LEAVES.slice(at, Math.min(at + 2048, from + count));
       made.read += some.length;
-      yield { rows: some.length, hashes: Buffer.concat(some), micros: [] };
+      yield { rows: some.length, hashes: Buffer.concat(some), micros: [], redacted: [] };
     }
   }
   return made;

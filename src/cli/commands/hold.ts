@@ -2,7 +2,7 @@ import type { Added, Wanted } from '../../hold/hold.ts';
 import { CODE } from '../../log/hold.ts';
 import { formatRanges, parseRanges, type Range, rangesOf } from '../../log/ranges.ts';
 import { instantOf } from '../../store/clock.ts';
-import { localPin, type Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
@@ -200,6 +200,7 @@ export const holdListCommand: CommandSpec = {
   async run(given, context) {
     const { listHolds } = await import('../../hold/hold.ts');
     const { readHistory } = await import('../../store/history.ts');
+    const { localPin } = await import('../../store/store.ts');
     const store = context.openStore();
     const history = readHistory(store.at, localPin(store));
     const rows = listHolds(history, instantOf(Date.now())).map(({ hold, state, until, covered }) => ({

@@ -1,5 +1,3 @@
-import { init } from '../../init/init.ts';
-import { formatPin } from '../../log/pin.ts';
 import type { Policy } from '../../log/policy.ts';
 import type { Store } from '../../store/store.ts';
 import { type CommandSpec, flag, type Given, text } from '../command.ts';
@@ -41,6 +39,8 @@ export const initCommand: CommandSpec = {
     [2, 'nothing was made: the store or its keys exist already, or could not be written'],
   ],
   async run(given, { storeFolder, keysFolder, openStore, stdout, voice }) {
+    const { init } = await import('../../init/init.ts');
+    const { formatPin } = await import('../../log/pin.ts');
     const origin = text(given, 'origin');
     // Refused before anything is made.
     const policy = await policyOf(given);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { AuditError } from '../../errors.ts';
 import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
-import { parseSigner, type SignerKey } from '../../note/key.ts';
+import type { SignerKey } from '../../note/key.ts';
 import type { KeyStatus } from '../../custody/status.ts';
 import { type CommandSpec, text } from '../command.ts';
 import { counted, readSpan, usage } from '../values.ts';
@@ -98,7 +98,7 @@ export const keyRecoverCommand: CommandSpec = {
     if (path === undefined)
       throw usage('give the recovery key with --recovery-key FILE, or - for standard input');
     const entry = await recoverKey(openStore(), {
-      recoveryKey: readKey(path),
+      recoveryKey: await readKey(path),
       reason: (text(given, 'reason') ?? 'lost') as RekeyReason,
       lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
     });
@@ -160,7 +160,8 @@ export const keyDestroyCommand: CommandSpec = {
   },
 };
 
-function readKey(path: string): SignerKey {
+async function readKey(path: string): Promise<SignerKey> {
+  const { parseSigner } = await import('../../note/key.ts');
   try {
     return parseSigner(readFileSync(path === '-' ? 0 : path, 'utf8').trim());
   } catch (cause) {

@@ -1,6 +1,4 @@
-import { formatPin } from '../../log/pin.ts';
 import { instantOf } from '../../store/clock.ts';
-import { givenPin } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { type CommandSpec, text } from '../command.ts';
@@ -43,6 +41,8 @@ export const packCommand: CommandSpec = {
   ],
   async run(given, context) {
     const { pack } = await import('../../pack/pack.ts');
+    const { formatPin } = await import('../../log/pin.ts');
+    const { givenPin } = await import('../../store/store.ts');
     const { beginLogged } = await import('../../query/logged.ts');
     const output = text(given, 'output');
     if (output === undefined) throw usage('name a new folder or .tar.gz file with -o');

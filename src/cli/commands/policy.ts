@@ -1,6 +1,5 @@
 import type { Policy } from '../../log/policy.ts';
 import { instantOf } from '../../store/clock.ts';
-import { localPin } from '../../store/store.ts';
 import { type CommandSpec, type Context, flag, text } from '../command.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { named, outcomeLines, ruleText } from '../render/policy.ts';
@@ -117,6 +116,7 @@ export const policyShowCommand: CommandSpec = {
   ],
   async run(given, context) {
     const { readHistory } = await import('../../store/history.ts');
+    const { localPin } = await import('../../store/store.ts');
     const store = context.openStore();
     const { retention, inventory } = readHistory(store.at, localPin(store));
     const now = instantOf(Date.now());
@@ -212,6 +212,7 @@ export const policyExplainCommand: CommandSpec = {
   async run(given, context) {
     const { explain, segmentsText } = await import('../../policy/explain.ts');
     const { readHistory } = await import('../../store/history.ts');
+    const { localPin } = await import('../../store/store.ts');
     const store = context.openStore();
     const history = readHistory(store.at, localPin(store));
     const at = readInstant(text(given, 'at'), '--at') ?? instantOf(Date.now());

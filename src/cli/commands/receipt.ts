@@ -1,24 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { AuditError } from '../../errors.ts';
-import {
-  formatSigner,
-  formatVkey,
-  makeSigner,
-  parseVkey,
-  validKeyName,
-  type VerifierKey,
-} from '../../note/key.ts';
+import type { VerifierKey } from '../../note/key.ts';
 import type { AskedAgain } from '../../query/again.ts';
 import type { CheckedReceipt } from '../../query/check.ts';
 import type { ReadReceipt } from '../../query/receipt.ts';
 import { instantOf } from '../../store/clock.ts';
 import { createFile, isCode, readWhole } from '../../store/durable.ts';
-import { givenPin, type Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
-import { receiptLines } from '../render/receipt.ts';
 import { usage } from '../values.ts';
 
 export const receiptVerifyCommand: CommandSpec = {
@@ -53,6 +45,7 @@ export const receiptVerifyCommand: CommandSpec = {
   async run(given, context) {
     const { MOST_BYTES, parseReceipt } = await import('../../query/receipt.ts');
     const { checkReceipt } = await import('../../query/check.ts');
+    const { givenPin } = await import('../../store/store.ts');
     const path = given.args[0]!;
     const bytes = readWhole(path, MOST_BYTES);
     if (!bytes)
@@ -65,7 +58,7 @@ export const receiptVerifyCommand: CommandSpec = {
     const checked = checkReceipt(read, {
       store,
       ...(pin !== undefined && { pin: givenPin(pin) }),
-      ...(key !== undefined && { key: givenKey(key) }),
+      ...(key !== undefined && { key: await givenKey(key) }),
     });
     const isSound = checked.contradictions.length === 0;
     const again =
@@ -76,7 +69,10 @@ export const receiptVerifyCommand: CommandSpec = {
       context.stdout.write(
         `${JSON.stringify({ form: 'slmaudit-receipt-check/1', exit, ...checked, contradictions, signers: read.signers, ...(again && { rows: again.rows, answer: again.answer }), receipt: read.receipt })}\n`,
       );
-    else for (const line of receiptLines(read, checked, again)) context.stdout.write(`${line}\n`);
+    else {
+      const { receiptLines } = await import('../render/receipt.ts');
+      for (const line of receiptLines(read, checked, again)) context.stdout.write(`${line}\n`);
+    }
     return exit;
   },
 };
@@ -124,7 +120,8 @@ async function rerun(
 }
 
 /** The text of a verifier key, or the name of a file that holds one. */
-function givenKey(textOrPath: string): VerifierKey {
+async function givenKey(textOrPath: string): Promise<VerifierKey> {
+  const { parseVkey } = await import('../../note/key.ts');
   const isKey = /^[^+/]+\+[0-9a-f]{8}\+/.test(textOrPath);
   const said = isKey ? textOrPath : readWhole(textOrPath, 4096)?.toString('utf8').trim();
   try {
@@ -161,7 +158,8 @@ export const receiptKeyCommand: CommandSpec = {
     [0, 'made'],
     [2, 'not a name, or the file is there or can not be written'],
   ],
-  run(given, { stdout }) {
+  async run(given, { stdout }) {
+    const { formatSigner, formatVkey, makeSigner, validKeyName } = await import('../../note/key.ts');
     const name = given.args[0]!;
     const path = text(given, 'output');
     if (path === undefined) throw usage('say where the key goes with -o FILE');
@@ -174,6 +172,6 @@ export const receiptKeyCommand: CommandSpec = {
       throw usage(`${path} is there already, and keys are never replaced`);
     }
     stdout.write(`${formatVkey(signer)}\n`);
-    return Promise.resolve(0);
+    return 0;
   },
 };

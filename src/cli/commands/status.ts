@@ -1,5 +1,5 @@
 import type { SourceTally } from '../../log/tally.ts';
-import { type Status, status } from '../../status/status.ts';
+import type { Status } from '../../status/status.ts';
 import { type CommandSpec, text } from '../command.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
 import { printable } from '../voice.ts';
@@ -39,7 +39,8 @@ export const statusCommand: CommandSpec = {
     [1, 'the log was altered'],
     [2, 'could not be read'],
   ],
-  run(given, { openStore, stdout }) {
+  async run(given, { openStore, stdout }) {
+    const { status } = await import('../../status/status.ts');
     const s = status(openStore());
     if (text(given, 'format') === 'json') {
       stdout.write(`${JSON.stringify(s)}\n`);

@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { AuditError } from '../../errors.ts';
 import { readBounded } from '../../store/durable.ts';
-import { formatPin, type Pin } from '../../log/pin.ts';
-import { givenPin, localPin, openStore, type Store } from '../../store/store.ts';
+import type { Pin } from '../../log/pin.ts';
+import type { Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
-import type { Only } from '../../verify/verify.ts';
+import type { Only, Progress } from '../../verify/verify.ts';
 import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, sentence } from '../render/report.ts';
-import { counted, grouped, readInstant, readRange, usage } from '../values.ts';
+import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
 
 export const verifyCommand: CommandSpec = {
   name: 'verify',
@@ -23,6 +24,7 @@ export const verifyCommand: CommandSpec = {
   arguments: [],
   options: [
     { flags: '--records', about: 'also hash every record again' },
+    { flags: '--jobs <N>', about: 'threads that read payloads', default: 'the cores, at most 4' },
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
     { flags: '--since <TIME>', about: 'open only payloads with records from then on' },
     { flags: '--until <TIME>', about: 'open only payloads with records up to then' },
@@ -59,14 +61,35 @@ export const verifyCommand: CommandSpec = {
   },
 };
 
+const MOST_JOBS = 4;
+
+/** Says how far it is, and how long the rest takes at this pace. */
+function progressText(): (done: Progress) => string {
+  let [began, what] = [performance.now(), ''];
+  return ({ what: now, done, of }) => {
+    if (what !== now) [began, what] = [performance.now(), now];
+    const passed = (performance.now() - began) / 1000;
+    const left = (passed / done) * (of - done);
+    const plural = now === 'entry' ? 'entries' : 'segments';
+    const rest =
+      passed < 3 || left < 1
+        ? ''
+        : `, about ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left`;
+    return `${grouped(done)} of ${grouped(of)} ${plural} checked${rest}`;
+  };
+}
+
 async function runStore(given: Given, context: Context): Promise<number> {
   const { openToVerify, verify } = await import('../../verify/verify.ts');
+  const { givenPin, localPin } = await import('../../store/store.ts');
+  const { formatPin } = await import('../../log/pin.ts');
   const { keepFork } = await import('../../verify/heads.ts');
   const store = openToVerify(context.storeFolder, context.keysFolder);
   if ('code' in store) return refuse(store, given, context);
   const [stated, sinceHead] = [text(given, 'pin'), text(given, 'sinceHead')];
   const pin = stated === undefined ? undefined : givenPin(stated);
   const only = readOnly(given);
+  const progressOf = progressText();
   const report = await verify(store, {
     ...(pin && { pin }),
     ...(only && { only }),
@@ -74,8 +97,8 @@ async function runStore(given: Given, context: Context): Promise<number> {
     ...(sinceHead !== undefined && { sinceHead: readInput(sinceHead) }),
     records: flag(given, 'records'),
     remember: context.headsFolder,
-    onProgress: ({ segments, of }) =>
-      context.voice.progress(`${grouped(segments)} of ${counted(of, 'segment')} checked`),
+    jobs: readCount(text(given, 'jobs') ?? String(Math.min(MOST_JOBS, availableParallelism())), '--jobs'),
+    onProgress: done => context.voice.progress(progressOf(done)),
   });
   const used = pin ?? localPin(store);
   const shown = { pin: used && formatPin(used), records: flag(given, 'records') };
@@ -155,11 +178,12 @@ function tellPending({ pending }: Report, { voice }: Context): void {
 
 async function runProof(given: Given, context: Context): Promise<number> {
   const { verifyProof } = await import('../../verify/proof.ts');
+  const { formatPin } = await import('../../log/pin.ts');
   const path = text(given, 'proof')!;
   const record = text(given, 'record') ?? path.replace(/\.tlog-proof$/, '.ndjson');
   if (record === path) throw usage('name the line of the record with --record');
   const line = readInput(record).toString('utf8').replace(/\n$/, '');
-  const pin = pinGiven(given, context);
+  const pin = await pinGiven(given, context);
   const result = verifyProof(Buffer.from(line, 'utf8'), readInput(path).toString('utf8'), pin);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(result)}\n`);
   else if (result.good) {
@@ -177,7 +201,7 @@ async function runProof(given: Given, context: Context): Promise<number> {
 async function runFork(given: Given, context: Context): Promise<number> {
   const { isFork } = await import('../../verify/heads.ts');
   const path = text(given, 'fork')!;
-  const pin = pinGiven(given, context);
+  const pin = await pinGiven(given, context);
   let good = false;
   try {
     good = isFork(JSON.parse(readInput(path).toString('utf8')) as Parameters<typeof isFork>[0], pin.logKey);
@@ -193,14 +217,16 @@ async function runFork(given: Given, context: Context): Promise<number> {
 }
 
 /** --pin, or that of the store if there is one. */
-function pinGiven(given: Given, { storeFolder, keysFolder }: Context): Pin {
+async function pinGiven(given: Given, { storeFolder, keysFolder }: Context): Promise<Pin> {
+  const { givenPin, localPin } = await import('../../store/store.ts');
   const stated = text(given, 'pin');
-  const pin = stated === undefined ? localPin(storeOrUsage(storeFolder, keysFolder)) : givenPin(stated);
+  const pin = stated === undefined ? localPin(await storeOrUsage(storeFolder, keysFolder)) : givenPin(stated);
   if (!pin) throw usage('give the pin of the log with --pin');
   return pin;
 }
 
-function storeOrUsage(folder: string, keys: string): Store {
+async function storeOrUsage(folder: string, keys: string): Promise<Store> {
+  const { openStore } = await import('../../store/store.ts');
   try {
     return openStore(folder, keys);
   } catch (error) {

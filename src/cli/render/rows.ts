@@ -6,7 +6,6 @@ import { htmlSink } from './html.ts';
 import { jsonSink } from './json.ts';
 import { markdownSink } from './markdown.ts';
 import { ndjsonSink } from './ndjson.ts';
-import { tableSink } from './table.ts';
 
 /** How rows come out: table on a terminal, ndjson in a pipe. */
 export const ROW_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
@@ -65,6 +64,17 @@ export function rowSink(format: RowFormat, print: Print, { width, title, plain }
     case 'ndjson':
       return ndjsonSink(print);
     case 'table':
-      return tableSink(print, width, plain);
+      return late(async () => (await import('./table.ts')).tableSink(print, width, plain));
   }
+}
+
+/** A sink that is loaded once it is needed: most answers are no tables, and help is none. */
+function late(make: () => Promise<ResultSink>): ResultSink {
+  let made: Promise<ResultSink> | undefined;
+  const sink = (): Promise<ResultSink> => (made ??= make());
+  return {
+    columns: async columns => (await sink()).columns(columns),
+    rows: async rows => (await sink()).rows(rows),
+    end: async () => (await sink()).end(),
+  };
 }

@@ -1,0 +1,56 @@
+import { AuditError } from '../errors.ts';
+import { digestFile, type FileDigest } from '../store/store.ts';
+
+type PayloadContent = import('../duck/payload.ts').PayloadContent;
+
+/** A file of records, as the log states it. `counts`: rows of each segment in it, if its rows are to be read too. */
+export interface Sight {
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly counts?: readonly number[];
+}
+
+/** What was there; anything of it can come from another thread. */
+export interface Seen {
+  readonly digest: FileDigest | undefined;
+  /** Only of a file that is as it was stated. */
+  readonly content?: PayloadContent;
+  /** Why its rows can't be read. */
+  readonly fault?: string;
+}
+
+export const isStated = (digest: FileDigest, { sha256, bytes }: Sight): boolean =>
+  digest.sha256 === sha256 && digest.bytes === bytes;
+
+/** Digests a file, and reads its rows if they are wanted. Throws what the system says. */
+export async function look(sight: Sight): Promise<Seen> {
+  const { path, counts } = sight;
+  const digest = await digestFile(path);
+  if (!digest || !counts || !isStated(digest, sight)) return { digest };
+  const { readPayload } = await import('../duck/payload.ts');
+  try {
+    // What a host could not read for a moment was not altered.
+    const content = await readPayload(path, counts).catch(() => readPayload(path, counts));
+    return { digest, content };
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split('\n', 1)[0]! : String(error);
+    // The engine knows it by a descriptor only.
+    return { digest, fault: message.replaceAll(/\/proc\/self\/fd\/\d+/g, path) };
+  }
+}
+
+/** An error that crosses threads. */
+export interface Thrown {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly isOurs: boolean;
+}
+
+export function thrown(error: unknown): Thrown {
+  const { message, code } = error as { message?: string; code?: string };
+  return { message: message ?? String(error), code, isOurs: error instanceof AuditError };
+}
+
+export const asError = ({ message, code, isOurs }: Thrown): Error =>
+  isOurs ? new AuditError(code!, message) : Object.assign(new Error(message), code !== undefined && { code });
