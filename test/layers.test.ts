@@ -22,6 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'hash',
     'prove',
     'coverage',
+    'report',
     'pack',
     'custody',
     'compact',
@@ -31,6 +32,9 @@ const FLOORS: readonly (readonly string[])[] = [
     'policy',
     'hold',
     'anomaly',
+    'door',
+    'detect',
+    'rules',
   ],
   ['cli'],
 ];
@@ -50,6 +54,7 @@ const PAIRS = new Set([
   'query>quarantine',
   'search>hash',
   'search>query',
+  'report>query',
   'config>query',
   'export>query',
   'compact>seal',
@@ -69,6 +74,10 @@ const PAIRS = new Set([
   'anomaly>query',
   'anomaly>door',
   'anomaly>report',
+  'door>query',
+  'detect>door',
+  'detect>query',
+  'detect>rules',
   'duck>store',
 ]);
 const PURE = FLOORS[0]!;

@@ -1,49 +1,21 @@
 import type { Asker } from '../query/inquiry.ts';
 import { cutoff } from '../stats/discovery.ts';
-import { keepEntities, type Magnitude, magnitudesTested } from './entities.ts';
+import { keepEntities, magnitudesTested } from './entities.ts';
+import { failuresTested } from './failures.ts';
 import { type Candidate, FAMILIES, type Tested } from './finding.ts';
 import { frameOf } from './frame.ts';
 import { holesOf, keepHours } from './hours.ts';
+import { latencyTested } from './latency.ts';
+import { newAddressesTested } from './novelty.ts';
+import {
+  doorTested,
+  exfiltrationTested,
+  magnitudesOf,
+  repetitionTested,
+  userFailuresTested,
+} from './people.ts';
 import { requestsTested } from './requests.ts';
-
-const MAGNITUDES: readonly Magnitude[] = [
-  {
-    family: 'user-requests',
-    column: 'user_id',
-    value: 'n',
-    step: 'hour',
-    unit: 'requests',
-    times: 3,
-    least: 30,
-  },
-  {
-    family: 'address-requests',
-    column: 'client_ip',
-    value: 'n',
-    step: 'hour',
-    unit: 'requests',
-    times: 3,
-    least: 30,
-  },
-  {
-    family: 'user-tokens',
-    column: 'user_id',
-    value: 'tokens',
-    step: 'hour',
-    unit: 'tokens',
-    times: 4,
-    least: 50_000,
-  },
-  {
-    family: 'user-tokens',
-    column: 'user_id',
-    value: 'tokens',
-    step: 'day',
-    unit: 'tokens',
-    times: 4,
-    least: 50_000,
-  },
-];
+import { silenceTested } from './silence.ts';
 
 export async function candidatesOf(
   asker: Asker,
@@ -54,9 +26,18 @@ export async function candidatesOf(
   await keepHours(asker);
   const holes = await holesOf(asker, frame);
   await keepEntities(asker, frame);
-  const tested = [await requestsTested(asker, frame, holes)];
-  for (const what of MAGNITUDES)
-    if (frame.told[what.column]) tested.push(await magnitudesTested(asker, frame, what));
+  const tested = [
+    await requestsTested(asker, frame, holes),
+    await silenceTested(asker, frame, holes),
+    await failuresTested(asker, frame),
+    await latencyTested(asker, frame),
+    await newAddressesTested(asker, frame),
+    await repetitionTested(asker, frame),
+    ...(await doorTested(asker, frame)),
+    await exfiltrationTested(asker, frame),
+    await userFailuresTested(asker, frame),
+  ];
+  for (const what of magnitudesOf(frame)) tested.push(await magnitudesTested(asker, frame, what));
   return tested;
 }
 

@@ -1,7 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { amountTails, countTails, robustTails } from '../stats/tails.ts';
 import { activeShare } from '../stats/week.ts';
-import { type Candidate, type EntityColumn, type Family, HOUR_US, type Tested } from './finding.ts';
+import { type Candidate, type Family, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { hourAt } from './hours.ts';
 
@@ -11,14 +11,20 @@ import { hourAt } from './hours.ts';
  */
 export interface Magnitude {
   readonly family: Family;
-  readonly column: EntityColumn & ('user_id' | 'client_ip');
-  /** Of the kept table of hours: `n`, `tokens`. */
+  readonly column: 'user_id' | 'client_ip';
+  /** The kept table, its column of amounts, and the table that is made of the two: names. */
+  readonly table: string;
   readonly value: string;
   readonly step: 'hour' | 'day';
-  readonly unit: 'requests' | 'tokens';
+  readonly unit: 'requests' | 'tokens' | 'times' | 'failed logins';
   /** At least so many times the mean, and so much in all. */
   readonly times: number;
   readonly least: number;
+  /** Each counts for so many peers that had 1 each, where hardly anyone ever has any. */
+  readonly ones?: number;
+  /** Which records it is about, but for entity and time. */
+  readonly where: string;
+  readonly flags: string;
 }
 
 /** `an_users` and `an_addresses`: an hour of one with what it asked for. */
@@ -32,12 +38,14 @@ export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
     await asker.keep(
       name,
       `SELECT ${column} AS e, ${HOUR_OF} AS hour, count(*) AS n, sum(total_tokens)::BIGINT AS tokens,
-        any_value(user_kind) AS kind
+        sum(output_tokens)::BIGINT AS output, count(*) FILTER (status IN ('error', 'denied')) AS failed,
+        count(*) FILTER (status = 'refused') AS refused
       FROM records WHERE event_type = '${type}' AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
     );
   }
 }
 
+const KNOWN_DAYS = 7;
 /** Eight weeks, the day itself left out. */
 const PAST_DAYS = 56;
 const PEER_DAYS = 28;
@@ -55,17 +63,17 @@ const SMALL = 1e-4;
 const MOST = 4000;
 
 export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitude): Promise<Tested> {
-  const { family, column, value, step } = what;
-  const name = `an_${column === 'user_id' ? 'user' : 'address'}_${value}_${step}`;
+  const { family, value, step } = what;
+  const name = `${what.table}_${value}_${step}`;
   await keepPast(asker, { name, what });
-  const since = hourAt(frame.since) - 1;
+  const since = knownFrom(frame);
   const counted = (
     await asker.all(`SELECT count(*) FILTER (known) AS days, count(*) FILTER (NOT known) AS unknown
       FROM (SELECT (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS}) AS known FROM ${name}_past
         WHERE day >= ${Math.floor(since / 24)})`)
   )[0]!;
   const rows = await candidates(asker, { name, what, frame });
-  const found = rows.map(row => judge(row, what, frame)).filter(c => c !== undefined);
+  const found = rows.map(row => judge(row, what)).filter(c => c !== undefined);
   const tests = Number(counted['days']) * (step === 'hour' ? 24 : 1);
   const notes: string[] = [];
   if (rows.length === MOST)
@@ -79,7 +87,8 @@ export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitu
  * and of values `s`, `q`, outbreaks tamed; active days `d`; and the peers' `pk`, `pa`, `pb`.
  */
 async function keepPast(asker: Asker, { name, what }: { name: string; what: Magnitude }): Promise<void> {
-  const table = what.column === 'user_id' ? 'an_users' : 'an_addresses';
+  const { table } = what;
+  const ones = what.ones ?? 0;
   await asker.keep(
     name,
     what.step === 'hour'
@@ -99,26 +108,31 @@ async function keepPast(asker: Asker, { name, what }: { name: string; what: Magn
     past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
         sum(q) OVER own AS q, count(*) OVER own AS d
       FROM sums WINDOW own AS ${own}),
-    peers AS (SELECT day, sum(k) OVER before AS pk, sum(a) OVER before AS pa, sum(b) OVER before AS pb
+    peers AS (SELECT day, ${ones} + coalesce(sum(k) OVER before, 0) AS pk, coalesce(sum(a) OVER before, 0) AS pa,
+        coalesce(sum(b) OVER before, 0) AS pb
       FROM (SELECT day, sum(k) AS k, sum(a) AS a, sum(b) AS b FROM sums GROUP BY day)
       WINDOW before AS (ORDER BY day RANGE BETWEEN ${PEER_DAYS} PRECEDING AND 1 PRECEDING))
     SELECT * FROM past JOIN peers USING (day)`,
   );
 }
 
+/** A first week says what is usual, and is not judged itself: hours since 1970. */
+const knownFrom = (frame: Frame): number =>
+  Math.max(hourAt(frame.since), hourAt(frame.from) + KNOWN_DAYS * 24);
+
 async function candidates(
   asker: Asker,
   { name, what, frame }: { name: string; what: Magnitude; frame: Frame },
 ): Promise<readonly Row[]> {
   const hours = what.step === 'hour' ? 1 : 24;
-  const [since, until] = [hourAt(frame.since) / hours, (hourAt(frame.until - 1) + 1) / hours];
+  const [since, until] = [knownFrom(frame) / hours, (hourAt(frame.until - 1) + 1) / hours];
   await asker.keep(
     `${name}_seen`,
     `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${name} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
     WHERE c.v >= ${what.least} AND c.step + 1 > ${since} AND c.step < ${until}
-      AND c.v >= ${what.times} * coalesce(CASE WHEN k >= ${OWN} THEN s / k END, exp((coalesce(a, 0) + ${PEERS} * pa / pk) / (coalesce(k, 0) + ${PEERS})))
+      AND c.v >= ${what.times} * coalesce(CASE WHEN k >= ${OWN} THEN s / k END, exp((coalesce(a, 0) + coalesce(${PEERS} * pa / nullif(pk, 0), 0)) / (coalesce(k, 0) + ${PEERS})))
       AND (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS})
-    ORDER BY ln(c.v) - coalesce(a / k, pa / pk) DESC, c.e, c.step LIMIT ${MOST}`,
+    ORDER BY ln(c.v) - coalesce(a / k, pa / nullif(pk, 0)) DESC, c.e, c.step LIMIT ${MOST}`,
   );
   if (what.step === 'day') return await asker.all(`SELECT * FROM ${name}_seen`);
   return await asker.all(`WITH times AS (SELECT c.e, c.step, count(DISTINCT o.day) AS there
@@ -127,7 +141,7 @@ async function candidates(
     SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN times t ON t.e = c.e AND t.step = c.step`);
 }
 
-function judge(row: Row, what: Magnitude, frame: Frame): Candidate | undefined {
+function judge(row: Row, what: Magnitude): Candidate | undefined {
   const [v, k, pk] = [num(row, 'v'), num(row, 'k'), num(row, 'pk')];
   const weight = pk > 0 ? PEERS : 0;
   const place = (num(row, 'a') + (weight * num(row, 'pa')) / Math.max(1, pk)) / (k + weight);
@@ -143,7 +157,7 @@ function judge(row: Row, what: Magnitude, frame: Frame): Candidate | undefined {
   const variance = spread * (1 + 2 / (k + weight));
   if (v < what.times * mean) return undefined;
   const large =
-    what.unit === 'requests'
+    what.unit !== 'tokens'
       ? countTails(v, mean, Math.max(1, variance / mean)).upper
       : // Tokens of a request are log-normal, of many a sum: the tail lies between the two.
         Math.sqrt(amountTails(v, mean, variance).upper * robustTails(z, Math.min(30, k + weight)).upper);
@@ -171,7 +185,8 @@ function judge(row: Row, what: Magnitude, frame: Frame): Candidate | undefined {
       what.step === 'hour' && days >= 20 && there <= days / 20
         ? [`active at this hour on ${there} of ${days} days before`]
         : [],
-    where: `event_type = '${frame.told[what.column]}'`,
+    where: what.where,
+    flags: what.flags,
   };
 }
 

@@ -40,6 +40,17 @@ export interface Candidate {
   readonly also: readonly string[];
   /** A condition over `records` that, with the entity and the times, finds what it is about; SQL of this program alone. */
   readonly where: string;
+  /** The same as options of `slmaudit search`. */
+  readonly flags: string;
+  /** Hours around it and what was usual for each; of dense series alone. */
+  readonly plot?: () => readonly Plotted[];
+}
+
+/** An hour of a plot; the value is null where nothing is known, `usual` undefined where too little came before. */
+export interface Plotted {
+  readonly at: number;
+  readonly value: number | null;
+  readonly usual?: { readonly low: number; readonly mid: number; readonly high: number };
 }
 
 /** What a detector tells. */

@@ -1,5 +1,5 @@
 import type { Asker, Row } from '../query/inquiry.ts';
-import { microsOf } from '../record/time.ts';
+import { microsOf, tsOfMicros } from '../record/time.ts';
 import { HOUR_US } from './finding.ts';
 
 /** What there is to be judged. Hours are counted from 1970. */
@@ -22,6 +22,10 @@ const TOLD: readonly Told[] = ['user_id', 'client_ip', 'model', 'total_tokens', 
 export const OTHERS = "source_format <> 'slmaudit'";
 
 export const HOUR_OF: string = `epoch_us(ts) // ${HOUR_US}`;
+
+/** Condition: of that time, in microseconds since 1970, as parts of files can be left out by it. */
+export const within = (from: number, to: number): string =>
+  `ts >= '${tsOfMicros(Math.floor(from))}'::TIMESTAMPTZ AND ts < '${tsOfMicros(Math.ceil(to))}'::TIMESTAMPTZ`;
 
 /** undefined: there is no record. */
 export async function frameOf(

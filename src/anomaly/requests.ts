@@ -1,8 +1,8 @@
 import type { Asker, Row } from '../query/inquiry.ts';
-import { bandOf, tailsOf, usualOf } from '../stats/baseline.ts';
-import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
+import { bandOf, tailsOf, type Usual, usualOf } from '../stats/baseline.ts';
+import { type Candidate, type Entity, HOUR_US, type Plotted, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
-import { grouped } from './groups.ts';
+import { gathered } from './gathered.ts';
 import { type Hole, type Series, seriesOf } from './hours.ts';
 
 /** Twice as much as usual, or a quarter, and at least so many more or fewer: less is not worth anyone's time. */
@@ -49,7 +49,7 @@ async function busiest(
     FROM an_hours WHERE event_type = '${type}' AND model IN (SELECT model FROM busiest)
     GROUP BY model, hour`);
   return {
-    models: grouped(rows, r => String(r['model'])),
+    models: gathered(rows, r => String(r['model'])),
     left: Number(rows[0]?.['models'] ?? 0) - Math.min(MODELS, Number(rows[0]?.['models'] ?? 0)),
   };
 }
@@ -64,7 +64,8 @@ function judge(
   },
 ): void {
   const { frame, into, entity, type } = about;
-  for (const [i, usual] of usualOf(values, first).entries()) {
+  const all = usualOf(values, first);
+  for (const [i, usual] of all.entries()) {
     const value = values[i];
     const from = (first + i) * HOUR_US;
     if (!usual || value === null || value === undefined) continue;
@@ -89,6 +90,23 @@ function judge(
       by: `the ${usual.by === 'recent hours' ? usual.by : `same ${usual.by}`} before`,
       also: [],
       where: `event_type = '${type}'`,
+      flags: `--type ${type}`,
+      plot: () => around(first, values, all, i),
     });
   }
+}
+
+/** Three days before an hour and one behind, with their bands. */
+export function around(
+  first: number,
+  values: Series['values'],
+  all: readonly (Usual | undefined)[],
+  i: number,
+): Plotted[] {
+  const from = Math.max(0, i - 72);
+  return values.slice(from, i + 25).map((value, k): Plotted => {
+    const usual = all[from + k];
+    const known = usual && { usual: { ...bandOf(usual), mid: usual.mean } };
+    return { at: (first + from + k) * HOUR_US, value, ...known };
+  });
 }

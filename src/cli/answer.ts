@@ -153,7 +153,7 @@ async function answerWith(
 /** What was asked for, else what the file's name says, else what is there to read it. */
 export function formatOf(given: Given, { terminal }: Context): (typeof ANSWER_FORMATS)[number] {
   const output = text(given, 'output');
-  const stated = text(given, 'format') ?? EXTENSIONS[/\.(\w+)$/.exec(output ?? '')?.[1] ?? ''];
+  const stated = text(given, 'format') ?? formatByName(output);
   const format = stated ?? (terminal && output === undefined ? 'table' : 'ndjson');
   if (format === 'parquet' && terminal && output === undefined)
     throw usage('parquet is not for a terminal: name a file with -o');
@@ -161,6 +161,9 @@ export function formatOf(given: Given, { terminal }: Context): (typeof ANSWER_FO
 }
 
 /** What a file's name says of its format. */
+export const formatByName = (path: string | undefined): string | undefined =>
+  EXTENSIONS[/\.(\w+)$/.exec(path ?? '')?.[1] ?? ''];
+
 const EXTENSIONS: Readonly<Record<string, string>> = {
   csv: 'csv',
   json: 'json',

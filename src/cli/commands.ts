@@ -28,6 +28,7 @@ import { queryCommand } from './commands/query.ts';
 import { contextCommand, searchCommand } from './commands/search.ts';
 import { redactCommand } from './commands/redact.ts';
 import { receiptKeyCommand, receiptVerifyCommand } from './commands/receipt.ts';
+import { reportCommands } from './commands/report.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -65,6 +66,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   pruneCommand,
   compactCommand,
   redactCommand,
+  ...reportCommands,
   coverageCommand,
   packCommand,
   statusCommand,

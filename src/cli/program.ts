@@ -82,6 +82,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   map: 'try a format of your own',
   policy: 'say how long records are kept',
   quarantine: 'look at lines that were rejected, and read them again',
+  report: 'say what there was, as pages of an operations review',
   receipt: 'check what an answer was made from',
 };
 

@@ -2,6 +2,8 @@ import { AuditError } from '../errors.ts';
 import { readTime } from '../record/time.ts';
 import { isZone } from '../record/zone.ts';
 
+export { counted, grouped } from '../record/figures.ts';
+
 /** What people write for spans and sizes: `60s`, `1h30m`, `250ms`; `16MiB`, `8M`, `4096`. */
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZES: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -68,20 +70,10 @@ export function usage(message: string): AuditError {
   return new AuditError('USAGE', message, { hint: 'run `slmaudit help` or add --help' });
 }
 
-/** `1,234,567` */
-export function grouped(n: number): string {
-  return String(n).replaceAll(/\B(?=(\d{3})+$)/g, ',');
-}
-
 /** `117.2 MB`, decimal, as disks are sold. */
 export function humanBytes(n: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
   let [value, unit] = [n, 0];
   while (value >= 1000 && unit < units.length - 1) [value, unit] = [value / 1000, unit + 1];
   return unit === 0 ? `${n} bytes` : `${value.toFixed(1)} ${units[unit]}`;
-}
-
-/** `1 record`, `2 records`. */
-export function counted(n: number, one: string, many: string = `${one}s`): string {
-  return `${grouped(n)} ${n === 1 ? one : many}`;
 }

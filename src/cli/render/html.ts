@@ -3,6 +3,7 @@ import type { ResultSink } from '../../duck/process.ts';
 import { counted } from '../values.ts';
 import { printable } from '../voice.ts';
 import { shownText } from './draw.ts';
+import { htmlText } from './escape.ts';
 import type { Print } from './rows.ts';
 
 /** One page without scripts that loads nothing; every value is escaped. */
@@ -12,14 +13,14 @@ export function htmlSink(print: Print, title: string): ResultSink {
   return {
     async columns(columns) {
       names = columns;
-      const head = columns.map(c => `<th${side(c)}>${escaped(printable(c.name))}</th>`).join('');
+      const head = columns.map(c => `<th${side(c)}>${htmlText(printable(c.name))}</th>`).join('');
       await print(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(title)}</title>
+<title>${htmlText(title)}</title>
 <style>${STYLE}</style>
-<h1>${escaped(title)}</h1>
+<h1>${htmlText(title)}</h1>
 <table>
 <thead><tr>${head}</tr></thead>
 <tbody>
@@ -27,7 +28,7 @@ export function htmlSink(print: Print, title: string): ResultSink {
     },
     rows(rows) {
       count += rows.length;
-      const cell = (c: ResultColumn, text: string): string => `<td${side(c)}>${escaped(text)}</td>`;
+      const cell = (c: ResultColumn, text: string): string => `<td${side(c)}>${htmlText(text)}</td>`;
       return print(
         rows
           .map(row => `<tr>${names.map((c, i) => cell(c, shownText(row[i] ?? null))).join('')}</tr>\n`)
@@ -41,16 +42,6 @@ export function htmlSink(print: Print, title: string): ResultSink {
 }
 
 const side = (c: ResultColumn): string => (c.numeric ? ' class="n"' : '');
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, c => ENTITIES[c]!);
 
 const STYLE = `body{font:14px/1.4 system-ui,sans-serif;margin:2em;color:#222;background:#fff}
 h1{font-size:1.2em}table{border-collapse:collapse}th,td{padding:.2em .8em .2em 0;text-align:left;vertical-align:top}

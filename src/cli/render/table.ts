@@ -45,14 +45,37 @@ export function tableSink(print: Print, width?: number, plain = false): ResultSi
       return true;
     },
     async end() {
-      const drawing = fitted(names, held, width);
-      const text = drawing.asBlocks ? blocks(drawing, colors) : tableText(drawing, colors);
+      const { text, shared, notes } = drawTable(names, held, width, colors);
       if (text !== '') await print(`${text}\n`);
       const tail = more > 0 ? [`${grouped(MOST)} shown; --format ndjson prints all`] : [];
-      const notes = [counted(held.length + more, 'row'), ...tail, ...drawing.notes];
-      const shared = drawing.shared.length > 0 ? [`in all of them: ${drawing.shared.join(', ')}`] : [];
-      for (const line of [...shared, notes.join('; ')]) await print(`${colors.dim(line)}\n`);
+      const counts = [counted(held.length + more, 'row'), ...tail, ...notes];
+      for (const line of [...shared, counts.join('; ')]) await print(`${colors.dim(line)}\n`);
     },
+  };
+}
+
+export interface Drawn {
+  /** Empty for no rows. */
+  readonly text: string;
+  /** What is said once and not in the table: a line, or none. */
+  readonly shared: readonly string[];
+  /** What was done to make it fit. */
+  readonly notes: readonly string[];
+}
+
+/** Aligned columns that fit `width`, or blocks where nothing would. */
+export function drawTable(
+  names: readonly ResultColumn[],
+  rows: readonly (readonly Cell[])[],
+  width: number | undefined,
+  colors: ChalkInstance,
+): Drawn {
+  const drawing = fitted(names, rows, width);
+  const { shared, notes } = drawing;
+  return {
+    text: drawing.asBlocks ? blocks(drawing, colors) : tableText(drawing, colors),
+    shared: shared.length > 0 ? [`in all of them: ${shared.join(', ')}`] : [],
+    notes,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Rows by what they are of, in the order in which each came first. */
-export function grouped<T>(rows: readonly T[], of: (row: T) => string): Map<string, T[]> {
+export function gathered<T>(rows: readonly T[], of: (row: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const row of rows) {
     const group = groups.get(of(row));

@@ -1,0 +1,113 @@
+import type { Asker } from '../query/inquiry.ts';
+import { usualOf } from '../stats/baseline.ts';
+import { countTails } from '../stats/tails.ts';
+import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
+import { type Frame, OTHERS } from './frame.ts';
+import { gathered } from './gathered.ts';
+import { around } from './requests.ts';
+import { type Hole, type Series, seriesOf } from './hours.ts';
+
+const MINUTE_US = 60_000_000;
+/** Gaps at least so long, in which at least so much was to be expected. */
+const LEAST_MINUTES = 10;
+const LEAST = 20;
+/** Sources beyond so many are judged as part of all; the busiest come first. */
+const SOURCES = 30;
+const SMALL = 1e-3;
+
+interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Gaps in which something was to be expected. How likely nothing is comes from the hours' counts and how they scatter; a gap
+ * may begin at any minute, and each ten of them are a test.
+ */
+export async function silenceTested(asker: Asker, frame: Frame, holes: readonly Hole[]): Promise<Tested> {
+  const sources = await asker.all(
+    `SELECT source_id, sum(n) AS n FROM an_hours GROUP BY source_id ORDER BY n DESC, source_id`,
+  );
+  const names = sources.slice(0, SOURCES).map(r => String(r['source_id']));
+  await asker.keep(
+    'an_minutes',
+    `SELECT DISTINCT source_id, epoch_us(ts) // ${MINUTE_US} AS minute FROM records WHERE ${OTHERS}`,
+  );
+  const gaps = gathered(
+    await asker.all(`SELECT source, "before", minute FROM (
+        SELECT source_id AS source, lag(minute) OVER (PARTITION BY source_id ORDER BY minute) AS "before", minute FROM an_minutes
+        UNION ALL SELECT NULL, lag(minute) OVER (ORDER BY minute), minute FROM (SELECT DISTINCT minute FROM an_minutes))
+      WHERE minute - "before" > ${LEAST_MINUTES} ORDER BY minute`),
+    r => String(r['source'] ?? ''),
+  );
+  const hours = await asker.all('SELECT source_id, hour, sum(n) AS n FROM an_hours GROUP BY ALL');
+  const bySource = gathered(hours, r => String(r['source_id']));
+  const whole = await asker.all('SELECT hour, sum(n) AS n FROM an_hours GROUP BY hour');
+  const into = { tests: 0, candidates: [] as Candidate[] };
+  const told = (name: string): Gap[] =>
+    (gaps.get(name) ?? []).map(r => ({
+      from: (Number(r['before']) + 1) * MINUTE_US,
+      to: Number(r['minute']) * MINUTE_US,
+    }));
+  judge(seriesOf(whole, { frame, holes }), told(''), { frame, entity: {}, into });
+  if (names.length > 1)
+    for (const name of names)
+      judge(seriesOf(bySource.get(name) ?? [], { frame, holes }), told(name), {
+        frame,
+        entity: { source_id: name },
+        into,
+      });
+  const notes = holes.map(
+    h => `nothing at all came from ${iso(h.from)} to ${iso(h.to)}: these hours are left out of what is usual`,
+  );
+  if (into.tests === 0) notes.push('silences could not be judged: less than three days came before');
+  if (sources.length > SOURCES) notes.push(`silences were judged for the ${SOURCES} busiest sources`);
+  return { family: 'silence', tested: into.tests, candidates: into.candidates, notes };
+}
+
+const iso = (hour: number): string => `${new Date((hour * HOUR_US) / 1000).toISOString().slice(0, 16)}Z`;
+
+function judge(
+  { first, values }: Series,
+  gaps: readonly Gap[],
+  about: {
+    readonly frame: Frame;
+    readonly entity: Entity;
+    readonly into: { tests: number; candidates: Candidate[] };
+  },
+): void {
+  const { frame, entity, into } = about;
+  const usual = usualOf(values, first);
+  const inSpan = (hour: number): boolean =>
+    (hour + 1) * HOUR_US > frame.since && hour * HOUR_US < frame.until;
+  into.tests += usual.filter((u, i) => u && inSpan(first + i)).length * 6;
+  for (const { from, to } of gaps) {
+    if (to <= frame.since || from >= frame.until) continue;
+    let [expected, weighted] = [0, 0];
+    for (let hour = Math.floor(from / HOUR_US); hour * HOUR_US < to; hour++) {
+      const known = usual[hour - first];
+      if (!known) continue;
+      const part = (Math.min(to, (hour + 1) * HOUR_US) - Math.max(from, hour * HOUR_US)) / HOUR_US;
+      expected += part * known.mean;
+      weighted += part * known.mean * known.dispersion;
+    }
+    if (expected < LEAST) continue;
+    const p = countTails(0, expected, weighted / expected).lower;
+    if (p > SMALL) continue;
+    into.candidates.push({
+      family: 'silence',
+      entity,
+      from,
+      to,
+      seen: 0,
+      expected,
+      unit: 'records',
+      p,
+      by: 'the same hours before',
+      also: [`nothing for ${Math.round((to - from) / MINUTE_US)} minutes`],
+      where: OTHERS,
+      flags: '',
+      plot: () => around(first, values, usual, Math.floor(from / HOUR_US) - first),
+    });
+  }
+}

@@ -1,0 +1,154 @@
+import type { Asker } from '../../query/inquiry.ts';
+import type { Answered } from '../../query/query.ts';
+import type { Wanted } from '../../report/frame.ts';
+import type { Page } from '../../report/page.ts';
+import { instantOf } from '../../store/clock.ts';
+import { userName } from '../actor.ts';
+import { formatByName } from '../answer.ts';
+import { type CommandSpec, type Context, type Given, text } from '../command.ts';
+import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
+import { showProgress } from '../progress.ts';
+import { PAGE_FORMATS, type PageFormat } from '../render/page/format.ts';
+import { printer } from '../render/rows.ts';
+import { SPAN_OPTIONS, spanOf } from '../span.ts';
+import { targetOf } from '../target.ts';
+import { counted, grouped, readZone } from '../values.ts';
+
+/** A page: what it says, and who makes it. */
+interface PageSpec {
+  readonly summary: string;
+  readonly about: string;
+  readonly make: () => Promise<(asker: Asker, wanted: Wanted) => Promise<Page>>;
+}
+
+const PAGES: Readonly<Record<string, PageSpec>> = {
+  usage: {
+    summary: 'say how much was asked, of what, and by whom',
+    about: 'Requests, users, tokens and costs; the models and users with most; what changed most.',
+    make: async () => (await import('../../report/usage/page.ts')).usagePage,
+  },
+  failures: {
+    summary: 'say what failed, how, and where more than before',
+    about:
+      'How requests ended, kinds of failure, HTTP status, the share that failed of each model and version, the worst hours, users with most failures, logins.',
+    make: async () => (await import('../../report/failures/page.ts')).failuresPage,
+  },
+  latency: {
+    summary: 'say how long answers took, and where longer than before',
+    about:
+      'Percentiles of latency, of the time to the first token and of the time in a queue, by model and version and by length of the answer; the slowest answers.',
+    make: async () => (await import('../../report/latency/page.ts')).latencyPage,
+  },
+  models: {
+    summary: 'say which models and versions answered, and which came and went',
+    about:
+      'Models and versions in use with first and last seen, failures, users and latency; new ones and those that are gone; requests that another model answered than was asked for.',
+    make: async () => (await import('../../report/models/page.ts')).modelsPage,
+  },
+  users: {
+    summary: 'say who asked, who came and who went',
+    about:
+      'Users with most requests, tokens, costs and failures; new ones and those that are gone; whose use changed most.',
+    make: async () => (await import('../../report/users/page.ts')).usersPage,
+  },
+};
+
+export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(([name, page]) => ({
+  name: `report ${name}`,
+  summary: page.summary,
+  description: [
+    page.about,
+    "The period is the last 7 full days of what the store has, unless --since or --until say another; it is compared with the one before, as long, where records reach back so far. What can't be said is said under Notes.",
+    'The digest of every payload is checked before it is read, and the end of the page says of which log it was made. --format html is one file without scripts that loads nothing; json is the same in numbers, in a shape that stays.',
+  ],
+  arguments: [],
+  options: [
+    ...SPAN_OPTIONS,
+    {
+      flags: '--format <FORMAT>',
+      about: 'how the page comes out',
+      choices: PAGE_FORMATS,
+      default: "what the file's name says, else table on a terminal, json in a pipe",
+    },
+    { flags: '-o, --output <FILE>', about: 'write the page there, all of it or nothing' },
+    ...LIMIT_OPTIONS,
+  ],
+  examples: [
+    { command: `slmaudit report ${name}`, about: 'the last week, against the week before' },
+    {
+      command: `slmaudit report ${name} --since 2026-05-01 --until 2026-06-01 -o ${name}.html`,
+      about: 'a month, as a page for a browser or for print',
+    },
+  ],
+  exits: [
+    [0, 'said'],
+    [1, 'something that was sealed has been altered'],
+    [2, 'it could not be answered, or not in time'],
+    [130, 'interrupted'],
+  ],
+  run: (given, context) => report(name, page, given, context),
+}));
+
+async function report(name: string, spec: PageSpec, given: Given, context: Context): Promise<number> {
+  const store = context.openStore();
+  const span = spanOf(given, context);
+  const zone = readZone(text(given, 'zone')) ?? 'UTC';
+  const format = formatOf(given, context);
+  const limits = limitsOf(given, context);
+  const { inquire } = await import('../../query/inquiry.ts');
+  const { beginLogged } = await import('../../query/logged.ts');
+  const make = await spec.make();
+  const at = instantOf(Date.now());
+  const question = { sql: `report ${name}`, parameters: {}, ...span };
+  const logged = beginLogged(store, { verb: 'report', question, user: userName(), at });
+  const target = targetOf(text(given, 'output'), context.stdout);
+  const progress = showProgress(context, { count: 0 });
+  try {
+    const answered = await inquire(
+      store,
+      { ...limits, ...(logged && { except: logged.batch }), onProgress: progress.heard },
+      asker => make(asker, { ...span, zone }),
+    );
+    progress.end();
+    const { value: page, head } = answered;
+    const log = { origin: head.origin, size: head.size, root: head.root.toString('base64') };
+    const { pageText } = await import('../render/page/format.ts');
+    const shown = { width: target.isFile ? undefined : context.width, plain: target.isFile };
+    const whole = { ...page, data: { ...(page.data as object), made: at, log } };
+    const print = printer(target.stream);
+    await print(pageText(format, whole, { ...shown, foot: footOf(answered, at, context.version) }));
+    await target.keep();
+    logged?.end('ok', { rows: page.sections.length });
+    return 0;
+  } catch (error) {
+    logged?.end(context.signal.aborted ? 'cancelled' : 'error', { rows: 0 });
+    throw error;
+  } finally {
+    progress.end();
+    target.drop();
+  }
+}
+
+function formatOf(given: Given, { terminal }: Context): PageFormat {
+  const output = text(given, 'output');
+  const named = PAGE_FORMATS.find(f => f === formatByName(output));
+  const otherwise = terminal && output === undefined ? 'table' : 'json';
+  return (text(given, 'format') ?? named ?? otherwise) as PageFormat;
+}
+
+/** Of which log a page was made, and what was checked. */
+function footOf({ head, plan, segments }: Answered, at: string, version: string): string[] {
+  const pruned = plan.leftOut.filter(l => l.why === 'pruned').length;
+  const more = [
+    ...(pruned > 0 ? [`The records of ${counted(pruned, 'segment')} were deleted as recorded.`] : []),
+    ...(plan.open ? ['Records that are not sealed yet are among those counted.'] : []),
+  ];
+  return [
+    `Log ${head.origin}, ${counted(head.size, 'entry', 'entries')}, root ${head.root.toString('base64')}.`,
+    [
+      `Checked: the log against this host's copy of its head, and by digest the records of ${grouped(plan.read.length)} of ${counted(segments.length, 'segment')}.`,
+      ...more,
+    ].join(' '),
+    `Made ${at.slice(0, 19)}Z by slmaudit ${version}.`,
+  ];
+}

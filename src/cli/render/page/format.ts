@@ -1,0 +1,30 @@
+import type { Page } from '../../../report/page.ts';
+import { htmlPage } from './html.ts';
+import { markdownPage } from './markdown.ts';
+import { terminalPage } from './terminal.ts';
+
+/** How a page of a report comes out. */
+export const PAGE_FORMATS = ['table', 'json', 'markdown', 'html'] as const;
+export type PageFormat = (typeof PAGE_FORMATS)[number];
+
+export interface PageShown {
+  /** Columns of the terminal; undefined: as wide as it is. */
+  readonly width?: number | undefined;
+  /** Without colors: it goes to a file. */
+  readonly plain?: boolean;
+  /** What it was made from, a sentence each. */
+  readonly foot: readonly string[];
+}
+
+export function pageText(format: PageFormat, page: Page, shown: PageShown): string {
+  switch (format) {
+    case 'html':
+      return htmlPage(page, shown.foot);
+    case 'json':
+      return `${JSON.stringify(page.data)}\n`;
+    case 'markdown':
+      return markdownPage(page, shown.foot);
+    case 'table':
+      return terminalPage(page, shown);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Asker, Row } from '../query/inquiry.ts';
+import type { Frame } from './frame.ts';
+import { numberIn, numberOf, textIn } from './rows.ts';
+import { spread } from './scope.ts';
+
+/** A part of the traffic: what has one name in a column, in the period and before. */
+export interface Part {
+  /** Null: of those that have none. */
+  readonly name: string | null;
+  readonly requests: number;
+  readonly failed: number;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cost_microusd: number | null;
+  /** Null where there is no period before. */
+  readonly before: { readonly requests: number; readonly failed: number } | null;
+  /** Requests by bucket. */
+  readonly by: readonly number[];
+}
+
+/** What the parts are sorted by, the most first. */
+export type Order = 'requests' | 'failed' | 'tokens' | 'cost' | 'moved' | 'moved_failed';
+
+const ORDERS: Readonly<Record<Order, string>> = {
+  requests: 'requests',
+  failed: 'failed',
+  tokens: 'coalesce(input, 0) + coalesce(output, 0)',
+  cost: 'coalesce(cost, 0)',
+  moved: 'abs(requests - requests_before)',
+  moved_failed: 'abs(failed - failed_before)',
+};
+
+/**
+ * Parts by a column of a table that was kept, with columns `bucket` and SUMS: the first `limit`, of those of which there is
+ * something to tell.
+ */
+export async function partsOf(
+  asker: Asker,
+  frame: Frame,
+  table: string,
+  column: string,
+  order: Order,
+  limit: number,
+): Promise<Part[]> {
+  const rows =
+    await asker.all(`WITH buckets AS (SELECT ${column} AS name, bucket, sum(requests) AS requests, sum(failed) AS failed,
+      sum(input) AS input, sum(output) AS output, sum(cost) AS cost FROM ${table} GROUP BY ALL),
+    parts AS (SELECT name, coalesce(sum(requests) FILTER (WHERE bucket >= 0), 0) AS requests,
+      coalesce(sum(failed) FILTER (WHERE bucket >= 0), 0) AS failed, sum(input) FILTER (WHERE bucket >= 0) AS input,
+      sum(output) FILTER (WHERE bucket >= 0) AS output, sum(cost) FILTER (WHERE bucket >= 0) AS cost,
+      coalesce(sum(requests) FILTER (WHERE bucket < 0), 0) AS requests_before,
+      coalesce(sum(failed) FILTER (WHERE bucket < 0), 0) AS failed_before,
+      list([bucket, requests::BIGINT]) FILTER (WHERE bucket >= 0) AS pairs FROM buckets GROUP BY name)
+    SELECT * FROM parts WHERE ${ORDERS[order]} > 0 ORDER BY ${ORDERS[order]} DESC, requests DESC, name LIMIT ${limit}`);
+  return rows.map(row => partOf(frame, row));
+}
+
+/** How many names a column has: in the period, and before. */
+export async function namesOf(asker: Asker, table: string, column: string): Promise<[number, number]> {
+  const [row] = await asker.all(`SELECT count(DISTINCT ${column}) FILTER (WHERE bucket >= 0) AS now,
+    count(DISTINCT ${column}) FILTER (WHERE bucket < 0) AS before FROM ${table}`);
+  return [numberOf(row, 'now'), numberOf(row, 'before')];
+}
+
+function partOf(frame: Frame, row: Row): Part {
+  return {
+    name: textIn(row['name']),
+    requests: numberOf(row, 'requests'),
+    failed: numberOf(row, 'failed'),
+    input_tokens: numberIn(row['input']),
+    output_tokens: numberIn(row['output']),
+    cost_microusd: numberIn(row['cost']),
+    before: frame.before
+      ? { requests: numberOf(row, 'requests_before'), failed: numberOf(row, 'failed_before') }
+      : null,
+    by: spread(frame, row['pairs'], 0),
+  };
+}

@@ -1,0 +1,62 @@
+import type { Cell } from '../duck/job.ts';
+import { tsOfMicros } from '../record/time.ts';
+import type { Frame } from './frame.ts';
+import type { Point } from './page.ts';
+
+/** A frame as SQL: whose records, and the place of each in time. */
+
+const instant = (ts: string): string => `'${ts}'::TIMESTAMPTZ`;
+
+/** Condition: a request of the period or the one before. */
+export function inFrame({ events, since, until, before }: Frame): string {
+  return `event_type = '${events}' AND ts >= ${instant(before?.since ?? since)} AND ts < ${instant(until)}`;
+}
+
+/** Condition: a request of the period itself. */
+export const inPeriod = (frame: Frame): string => inFrame({ ...frame, before: undefined });
+
+/** Number of the bucket that a record falls into, from 0; -1 in the period before. */
+export function bucketOf({ since, bucket, edges }: Frame): string {
+  const width = WIDTHS[bucket];
+  const first = edges[0]!;
+  // Buckets have the same width but for those in which clocks were changed: what is behind these is shifted.
+  const shifts: string[] = [];
+  let shift = 0;
+  for (const [i, edge] of edges.entries()) {
+    const other = edge - first - i * width;
+    if (other === shift) continue;
+    shifts.unshift(`WHEN epoch_us(ts) >= ${edge - Math.max(0, other - shift)} THEN ${other}`);
+    shift = other;
+  }
+  const moved = shifts.length === 0 ? '' : ` - CASE ${shifts.join(' ')} ELSE 0 END`;
+  return `CASE WHEN ts >= ${instant(since)} THEN (epoch_us(ts) - ${first}${moved}) // ${width} ELSE -1 END`;
+}
+
+const HOUR = 3_600_000_000;
+const WIDTHS = { hour: HOUR, day: 24 * HOUR, week: 168 * HOUR } as const;
+
+/** Failed: not served. Refusals are answers, and who cancels was being served. */
+export const FAILED: string = `status IN ('error', 'denied')`;
+
+/** Sums that every part of the traffic has. */
+export const SUMS: string = `count(*) AS requests, count(*) FILTER (WHERE ${FAILED}) AS failed,
+  sum(input_tokens) AS input, sum(output_tokens) AS output, sum(cost_microusd) AS cost`;
+
+/** Numbers of buckets, as pairs of a bucket's number and value, with `none` where there is none. */
+export function spread<None extends number | null>(
+  frame: Frame,
+  pairs: Cell | undefined,
+  none: None,
+): (number | None)[] {
+  const values: (number | None)[] = frame.edges.map(() => none);
+  if (!Array.isArray(pairs)) return values;
+  for (const pair of pairs) {
+    const [at, value] = pair as [Cell, Cell];
+    const place = Number(at);
+    if (place >= 0 && place < values.length && value !== null) values[place] = Number(value);
+  }
+  return values;
+}
+
+export const pointsOf = (frame: Frame, values: readonly (number | null)[]): Point[] =>
+  frame.edges.map((edge, i) => ({ at: tsOfMicros(edge)!, value: values[i] ?? null }));
