@@ -37,9 +37,9 @@ export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
     if (type === undefined) continue;
     await asker.keep(
       name,
-      `SELECT ${column} AS e, ${HOUR_OF} AS hour, count(*) AS n, sum(total_tokens)::BIGINT AS tokens,
-        sum(output_tokens)::BIGINT AS output, count(*) FILTER (status IN ('error', 'denied')) AS failed,
-        count(*) FILTER (status = 'refused') AS refused
+      `SELECT ${column} AS e, (${HOUR_OF})::INT AS hour, count(*)::INT AS n, sum(total_tokens::DOUBLE)::BIGINT AS tokens,
+        sum(output_tokens::DOUBLE)::BIGINT AS output, count(*) FILTER (status IN ('error', 'denied'))::INT AS failed,
+        count(*) FILTER (status = 'refused')::INT AS refused
       FROM records WHERE event_type = '${type}' AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
     );
   }
@@ -66,15 +66,13 @@ export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitu
   const { family, value, step } = what;
   const name = `${what.table}_${value}_${step}`;
   await keepPast(asker, { name, what });
-  const since = knownFrom(frame);
-  const counted = (
-    await asker.all(`SELECT count(*) FILTER (known) AS days, count(*) FILTER (NOT known) AS unknown
-      FROM (SELECT (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS}) AS known FROM ${name}_past
-        WHERE day >= ${Math.floor(since / 24)})`)
-  )[0]!;
+  const [counted] = await asker.all(
+    `SELECT count(DISTINCT (e, day)) AS days FROM ${cellsOf(what)} WHERE day >= ${Math.floor(knownFrom(frame) / 24)}
+      AND day <= ${Math.floor(hourAt(frame.until - 1) / 24)}`,
+  );
   const rows = await candidates(asker, { name, what, frame });
   const found = rows.map(row => judge(row, what)).filter(c => c !== undefined);
-  const tests = Number(counted['days']) * (step === 'hour' ? 24 : 1);
+  const tests = Number(counted!['days']) * (step === 'hour' ? 24 : 1);
   const notes: string[] = [];
   if (rows.length === MOST)
     notes.push(`${family}: only the ${MOST} that stood out most were looked at closely`);
@@ -82,35 +80,37 @@ export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitu
   return { family, tested: tests, candidates: found, notes };
 }
 
+/** Amounts of each step that has one, as a table: asked anew each time, since keeping it would cost more than it saves. */
+function cellsOf({ table, value, step }: Magnitude): string {
+  return step === 'hour'
+    ? `(SELECT e, hour AS step, hour // 24 AS day, ${value}::DOUBLE AS v FROM ${table} WHERE ${value} > 0)`
+    : `(SELECT e, hour // 24 AS step, hour // 24 AS day, sum(${value})::DOUBLE AS v FROM ${table} WHERE ${value} > 0 GROUP BY ALL)`;
+}
+
 /**
  * `<name>_past`: for each entity and day on which it came, sums over the active steps before: `k` of them, of logarithms `a`, `b`
- * and of values `s`, `q`, outbreaks tamed; active days `d`; and the peers' `pk`, `pa`, `pb`.
+ * and of values `s`, `q`, outbreaks tamed; active days `d`; and the peers' `pk`, `pa`, `pb`. Of those alone who ever come near what could be told.
  */
 async function keepPast(asker: Asker, { name, what }: { name: string; what: Magnitude }): Promise<void> {
-  const { table } = what;
   const ones = what.ones ?? 0;
-  await asker.keep(
-    name,
-    what.step === 'hour'
-      ? `SELECT e, hour AS step, hour // 24 AS day, ${what.value}::DOUBLE AS v FROM ${table} WHERE ${what.value} > 0`
-      : `SELECT e, hour // 24 AS step, hour // 24 AS day, sum(${what.value})::DOUBLE AS v FROM ${table}
-        WHERE ${what.value} > 0 GROUP BY ALL`,
-  );
+  const cells = cellsOf(what);
   const own = `(PARTITION BY e ORDER BY day RANGE BETWEEN ${PAST_DAYS} PRECEDING AND 1 PRECEDING)`;
   await asker.keep(
     `${name}_past`,
-    `WITH days AS (SELECT e, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM ${name} GROUP BY ALL),
+    `WITH large AS (SELECT DISTINCT e FROM ${cells} WHERE v >= ${what.least}),
+    some_of AS (SELECT * FROM ${cells} WHERE e IN (SELECT e FROM large)),
+    days AS (SELECT e, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM some_of GROUP BY ALL),
     rough AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b FROM days WINDOW own AS ${own}),
     caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + 2.58 * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap
       FROM rough),
-    tamed AS (SELECT e, day, least(ln(v), cap) AS l FROM ${name} JOIN caps USING (e, day)),
+    tamed AS (SELECT e, day, least(ln(v), cap) AS l FROM some_of JOIN caps USING (e, day)),
     sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q FROM tamed GROUP BY ALL),
     past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
         sum(q) OVER own AS q, count(*) OVER own AS d
       FROM sums WINDOW own AS ${own}),
     peers AS (SELECT day, ${ones} + coalesce(sum(k) OVER before, 0) AS pk, coalesce(sum(a) OVER before, 0) AS pa,
         coalesce(sum(b) OVER before, 0) AS pb
-      FROM (SELECT day, sum(k) AS k, sum(a) AS a, sum(b) AS b FROM sums GROUP BY day)
+      FROM (SELECT day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM ${cells} GROUP BY day)
       WINDOW before AS (ORDER BY day RANGE BETWEEN ${PEER_DAYS} PRECEDING AND 1 PRECEDING))
     SELECT * FROM past JOIN peers USING (day)`,
   );
@@ -128,7 +128,7 @@ async function candidates(
   const [since, until] = [knownFrom(frame) / hours, (hourAt(frame.until - 1) + 1) / hours];
   await asker.keep(
     `${name}_seen`,
-    `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${name} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
+    `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${cellsOf(what)} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
     WHERE c.v >= ${what.least} AND c.step + 1 > ${since} AND c.step < ${until}
       AND c.v >= ${what.times} * coalesce(CASE WHEN k >= ${OWN} THEN s / k END, exp((coalesce(a, 0) + coalesce(${PEERS} * pa / nullif(pk, 0), 0)) / (coalesce(k, 0) + ${PEERS})))
       AND (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS})
@@ -136,7 +136,7 @@ async function candidates(
   );
   if (what.step === 'day') return await asker.all(`SELECT * FROM ${name}_seen`);
   return await asker.all(`WITH times AS (SELECT c.e, c.step, count(DISTINCT o.day) AS there
-      FROM ${name}_seen c JOIN ${name} o ON o.e = c.e AND o.day < c.day AND o.day >= c.day - ${PAST_DAYS}
+      FROM ${name}_seen c JOIN ${cellsOf(what)} o ON o.e = c.e AND o.day < c.day AND o.day >= c.day - ${PAST_DAYS}
         AND abs((o.step - c.step) % 24) IN (0, 1, 23) GROUP BY ALL)
     SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN times t ON t.e = c.e AND t.step = c.step`);
 }

@@ -42,6 +42,10 @@ export interface Candidate {
   readonly where: string;
   /** The same as options of `slmaudit search`. */
   readonly flags: string;
+  /** Says less of what happened than others that it comes with. */
+  readonly minor?: boolean;
+  /** Event id of a login that succeeded behind failed ones. */
+  readonly success?: string;
   /** Hours around it and what was usual for each; of dense series alone. */
   readonly plot?: () => readonly Plotted[];
 }

@@ -34,7 +34,7 @@ export async function frameOf(
 ): Promise<Frame | undefined> {
   const rows =
     await asker.all(`SELECT event_type, count(*) AS n, min(epoch_us(ts)) AS first, max(epoch_us(ts)) AS last,
-      ${TOLD.map(c => `count(${c}) AS ${c}`).join(', ')}
+      ${TOLD.map(c => `count(${c === 'prompt_hash' ? 'hash_alg' : c}) AS ${c}`).join(', ')}
     FROM records WHERE ${OTHERS} GROUP BY event_type ORDER BY event_type`);
   if (rows.length === 0) return undefined;
   const least = (name: string): number => Math.min(...rows.map(r => Number(r[name])));

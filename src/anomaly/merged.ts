@@ -53,6 +53,8 @@ const ORDER: readonly Family[] = [
   'requests',
 ];
 
+const rank = (f: Candidate): number => order(f.family) + (f.minor === true ? ORDER.length : 0);
+
 export const order = (family: Family): number => ORDER.indexOf(family);
 
 /** Whose share of a finding is at least half: the value, by column. */
@@ -73,7 +75,7 @@ export function together<T extends Merged & { readonly owners: Owners }>(finding
     else groups.set(root(i), [finding]);
   }
   return [...groups.values()].map(group =>
-    group.toSorted((a, b) => order(a.family) - order(b.family) || a.p - b.p || a.from - b.from),
+    group.toSorted((a, b) => rank(a) - rank(b) || a.p - b.p || a.from - b.from),
   );
 }
 

@@ -2,6 +2,7 @@ import type { Asker, Row } from '../query/inquiry.ts';
 import { countTails } from '../stats/tails.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
+import { withoutMoved } from './moved.ts';
 
 /** Before so many days nothing is new: all is. */
 const KNOWN_DAYS = 7;
@@ -39,7 +40,8 @@ export async function newAddressesTested(asker: Asker, frame: Frame): Promise<Te
           `new addresses could not be judged: none came ${KNOWN_DAYS} days after the first record and behind ${LEAST_OTHERS} others`,
         ]
       : [];
-  const candidates = rows.map(r => judge(r, type)).filter(c => c !== undefined);
+  const all = rows.map(r => judge(r, type)).filter(c => c !== undefined);
+  const candidates = await withoutMoved(asker, { frame, candidates: all, times: TIMES });
   return { family, tested, candidates, notes };
 }
 

@@ -1,4 +1,5 @@
 import type { Asker } from '../query/inquiry.ts';
+import { tsOfMicros } from '../record/time.ts';
 import { shareTails } from '../stats/tails.ts';
 import { type Magnitude, magnitudesTested } from './entities.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
@@ -36,6 +37,14 @@ export function magnitudesOf({ told }: Frame): Magnitude[] {
   ];
 }
 
+/**
+ * Counted first without names, in so many buckets: only what shares one with enough can have come often, and the millions of
+ * prompts that come once are never held. What came fewer times than `OFTEN` counts for `SELDOM`.
+ */
+const BUCKETS = 2 ** 22;
+const OFTEN = 5;
+const SELDOM = 2;
+
 /** The most that one prompt was repeated by one user in a day, against what is usual for it and for others. */
 export async function repetitionTested(asker: Asker, frame: Frame): Promise<Tested> {
   const type = frame.told.prompt_hash;
@@ -49,9 +58,14 @@ export async function repetitionTested(asker: Asker, frame: Frame): Promise<Test
   const where = `event_type = '${type}' AND prompt_hash IS NOT NULL`;
   await asker.keep(
     'an_repeats',
-    `SELECT e, day * 24 AS hour, max(n) AS top, arg_max(h, n) AS h FROM (
-      SELECT user_id AS e, epoch_us(ts) // ${24 * HOUR_US} AS day, prompt_hash AS h, count(*) AS n
-      FROM records WHERE ${where} AND user_id IS NOT NULL AND ${OTHERS} GROUP BY ALL) GROUP BY e, day`,
+    `WITH told AS (SELECT user_id AS e, (epoch_us(ts) // ${24 * HOUR_US})::INT AS day, prompt_hash AS h,
+        hash(user_id, epoch_us(ts) // ${24 * HOUR_US}, prompt_hash) % ${BUCKETS} AS bucket
+      FROM records WHERE ${where} AND user_id IS NOT NULL AND ${OTHERS}),
+    often AS (SELECT bucket FROM (SELECT bucket, count(*) AS n FROM told GROUP BY bucket) WHERE n >= ${OFTEN}),
+    exact AS (SELECT e, day, max(n) AS top, arg_max(h, n) AS h FROM (
+      SELECT e, day, h, count(*) AS n FROM told WHERE bucket IN (SELECT bucket FROM often) GROUP BY ALL) GROUP BY e, day)
+    SELECT d.e, d.day * 24 AS hour, greatest(coalesce(top, 0), ${SELDOM}) AS top, h
+    FROM (SELECT DISTINCT e, hour // 24 AS day FROM an_users) d LEFT JOIN exact ON exact.e = d.e AND exact.day = d.day`,
   );
   return await magnitudesTested(asker, frame, {
     family: 'repetition',
@@ -89,6 +103,7 @@ export async function regularity(asker: Asker, candidate: Candidate): Promise<Ca
     from: Number(row!['first']),
     to: Number(row!['last']) + 1,
     flags: `${candidate.flags} --prompt-hash ${hash.slice(0, 16)}`,
+    ...(jitter >= EVEN && { minor: true }),
     also: [
       `one about every ${every < 10 ? every.toFixed(1) : every.toFixed(0)} s, give or take ${jitter.toFixed(0)}%${jitter < EVEN ? ', as a script does' : ''}`,
     ],
@@ -121,11 +136,31 @@ export async function doorTested(asker: Asker, frame: Frame): Promise<readonly T
         least: 10,
         ones: 100,
         where: failed,
-        flags: `--type auth --status denied,error,refused,cancelled,unknown`,
+        flags: '--type auth',
       }),
     );
   }
   return told;
+}
+
+const DAY_US = 24 * HOUR_US;
+
+/** Whether failed logins were followed by one that succeeded, of the same address or account within a day. */
+export async function successAfter(asker: Asker, candidate: Candidate): Promise<Candidate> {
+  const [column, value] = Object.entries(candidate.entity)[0]!;
+  const rows = await asker.all(
+    `SELECT epoch_us(ts) AS at_us, user_id, client_ip, mfa, event_id FROM records
+    WHERE event_type = 'auth' AND (auth_result = 'success' OR (auth_result IS NULL AND status = 'ok'))
+      AND ${column} = $value AND ${within(candidate.from, candidate.to + DAY_US)}
+      AND ts > (SELECT min(ts) FROM records WHERE ${candidate.where} AND ${column} = $value AND ${within(candidate.from, candidate.to)})
+    ORDER BY ts, event_id LIMIT 1`,
+    { value },
+  );
+  const first = rows[0];
+  if (!first) return { ...candidate, also: [...candidate.also, 'none succeeded within a day'] };
+  const { user_id: user, client_ip: ip, mfa } = first;
+  const what = `a login${user === null ? '' : ` of ${user}`}${ip === null ? '' : ` from ${ip}`} succeeded at ${tsOfMicros(Number(first['at_us']))!.slice(0, 19)}Z${mfa === false ? ' without a second factor' : ''}`;
+  return { ...candidate, also: [...candidate.also, what], success: String(first['event_id']) };
 }
 
 /** Days on which a user got many tokens of completions, in answers at least twice as long as before. */
@@ -165,6 +200,7 @@ const LEAST_REQUESTS = 10;
 const TIMES = 4;
 /** Failures of one user come together, by retries and by what it is that fails. */
 const SPREAD = 0.05;
+const KNOWN_DAYS = 7;
 
 /** Days on which a user's requests failed, or were refused, more often than they and everyone's did in the four weeks before. */
 export async function userFailuresTested(asker: Asker, frame: Frame): Promise<Tested> {
@@ -174,16 +210,20 @@ export async function userFailuresTested(asker: Asker, frame: Frame): Promise<Te
   const window = `ORDER BY day RANGE BETWEEN ${PAST_DAYS} PRECEDING AND 1 PRECEDING`;
   await asker.keep(
     'an_shares',
-    `WITH days AS (SELECT e, hour // 24 AS day, sum(n) AS n, sum(failed) AS failed, sum(refused) AS refused FROM an_users GROUP BY ALL),
+    `WITH all_days AS (SELECT e, hour // 24 AS day, sum(n) AS n, sum(failed) AS failed, sum(refused) AS refused FROM an_users GROUP BY ALL),
+    days AS (SELECT * FROM all_days WHERE e IN (SELECT e FROM all_days WHERE greatest(failed, refused) >= ${LEAST_FAILED})),
     every AS (SELECT day, sum(n) OVER w AS pn, sum(failed) OVER w AS pfailed, sum(refused) OVER w AS prefused
-      FROM (SELECT day, sum(n) AS n, sum(failed) AS failed, sum(refused) AS refused FROM days GROUP BY day) WINDOW w AS (${window}))
+      FROM (SELECT day, sum(n) AS n, sum(failed) AS failed, sum(refused) AS refused FROM all_days GROUP BY day) WINDOW w AS (${window}))
     SELECT days.*, pn, pfailed, prefused, coalesce(sum(n) OVER w, 0) AS k, coalesce(sum(failed) OVER w, 0) AS kfailed,
       coalesce(sum(refused) OVER w, 0) AS krefused
     FROM days JOIN every USING (day) WINDOW w AS (PARTITION BY e ${window})`,
   );
   const [since, until] = [frame.since / HOUR_US / 24, frame.until / HOUR_US / 24];
-  const known = `pn >= 1000 AND n >= ${LEAST_REQUESTS} AND day + 1 > ${since} AND day < ${until}`;
-  const tested = 2 * Number((await asker.all(`SELECT count(*) AS n FROM an_shares WHERE ${known}`))[0]!['n']);
+  const known = `day >= ${Math.ceil(frame.from / HOUR_US / 24) + KNOWN_DAYS} AND pn >= 1000 AND n >= ${LEAST_REQUESTS} AND day + 1 > ${since} AND day < ${until}`;
+  const [counted] =
+    await asker.all(`SELECT count(*) AS n FROM (SELECT e, hour // 24 AS day, sum(n) AS n FROM an_users GROUP BY ALL)
+    WHERE n >= ${LEAST_REQUESTS} AND day + 1 > ${Math.max(since, frame.from / HOUR_US / 24 + KNOWN_DAYS)} AND day < ${until}`);
+  const tested = 2 * Number(counted!['n']);
   const rows = await asker.all(
     ['failed', 'refused']
       .map(

@@ -63,7 +63,7 @@ export const spanOptions = ({ since, until }: Span): string =>
   `--since ${shortTs(since)} --until ${shortTs(until)}`;
 
 /** Midnights as days, others without digits that are 0. */
-const shortTs = (ts: string): string =>
+export const shortTs = (ts: string): string =>
   ts
     .replace(/T00:00:00\.0{6}Z$/, '')
     .replace(/(\.\d*?)0*Z$/, '$1Z')

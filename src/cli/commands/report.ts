@@ -18,8 +18,13 @@ import { counted, grouped, readZone } from '../values.ts';
 interface PageSpec {
   readonly summary: string;
   readonly about: string;
+  /** Which time it is about, where it is not a week and the one before. */
+  readonly period?: string;
+  readonly examples?: CommandSpec['examples'];
   readonly make: () => Promise<(asker: Asker, wanted: Wanted) => Promise<Page>>;
 }
+
+const OWN_PERIOD = 'The period is all of what the store has, unless --since or --until say another.';
 
 const PAGES: Readonly<Record<string, PageSpec>> = {
   usage: {
@@ -51,6 +56,31 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
       'Users with most requests, tokens, costs and failures; new ones and those that are gone; whose use changed most.',
     make: async () => (await import('../../report/users/page.ts')).usersPage,
   },
+  anomalies: {
+    summary: 'say what is unusual, how sure, why, and which records show it',
+    about:
+      'Requests, failures, latency, tokens, new addresses, repeated prompts, failed logins and silences, of all and of each model, user and address, each against what came before it. Of each episode: what was seen and what is usual, since when, who and what contributed, what the same user or address did at the door, ids of events, and the command that shows the records. There is nothing to train: what is usual is taken from up to eight weeks of records before, so that a store with less than a week of them is hardly judged, and Notes says so. Of what is told, no more than 5% is to be expected to be chance, over all that was tested; how many tests that were stands on the page.',
+    period: OWN_PERIOD,
+    examples: [
+      { command: 'slmaudit report anomalies --since 7d', about: 'the last week, against what came before' },
+      {
+        command: 'slmaudit report anomalies -o anomalies.html',
+        about: 'all there is, as a page for a browser or for print',
+      },
+      {
+        command: "slmaudit report anomalies --format json | jq -r '.episodes[] | [.from, .heading] | @tsv'",
+        about: 'a line an episode',
+      },
+    ],
+    make: async () => (await import('../../anomaly/page.ts')).anomaliesPage,
+  },
+  prompts: {
+    summary: 'say which prompts recur, fail, burn tokens or are sent by a script',
+    about:
+      'Prompts that came five times and more: sent by many users, ending in failures or refusals more often than chance says, burning most tokens, or sent at times as even as a script sends; with who sent each most, when, and how it ended. Prompts are known by their keyed hashes alone; `slmaudit hash` makes that of a text.',
+    period: OWN_PERIOD,
+    make: async () => (await import('../../anomaly/promptsPage.ts')).promptsPage,
+  },
 };
 
 export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(([name, page]) => ({
@@ -58,7 +88,8 @@ export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(
   summary: page.summary,
   description: [
     page.about,
-    "The period is the last 7 full days of what the store has, unless --since or --until say another; it is compared with the one before, as long, where records reach back so far. What can't be said is said under Notes.",
+    page.period ??
+      "The period is the last 7 full days of what the store has, unless --since or --until say another; it is compared with the one before, as long, where records reach back so far. What can't be said is said under Notes.",
     'The digest of every payload is checked before it is read, and the end of the page says of which log it was made. --format html is one file without scripts that loads nothing; json is the same in numbers, in a shape that stays.',
   ],
   arguments: [],
@@ -73,8 +104,11 @@ export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(
     { flags: '-o, --output <FILE>', about: 'write the page there, all of it or nothing' },
     ...LIMIT_OPTIONS,
   ],
-  examples: [
-    { command: `slmaudit report ${name}`, about: 'the last week, against the week before' },
+  examples: page.examples ?? [
+    {
+      command: `slmaudit report ${name}`,
+      about: page.period === undefined ? 'the last week, against the week before' : 'all there is',
+    },
     {
       command: `slmaudit report ${name} --since 2026-05-01 --until 2026-06-01 -o ${name}.html`,
       about: 'a month, as a page for a browser or for print',
