@@ -8,7 +8,8 @@ import { type Candidate, FAMILIES, HOUR_US, type Plotted } from './finding.ts';
 import { type Frame, frameOf } from './frame.ts';
 import { entityKey, type Merged, merged, type Owners, together } from './merged.ts';
 import { changesOf } from './novelty.ts';
-import { regularity, successAfter } from './people.ts';
+import { successAfter } from './door.ts';
+import { regularity } from './repetition.ts';
 import type { Anomalies, Drawn, Episode, Finding, Found } from './report.ts';
 import { headingOf, saysOf } from './says.ts';
 import { allTests, counted } from './tests.ts';
@@ -118,7 +119,7 @@ async function toldOf(asker: Asker, finding: Merged): Promise<Told> {
 async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode> {
   const first = group[0]!;
   const { records, contributors } = first.evidence;
-  const events = [...new Set([...first.evidence.events, ...group.flatMap(f => f.success ?? [])])];
+  const events = [...new Set([...first.evidence.events, ...group.flatMap(f => f.success?.event_id ?? [])])];
   const isLess = first.seen < first.expected;
   const onset = isLess || first.family === 'repetition' ? first.from : await onsetIn(asker, first);
   const hours = group.filter(f => f.to - f.from < 24 * HOUR_US);
@@ -192,12 +193,14 @@ async function withDoors(
 ): Promise<Episode[]> {
   const subjects = episodes.flatMap((episode, i): Subject[] => {
     const group = groups[i]!;
-    const known = { ...group[0]!.owners, ...group[0]!.entity };
+    const success = group.map(f => f.success).find(s => s !== undefined);
+    const known = { ...group[0]!.owners, ...success, ...group[0]!.entity };
     const user = known.user_id ?? group.map(f => f.entity.user_id).find(u => u !== undefined);
     const ip = known.client_ip ?? group.map(f => f.entity.client_ip).find(a => a !== undefined);
     if (user === undefined && ip === undefined) return [];
-    // Of failed logins themselves: what stood at the door up to their end.
-    const at = group[0]!.family === 'door' ? episode.to : episode.from;
+    // Of failed logins themselves: what stood at the door up to their end, and the one that succeeded.
+    const end = success ? tsOfMicros(success.at + 1)! : episode.to;
+    const at = group[0]!.family === 'door' ? end : episode.from;
     const who = { ...(user !== undefined && { user_id: user }), ...(ip !== undefined && { client_ip: ip }) };
     return [{ key: episode.id, at, ...who }];
   });

@@ -1,6 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { amountTails, countTails, robustTails } from '../stats/tails.ts';
 import { activeShare } from '../stats/week.ts';
+import { numberOf, textOf } from './cells.ts';
 import { type Candidate, type Family, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { hourAt } from './hours.ts';
@@ -142,17 +143,17 @@ async function candidates(
 }
 
 function judge(row: Row, what: Magnitude): Candidate | undefined {
-  const [v, k, pk] = [num(row, 'v'), num(row, 'k'), num(row, 'pk')];
+  const [v, k, pk] = [numberOf(row, 'v'), numberOf(row, 'k'), numberOf(row, 'pk')];
   const weight = pk > 0 ? PEERS : 0;
-  const place = (num(row, 'a') + (weight * num(row, 'pa')) / Math.max(1, pk)) / (k + weight);
-  const square = (num(row, 'b') + (weight * num(row, 'pb')) / Math.max(1, pk)) / (k + weight);
+  const place = (numberOf(row, 'a') + (weight * numberOf(row, 'pa')) / Math.max(1, pk)) / (k + weight);
+  const square = (numberOf(row, 'b') + (weight * numberOf(row, 'pb')) / Math.max(1, pk)) / (k + weight);
   const scale = Math.max(LEAST_SCALE ** 2, square - place * place);
   const z = (Math.log(v) - place) / Math.sqrt(scale);
   if (z < FAR) return undefined;
   const isOwn = k >= OWN;
-  const mean = isOwn ? num(row, 's') / k : Math.exp(place + scale / 2);
+  const mean = isOwn ? numberOf(row, 's') / k : Math.exp(place + scale / 2);
   const spread = isOwn
-    ? Math.max(num(row, 'q') / k - mean * mean, mean * mean * LEAST_SCALE ** 2)
+    ? Math.max(numberOf(row, 'q') / k - mean * mean, mean * mean * LEAST_SCALE ** 2)
     : mean * mean * (Math.exp(scale) - 1);
   const variance = spread * (1 + 2 / (k + weight));
   if (v < what.times * mean) return undefined;
@@ -161,15 +162,15 @@ function judge(row: Row, what: Magnitude): Candidate | undefined {
       ? countTails(v, mean, Math.max(1, variance / mean)).upper
       : // Tokens of a request are log-normal, of many a sum: the tail lies between the two.
         Math.sqrt(amountTails(v, mean, variance).upper * robustTails(z, Math.min(30, k + weight)).upper);
-  const days = num(row, 'd');
-  const there = num(row, 'there');
+  const days = numberOf(row, 'd');
+  const there = numberOf(row, 'there');
   const p = large * (what.step === 'hour' ? activeShare(there, days, 0.2, 4) : 1);
   if (p > SMALL) return undefined;
   const length = what.step === 'hour' ? HOUR_US : 24 * HOUR_US;
-  const from = num(row, 'step') * length;
+  const from = numberOf(row, 'step') * length;
   return {
     family: what.family,
-    entity: { [what.column]: String(row['e']) },
+    entity: { [what.column]: textOf(row, 'e') },
     from,
     to: from + length,
     seen: v,
@@ -189,5 +190,3 @@ function judge(row: Row, what: Magnitude): Candidate | undefined {
     flags: what.flags,
   };
 }
-
-const num = (row: Row, name: string): number => Number(row[name] ?? 0);

@@ -1,5 +1,6 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { onsetOf } from '../stats/onset.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, type EntityColumn, HOUR_US } from './finding.ts';
 import { within } from './frame.ts';
 
@@ -76,7 +77,7 @@ export async function evidenceOf(asker: Asker, finding: Candidate): Promise<Evid
     .filter(r => r['name'] !== null && Number(r['n']) >= LEAST_SHARE * records)
     .map(r => ({
       column: r['name'] as Dimension,
-      value: String(r['value']),
+      value: textOf(r, 'value'),
       records: Number(r['n']),
       share: Number(r['n']) / records,
       share_before: null,

@@ -1,6 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { OUTBREAK } from '../stats/robust.ts';
 import { shareTails } from '../stats/tails.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, type Entity, HOUR_US, type Plotted, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 import { gathered } from './gathered.ts';
@@ -39,13 +40,13 @@ export async function failuresTested(asker: Asker, frame: Frame): Promise<Tested
   const all = new Shares(summed(rows), undefined);
   const about = { frame, type, into };
   judge(all, {}, about);
-  for (const [, ofModel] of gathered(rows, r => String(r['model']))) {
+  for (const [, ofModel] of gathered(rows, r => textOf(r, 'model'))) {
     const model = ofModel[0]!['model'];
     if (model === null || model === undefined) continue;
     const shares = new Shares(summed(ofModel), all);
-    const entity = { model: String(model) };
+    const entity = { model: textOf(ofModel[0], 'model') };
     judge(shares, entity, about);
-    const versions = gathered(ofModel, r => String(r['model_version']));
+    const versions = gathered(ofModel, r => textOf(r, 'model_version'));
     for (const [version, ofVersion] of versions)
       if (ofVersion[0]!['model_version'] !== null && versions.size > 1)
         judge(new Shares(summed(ofVersion), shares), { ...entity, model_version: version }, about);
@@ -59,7 +60,7 @@ export async function failuresTested(asker: Asker, frame: Frame): Promise<Tested
 }
 
 function summed(rows: readonly Row[]): Hour[] {
-  return [...gathered(rows, r => String(r['hour']))].map(([hour, some]) => ({
+  return [...gathered(rows, r => textOf(r, 'hour'))].map(([hour, some]) => ({
     hour: Number(hour),
     n: some.reduce((sum, r) => sum + Number(r['n']), 0),
     failed: some.reduce((sum, r) => sum + Number(r['failed']), 0),

@@ -44,8 +44,8 @@ export interface Candidate {
   readonly flags: string;
   /** Says less of what happened than others that it comes with. */
   readonly minor?: boolean;
-  /** Event id of a login that succeeded behind failed ones. */
-  readonly success?: string;
+  /** A login that succeeded behind failed ones; `at`: microseconds since 1970. */
+  readonly success?: { readonly event_id: string; readonly at: number; readonly user_id?: string };
   /** Hours around it and what was usual for each; of dense series alone. */
   readonly plot?: () => readonly Plotted[];
 }

@@ -1,5 +1,6 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
+import { textOf } from './cells.ts';
 import { HOUR_US } from './finding.ts';
 
 /** What there is to be judged. Hours are counted from 1970. */
@@ -42,7 +43,7 @@ export async function frameOf(
   const requests = rows.filter(r => r['event_type'] === 'inference' || r['event_type'] === 'access');
   const typeOf = (column: Told): string | undefined => {
     const most = requests.toSorted((a, b) => Number(b[column]) - Number(a[column]) || order(a) - order(b))[0];
-    return most && Number(most[column]) > 0 ? String(most['event_type']) : undefined;
+    return most && Number(most[column]) > 0 ? textOf(most, 'event_type') : undefined;
   };
   return {
     records: rows.reduce((sum, r) => sum + Number(r['n']), 0),

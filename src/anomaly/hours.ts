@@ -40,14 +40,15 @@ export async function holesOf(asker: Asker, frame: Frame): Promise<readonly Hole
     .filter(h => h.to * HOUR_US > frame.from);
 }
 
-/** Rows of `hour` and a count as a series over the whole span; hours without a row had none. */
+/** Rows of `hour` and a count as a series from the first of them to the end of all; hours without a row had none. */
 export function seriesOf(
   rows: readonly Row[],
   { frame, holes, column = 'n' }: { frame: Frame; holes: readonly Hole[]; column?: string },
 ): Series {
-  const [first, last] = [hourAt(frame.from), hourAt(frame.to)];
+  const last = hourAt(frame.to);
+  const first = rows.reduce((least, r) => Math.min(least, Number(r['hour'])), last);
   const values: (number | null)[] = Array.from({ length: last - first + 1 }, () => 0);
   for (const row of rows) values[Number(row['hour']) - first] = Number(row[column]);
-  for (const { from, to } of holes) values.fill(null, from - first, to - first);
+  for (const { from, to } of holes) if (to > first) values.fill(null, Math.max(0, from - first), to - first);
   return { first, values };
 }

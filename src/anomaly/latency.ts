@@ -2,6 +2,7 @@ import type { Asker, Row } from '../query/inquiry.ts';
 import { placeAndScale } from '../stats/robust.ts';
 import { robustTails } from '../stats/tails.ts';
 import { hourOfDay } from '../stats/week.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { gathered } from './gathered.ts';
@@ -40,7 +41,7 @@ export async function latencyTested(asker: Asker, frame: Frame): Promise<Tested>
     GROUP BY model, hour HAVING sum(n) >= ${LEAST_REQUESTS} ORDER BY model, hour`);
   let tests = 0;
   const candidates: Candidate[] = [];
-  for (const [model, hours] of gathered(rows, r => String(r['model']))) {
+  for (const [model, hours] of gathered(rows, r => textOf(r, 'model'))) {
     const told = judge(hours, { frame, type, model });
     tests += told.tests;
     candidates.push(...told.candidates);

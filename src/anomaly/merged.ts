@@ -53,6 +53,9 @@ const ORDER: readonly Family[] = [
   'requests',
 ];
 
+/** Of a model and its version, the version says more. */
+const named = ({ entity }: Candidate): number => Object.keys(entity).length;
+
 const rank = (f: Candidate): number => order(f.family) + (f.minor === true ? ORDER.length : 0);
 
 export const order = (family: Family): number => ORDER.indexOf(family);
@@ -75,7 +78,7 @@ export function together<T extends Merged & { readonly owners: Owners }>(finding
     else groups.set(root(i), [finding]);
   }
   return [...groups.values()].map(group =>
-    group.toSorted((a, b) => rank(a) - rank(b) || a.p - b.p || a.from - b.from),
+    group.toSorted((a, b) => rank(a) - rank(b) || a.p - b.p || named(b) - named(a) || a.from - b.from),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { countTails } from '../stats/tails.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 import { withoutMoved } from './moved.ts';
@@ -57,7 +58,7 @@ function judge(row: Row, type: string): Candidate | undefined {
   const from = Number(row['first']) * HOUR_US;
   return {
     family: 'new-address',
-    entity: { client_ip: String(row['e']) },
+    entity: { client_ip: textOf(row, 'e') },
     from,
     to: (Number(row['last']) + 1) * HOUR_US,
     seen: v,
@@ -90,8 +91,8 @@ export async function changesOf(asker: Asker, frame: Frame): Promise<readonly Ch
     HAVING min(hour) >= (SELECT min(hour) FROM an_hours) + ${KNOWN_DAYS * 24} ORDER BY first, model, model_version LIMIT 200`);
   return rows
     .map(r => ({
-      model: String(r['model']),
-      model_version: r['model_version'] === null ? null : String(r['model_version']),
+      model: textOf(r, 'model'),
+      model_version: r['model_version'] === null ? null : textOf(r, 'model_version'),
       first: Number(r['first']) * HOUR_US,
       last: Number(r['last']) * HOUR_US,
       requests: Number(r['n']),

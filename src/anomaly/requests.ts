@@ -1,9 +1,11 @@
 import type { Asker, Row } from '../query/inquiry.ts';
+import { tsOfMicros } from '../record/time.ts';
 import { bandOf, tailsOf, type Usual, usualOf } from '../stats/baseline.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, type Entity, HOUR_US, type Plotted, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 import { gathered } from './gathered.ts';
-import { type Hole, type Series, seriesOf } from './hours.ts';
+import { type Hole, hourAt, type Series, seriesOf } from './hours.ts';
 
 /** Twice as much as usual, or a quarter, and at least so many more or fewer: less is not worth anyone's time. */
 const TIMES = 2;
@@ -12,6 +14,7 @@ const LEAST = 30;
 /** Models beyond so many are not judged by themselves; the busiest come first. */
 const MODELS = 40;
 const SMALL = 1e-3;
+const GONE_HOURS = 24;
 
 /** Requests an hour, of all and of each model, against the same hours of the weeks before. */
 export async function requestsTested(asker: Asker, frame: Frame, holes: readonly Hole[]): Promise<Tested> {
@@ -25,9 +28,17 @@ export async function requestsTested(asker: Asker, frame: Frame, holes: readonly
   );
   judge(seriesOf(all, { frame, holes }), { frame, type, entity: {}, into: tested });
   const { models, left } = await busiest(asker, type);
-  for (const [model, rows] of models)
+  for (const [model, rows] of models) {
+    const last = Math.max(...rows.map(r => Number(r['hour'])));
+    // One that stays away is replaced, renamed or retired: a fact. If nothing took its place, all are fewer.
+    const gone = last + GONE_HOURS < hourAt(frame.to) ? last : undefined;
+    if (gone !== undefined && models.size > 1 && (gone + 1) * HOUR_US > frame.since)
+      notes.push(
+        `${model} answered last at ${tsOfMicros((gone + 1) * HOUR_US)!.slice(0, 16)}Z: what is missing of it since is not judged`,
+      );
     if (models.size > 1)
-      judge(seriesOf(rows, { frame, holes }), { frame, type, entity: { model }, into: tested });
+      judge(seriesOf(rows, { frame, holes }), { frame, type, entity: { model }, into: tested, gone });
+  }
   if (left > 0)
     notes.push(
       `requests an hour were judged for the ${MODELS} busiest models; ${left} more only as part of all`,
@@ -49,7 +60,7 @@ async function busiest(
     FROM an_hours WHERE event_type = '${type}' AND model IN (SELECT model FROM busiest)
     GROUP BY model, hour`);
   return {
-    models: gathered(rows, r => String(r['model'])),
+    models: gathered(rows, r => textOf(r, 'model')),
     left: Number(rows[0]?.['models'] ?? 0) - Math.min(MODELS, Number(rows[0]?.['models'] ?? 0)),
   };
 }
@@ -60,6 +71,7 @@ function judge(
     readonly frame: Frame;
     readonly type: string;
     readonly entity: Entity;
+    readonly gone?: number | undefined;
     readonly into: { tests: number; candidates: Candidate[] };
   },
 ): void {
@@ -71,7 +83,7 @@ function judge(
     if (!usual || value === null || value === undefined) continue;
     if (from + HOUR_US <= frame.since || from >= frame.until) continue;
     // The last hour isn't over: more than usual says something, less does not.
-    const isWhole = i < values.length - 1;
+    const isWhole = i < values.length - 1 && first + i <= (about.gone ?? Infinity);
     into.tests += isWhole ? 2 : 1;
     const { upper, lower } = tailsOf(value, usual);
     const isMore = upper < SMALL && value >= TIMES * usual.mean && value - usual.mean >= LEAST;

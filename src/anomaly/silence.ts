@@ -1,6 +1,7 @@
 import type { Asker } from '../query/inquiry.ts';
 import { usualOf } from '../stats/baseline.ts';
 import { countTails } from '../stats/tails.ts';
+import { textOf } from './cells.ts';
 import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, OTHERS } from './frame.ts';
 import { gathered } from './gathered.ts';
@@ -28,7 +29,7 @@ export async function silenceTested(asker: Asker, frame: Frame, holes: readonly 
   const sources = await asker.all(
     `SELECT source_id, sum(n) AS n FROM an_hours GROUP BY source_id ORDER BY n DESC, source_id`,
   );
-  const names = sources.slice(0, SOURCES).map(r => String(r['source_id']));
+  const names = sources.slice(0, SOURCES).map(r => textOf(r, 'source_id'));
   await asker.keep(
     'an_minutes',
     `SELECT DISTINCT source_id, epoch_us(ts) // ${MINUTE_US} AS minute FROM records WHERE ${OTHERS}`,
@@ -38,10 +39,10 @@ export async function silenceTested(asker: Asker, frame: Frame, holes: readonly 
         SELECT source_id AS source, lag(minute) OVER (PARTITION BY source_id ORDER BY minute) AS "before", minute FROM an_minutes
         UNION ALL SELECT NULL, lag(minute) OVER (ORDER BY minute), minute FROM (SELECT DISTINCT minute FROM an_minutes))
       WHERE minute - "before" > ${LEAST_MINUTES} ORDER BY minute`),
-    r => String(r['source'] ?? ''),
+    r => textOf(r, 'source'),
   );
   const hours = await asker.all('SELECT source_id, hour, sum(n) AS n FROM an_hours GROUP BY ALL');
-  const bySource = gathered(hours, r => String(r['source_id']));
+  const bySource = gathered(hours, r => textOf(r, 'source_id'));
   const whole = await asker.all('SELECT hour, sum(n) AS n FROM an_hours GROUP BY hour');
   const into = { tests: 0, candidates: [] as Candidate[] };
   const told = (name: string): Gap[] =>

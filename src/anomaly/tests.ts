@@ -1,6 +1,7 @@
 import type { Asker } from '../query/inquiry.ts';
 import { cutoff } from '../stats/discovery.ts';
 import { keepEntities, magnitudesTested } from './entities.ts';
+import { doorTested } from './door.ts';
 import { failuresTested } from './failures.ts';
 import { type Candidate, FAMILIES, type Family, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
@@ -9,15 +10,11 @@ import { holesOf, keepHours } from './hours.ts';
 import { latencyTested } from './latency.ts';
 import { withoutMoved } from './moved.ts';
 import { newAddressesTested } from './novelty.ts';
-import {
-  doorTested,
-  exfiltrationTested,
-  magnitudesOf,
-  repetitionTested,
-  userFailuresTested,
-} from './people.ts';
+import { exfiltrationTested, magnitudesOf } from './people.ts';
+import { repetitionTested } from './repetition.ts';
 import { requestsTested } from './requests.ts';
 import { silenceTested } from './silence.ts';
+import { userFailuresTested } from './refusals.ts';
 
 /** Every test there is; keeps tables `an_*` that what comes behind may ask. */
 export async function allTests(asker: Asker, frame: Frame): Promise<readonly Tested[]> {

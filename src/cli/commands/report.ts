@@ -79,7 +79,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
     about:
       'Prompts that came five times and more: sent by many users, ending in failures or refusals more often than chance says, burning most tokens, or sent at times as even as a script sends; with who sent each most, when, and how it ended. Prompts are known by their keyed hashes alone; `slmaudit hash` makes that of a text.',
     period: OWN_PERIOD,
-    make: async () => (await import('../../anomaly/promptsPage.ts')).promptsPage,
+    make: async () => (await import('../../anomaly/prompts/page.ts')).promptsPage,
   },
 };
 

@@ -1,9 +1,9 @@
-import type { Cell } from '../duck/job.ts';
-import type { Asker } from '../query/inquiry.ts';
-import { counted, grouped } from '../record/figures.ts';
-import type { Page, Section } from '../report/page.ts';
+import type { Cell } from '../../duck/job.ts';
+import type { Asker } from '../../query/inquiry.ts';
+import { counted, grouped } from '../../record/figures.ts';
+import type { Page, Section } from '../../report/page.ts';
 import { type Prompt, type Prompts, promptsIn, type Why } from './prompts.ts';
-import { percent } from './says.ts';
+import { percent } from '../says.ts';
 
 /** The page of `slmaudit report prompts`. */
 export async function promptsPage(

@@ -1,9 +1,10 @@
-import type { Asker, Row } from '../query/inquiry.ts';
-import { tsOfMicros } from '../record/time.ts';
-import { cutoff } from '../stats/discovery.ts';
-import { shareTails } from '../stats/tails.ts';
-import { type Frame, frameOf, OTHERS, within } from './frame.ts';
-import { EVEN } from './people.ts';
+import type { Asker, Row } from '../../query/inquiry.ts';
+import { tsOfMicros } from '../../record/time.ts';
+import { cutoff } from '../../stats/discovery.ts';
+import { shareTails } from '../../stats/tails.ts';
+import { textOf } from '../cells.ts';
+import { type Frame, frameOf, OTHERS, within } from '../frame.ts';
+import { EVEN } from '../repetition.ts';
 
 /** What `slmaudit report prompts --format json` prints: stable. Prompts are known by their keyed hashes alone. */
 export interface Prompts {
@@ -75,7 +76,7 @@ export async function promptsIn(
   const chosen = new Map<string, Set<Why>>();
   const choose = (rows: readonly Row[], why: Why): void => {
     for (const row of rows) {
-      const hash = String(row['h']);
+      const hash = textOf(row, 'h');
       chosen.set(hash, (chosen.get(hash) ?? new Set()).add(why));
     }
   };
@@ -159,14 +160,14 @@ async function failingOf(
     ORDER BY (failed + refused) / n DESC, n DESC, h LIMIT 2000`);
   const p = new Map(
     rows.map(r => [
-      String(r['h']),
+      textOf(r, 'h'),
       shareTails(Number(r['seen']), Number(r['n']), Math.max(share, 1e-4), SPREAD).upper,
     ]),
   );
   const largest = cutoff([...p.values()], Number(n ?? 0), LEVEL);
-  const counting = rows.filter(r => p.get(String(r['h']))! <= largest);
+  const counting = rows.filter(r => p.get(textOf(r, 'h'))! <= largest);
   return {
-    rows: counting.toSorted((a, b) => p.get(String(a['h']))! - p.get(String(b['h']))!).slice(0, TOP),
+    rows: counting.toSorted((a, b) => p.get(textOf(a, 'h'))! - p.get(textOf(b, 'h'))!).slice(0, TOP),
     p,
   };
 }
@@ -205,13 +206,13 @@ async function detailsOf(
     { hashes: [...chosen.keys()].join(' ') },
   );
   return rows.map(r => {
-    const hash = String(r['h']);
+    const hash = textOf(r, 'h');
     return {
       prompt_hash: hash,
       why: [...chosen.get(hash)!],
       requests: Number(r['n']),
       users: Number(r['users']),
-      top_user: r['top'] === null ? null : String(r['top']),
+      top_user: r['top'] === null ? null : textOf(r, 'top'),
       top_requests: Number(r['top_n']),
       failed: Number(r['failed']),
       refused: Number(r['refused']),
