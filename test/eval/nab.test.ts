@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { detections, nabResults, runningRange } from '../../fixtures/eval/nab.ts';
+import { detections, nabResults, runningRange, scoresOf } from '../../fixtures/eval/nab.ts';
 import {
   type Labelled,
   normalized,
@@ -62,7 +62,7 @@ test('a threshold chosen with the labels is no worse than one chosen without the
     );
     return { name: String(n), values, times: values.map((_, i) => i), ...SERIES };
   });
-  for (const { inSample, heldOut } of nabResults(series, runningRange, 0.5)) {
+  for (const { inSample, heldOut } of nabResults(series, scoresOf(series, runningRange))) {
     assert.ok(inSample > 40 && inSample <= 51, `${inSample}`);
     assert.ok(heldOut <= inSample);
   }
