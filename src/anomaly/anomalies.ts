@@ -112,7 +112,11 @@ async function toldOf(asker: Asker, finding: Merged): Promise<Told> {
   if (finding.family === 'repetition') near = { ...finding, ...(await regularity(asker, finding)) };
   if (finding.family === 'door') near = { ...finding, ...(await successAfter(asker, finding)) };
   const evidence = await evidenceOf(asker, near);
-  return { ...near, evidence, owners: ownersOf(evidence) };
+  const owners = ownersOf(evidence);
+  // What one user or address does to a model says less than what that user or address did.
+  const isOf =
+    near.entity.user_id === undefined && near.entity.client_ip === undefined && owners.user_id !== undefined;
+  return { ...near, ...(isOf && { minor: true }), evidence, owners };
 }
 
 /** `group`: not empty, what says most first. */
@@ -121,8 +125,9 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
   const { records, contributors } = first.evidence;
   const events = [...new Set([...first.evidence.events, ...group.flatMap(f => f.success?.event_id ?? [])])];
   const isLess = first.seen < first.expected;
-  const onset = isLess || first.family === 'repetition' ? first.from : await onsetIn(asker, first);
-  const hours = group.filter(f => f.to - f.from < 24 * HOUR_US);
+  const isKnown = isLess || first.family === 'repetition' || first.family === 'latency';
+  const onset = isKnown ? first.from : await onsetIn(asker, first);
+  const hours = group.filter(f => f.minor !== true && f.to - f.from < 24 * HOUR_US);
   const from = onset ?? first.evidence.first ?? first.from;
   const to = Math.max(
     ...(hours.length > 0 ? hours : group).map(f => Math.min(f.to, (f.evidence.last ?? f.to) + 1)),
@@ -133,7 +138,7 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
       .update(JSON.stringify([first.family, entityKey(first), first.from, events[0] ?? null]))
       .digest('hex')
       .slice(0, 32),
-    heading: headingOf(first),
+    heading: headingOf(first, group),
     from: tsOfMicros(from)!,
     to: tsOfMicros(to)!,
     entity: first.entity,
@@ -244,6 +249,7 @@ async function plotOf(asker: Asker, finding: Merged, frame: Frame): Promise<Draw
 function whatIsThin(frame: Frame): string[] {
   const notes: string[] = [];
   const days = (Math.min(frame.until, frame.to) - frame.from) / (24 * HOUR_US);
+  if (frame.since > frame.to || frame.until <= frame.from) notes.push('there is no record in this time');
   if (frame.to - frame.from < HOUR_US)
     notes.push('all records are of less than an hour: nothing can be compared');
   else if (days < 7)

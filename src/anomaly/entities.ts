@@ -181,7 +181,7 @@ function judge(row: Row, what: Magnitude): Candidate | undefined {
       ? `its own ${k} active ${what.step}s before`
       : k > 0
         ? `its own ${k} active ${what.step}s before, and its peers'`
-        : "its peers' active hours before",
+        : `its peers' active ${what.step}s before`,
     also:
       what.step === 'hour' && days >= 20 && there <= days / 20
         ? [`active at this hour on ${there} of ${days} days before`]

@@ -143,7 +143,8 @@ export async function onsetIn(asker: Asker, finding: Candidate): Promise<number 
     if (sum > most) [peak, most] = [i, sum];
   }
   const before = counts.slice(0, STEPS_BEFORE).reduce((a, b) => a + b, 0) / STEPS_BEFORE;
-  const at = onsetOf(counts.slice(0, peak + 1), Math.min(before, most / 12), most / 6);
+  const during = counts.slice(STEPS_BEFORE).reduce((a, b) => a + b, 0) / (length - STEPS_BEFORE);
+  const at = onsetOf(counts.slice(0, peak + 1), Math.min(before, during / 2), during);
   const row = rows.find(r => Number(r['step']) >= at);
   return row && Number(row['first']);
 }

@@ -17,7 +17,8 @@ const LEAST_FAILED = 5;
 const TIMES = 3;
 /** And by so much of all requests more. */
 const MORE = 0.05;
-const LEAST_SPREAD = 0.01;
+const LEAST_SPREAD = 0.005;
+const LONG_HOURS = 6;
 const SMALL = 1e-3;
 
 interface Hour {
@@ -76,11 +77,13 @@ interface Share {
 /** Shares of failed requests, with what was usual before each hour; outbreaks tamed. */
 class Shares {
   readonly hours: readonly Hour[];
+  readonly whole: Shares | undefined;
   readonly usual: readonly (Share | undefined)[];
   readonly #at = new Map<number, number>();
 
   constructor(hours: readonly Hour[], whole: Shares | undefined) {
     this.hours = hours;
+    this.whole = whole;
     const tamed: number[] = [];
     const usual: (Share | undefined)[] = [];
     const sums = { n: 0, failed: 0, off: 0, degrees: 0, weight: 0 };
@@ -129,41 +132,56 @@ class Shares {
   }
 }
 
-function judge(
-  { hours, usual }: Shares,
-  entity: Entity,
-  { frame, type, into }: { frame: Frame; type: string; into: { tests: number; candidates: Candidate[] } },
-): void {
-  for (const [i, { hour, n, failed }] of hours.entries()) {
-    const known = usual[i];
-    const from = hour * HOUR_US;
-    if (!known || n < LEAST_REQUESTS || from + HOUR_US <= frame.since || from >= frame.until) continue;
-    into.tests++;
-    const seen = failed / n;
-    if (failed < LEAST_FAILED || seen < TIMES * known.share || seen < known.share + MORE) continue;
-    const p = shareTails(failed, n, known.share, known.spread).upper;
-    if (p > SMALL) continue;
-    into.candidates.push({
-      family: 'failures',
-      entity,
-      from,
-      to: from + HOUR_US,
-      seen: 100 * seen,
-      expected: 100 * known.share,
-      unit: '%',
-      p,
-      by: known.isOwn ? 'its own four weeks before' : 'what it is part of, four weeks before',
-      also: [`${failed} of ${n} requests`],
-      where: `event_type = '${type}' AND status IN ('error', 'denied')`,
-      flags: `--type ${type} --status error,denied`,
-      plot: () => plotOf(hours, usual, i),
-    });
+interface Judging {
+  readonly frame: Frame;
+  readonly type: string;
+  readonly into: { tests: number; candidates: Candidate[] };
+}
+
+/** Each hour, and with it the five before: what fails for long of few requests shows in no hour alone. */
+function judge(shares: Shares, entity: Entity, { frame, type, into }: Judging): void {
+  const { hours, usual } = shares;
+  let oldest = 0;
+  for (const [i, { hour }] of hours.entries()) {
+    const to = (hour + 1) * HOUR_US;
+    if (to <= frame.since || hour * HOUR_US >= frame.until) continue;
+    while (hours[oldest]!.hour < hour - LONG_HOURS + 1) oldest++;
+    for (const first of oldest === i ? [i] : [i, oldest]) {
+      const known = usual[first];
+      const some = hours.slice(first, i + 1);
+      const n = some.reduce((sum, h) => sum + h.n, 0);
+      if (!known || n < LEAST_REQUESTS) continue;
+      into.tests++;
+      const failed = some.reduce((sum, h) => sum + h.failed, 0);
+      const seen = failed / n;
+      // The hour itself has to fail, or what is over would go on for five more.
+      const isNow = hours[i]!.failed >= TIMES * known.share * hours[i]!.n;
+      if (!isNow || failed < LEAST_FAILED || seen < TIMES * known.share || seen < known.share + MORE)
+        continue;
+      const p = shareTails(failed, n, known.share, known.spread).upper;
+      if (p > SMALL) continue;
+      into.candidates.push({
+        family: 'failures',
+        entity,
+        from: hours[first]!.hour * HOUR_US,
+        to,
+        seen: 100 * seen,
+        expected: 100 * known.share,
+        unit: '%',
+        p,
+        by: known.isOwn ? 'its own four weeks before' : 'what it is part of, four weeks before',
+        also: [`${failed} of ${n} requests`],
+        where: `event_type = '${type}' AND status IN ('error', 'denied')`,
+        flags: `--type ${type} --status error,denied`,
+        // A version that is new is drawn within its model.
+        plot: () => plotOf(known.isOwn ? shares : (shares.whole ?? shares), hour),
+      });
+    }
   }
 }
 
 /** Three days before and one behind, in hundredths; hours without requests have no share. */
-function plotOf(hours: readonly Hour[], usual: readonly (Share | undefined)[], i: number): Plotted[] {
-  const middle = hours[i]!.hour;
+function plotOf({ hours, usual }: Shares, middle: number): Plotted[] {
   const byHour = new Map(hours.map((h, k) => [h.hour, k]));
   return Array.from({ length: 97 }, (_, k): Plotted => {
     const hour = middle - 72 + k;

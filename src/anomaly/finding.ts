@@ -4,7 +4,7 @@ export const FAMILIES = {
   silence: 'gaps without any record, of all and of each source',
   failures: 'failed requests an hour, of each model and version',
   latency: 'time of requests of like length an hour, of each model',
-  'user-requests': 'requests of a user in an hour',
+  'user-requests': 'requests of a user in an hour and in a day',
   'address-requests': 'requests from an address in an hour',
   'user-tokens': 'tokens of a user in a day and in an hour',
   'user-failures': 'failed or refused requests of a user in a day',

@@ -50,7 +50,10 @@ export async function frameOf(
     from: least('first'),
     to,
     since: span.since === undefined ? least('first') : microsOf(span.since),
-    until: span.until === undefined ? to + 1 : microsOf(span.until),
+    until:
+      span.until === undefined
+        ? Math.max(to + 1, span.since === undefined ? 0 : microsOf(span.since))
+        : microsOf(span.until),
     told: Object.fromEntries(TOLD.map(c => [c, typeOf(c)])) as Frame['told'],
   };
 }

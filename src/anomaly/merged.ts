@@ -14,7 +14,7 @@ export function merged(candidates: readonly Candidate[]): Merged[] {
   const done: Merged[] = [];
   for (const candidate of candidates.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
     // A day and an hour of the same are not merged: each says its own.
-    const length = candidate.to - candidate.from > 2 * HOUR_US ? 'day' : 'hour';
+    const length = candidate.to - candidate.from > 6 * HOUR_US ? 'day' : 'hour';
     const isMore = candidate.seen >= candidate.expected;
     const key = JSON.stringify([candidate.family, length, isMore, entityKey(candidate)]);
     const before = open.get(key);
@@ -96,7 +96,10 @@ function isAlike(a: Merged & { readonly owners: Owners }, b: Merged & { readonly
   if (a.family === 'door' && b.family === 'door' && isNear(one.client_ip, other.client_ip)) return true;
   // What is of no user or address of its own: of the whole or of a model.
   const broad = [a, b].every(f => f.entity.user_id === undefined && f.entity.client_ip === undefined);
-  return broad && a.family === b.family && (isWhole(a) || isWhole(b) || a.entity.model === b.entity.model);
+  if (!broad || a.family !== b.family) return false;
+  // What models share, a machine or a network, makes all of them slow or failing at once.
+  if (a.family === 'latency' || a.family === 'failures') return true;
+  return isWhole(a) || isWhole(b) || a.entity.model === b.entity.model;
 }
 
 const isWhole = ({ entity }: Candidate): boolean => Object.keys(entity).length === 0;

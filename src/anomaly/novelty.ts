@@ -9,13 +9,17 @@ import { withoutMoved } from './moved.ts';
 const KNOWN_DAYS = 7;
 /** Other new ones from which is known how a new one begins. */
 const LEAST_OTHERS = 20;
+const PAST_DAYS = 56;
 const TIMES = 3;
 const LEAST = 30;
 const FAR = 2.5;
 const LEAST_SCALE = 0.5;
 const SMALL = 1e-4;
 
-/** What an address that nobody used before asked for within its first day, against how other new ones began in the eight weeks before. */
+/**
+ * What an address that nobody used before asked for within its first day, against how other new ones began in the eight weeks
+ * before; where few did, against days of any address.
+ */
 export async function newAddressesTested(asker: Asker, frame: Frame): Promise<Tested> {
   const family = 'new-address';
   const type = frame.told.client_ip;
@@ -24,10 +28,17 @@ export async function newAddressesTested(asker: Asker, frame: Frame): Promise<Te
     'an_new',
     `WITH firsts AS (SELECT e, min(hour) AS first FROM an_addresses GROUP BY e),
     begun AS (SELECT e, first, sum(n)::DOUBLE AS v, max(hour) AS last FROM an_addresses JOIN firsts USING (e)
-      WHERE hour < first + 24 GROUP BY ALL)
-    SELECT *, count(*) OVER others AS k, sum(ln(v)) OVER others AS a, sum(ln(v) * ln(v)) OVER others AS b
-    FROM begun WHERE first >= (SELECT min(hour) FROM an_addresses) + ${KNOWN_DAYS * 24}
-    WINDOW others AS (ORDER BY first RANGE BETWEEN ${56 * 24} PRECEDING AND 24 PRECEDING)`,
+      WHERE hour < first + 24 GROUP BY ALL),
+    new AS (SELECT * FROM begun WHERE first >= (SELECT min(hour) FROM an_addresses) + ${KNOWN_DAYS * 24}),
+    days AS (SELECT day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b
+      FROM (SELECT e, hour // 24 AS day, sum(n)::DOUBLE AS v FROM an_addresses GROUP BY ALL) GROUP BY day),
+    pool AS (SELECT day, sum(k) OVER before AS k, sum(a) OVER before AS a, sum(b) OVER before AS b FROM days
+      WINDOW before AS (ORDER BY day RANGE BETWEEN ${PAST_DAYS} PRECEDING AND 1 PRECEDING)),
+    judged AS (SELECT *, count(*) OVER others AS nk, sum(ln(v)) OVER others AS na, sum(ln(v) * ln(v)) OVER others AS nb
+      FROM new WINDOW others AS (ORDER BY first RANGE BETWEEN ${PAST_DAYS * 24} PRECEDING AND 24 PRECEDING))
+    SELECT e, first, last, v, nk >= ${LEAST_OTHERS} AS is_new, CASE WHEN nk >= ${LEAST_OTHERS} THEN nk ELSE coalesce(pool.k, 0) END AS k,
+      CASE WHEN nk >= ${LEAST_OTHERS} THEN na ELSE pool.a END AS a, CASE WHEN nk >= ${LEAST_OTHERS} THEN nb ELSE pool.b END AS b
+    FROM judged LEFT JOIN pool ON pool.day = first // 24`,
   );
   const since = Math.floor(frame.since / HOUR_US);
   const known = `k >= ${LEAST_OTHERS} AND first >= ${since} AND first < ${Math.ceil(frame.until / HOUR_US)}`;
@@ -38,7 +49,7 @@ export async function newAddressesTested(asker: Asker, frame: Frame): Promise<Te
   const notes =
     tested === 0
       ? [
-          `new addresses could not be judged: none came ${KNOWN_DAYS} days after the first record and behind ${LEAST_OTHERS} others`,
+          `new addresses could not be judged: none came ${KNOWN_DAYS} days after the first record and with ${LEAST_OTHERS} days of others before`,
         ]
       : [];
   const all = rows.map(r => judge(r, type)).filter(c => c !== undefined);
@@ -65,7 +76,8 @@ function judge(row: Row, type: string): Candidate | undefined {
     expected: mean,
     unit: 'requests',
     p,
-    by: `the first days of ${k} other new addresses`,
+    by:
+      row['is_new'] === true ? `the first days of ${k} other new addresses` : `${k} days of other addresses`,
     also: ['never seen before'],
     where: `event_type = '${type}'`,
     flags: `--type ${type}`,

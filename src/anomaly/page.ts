@@ -78,27 +78,29 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
     {
       heading: 'Overview',
       plots: [{ title: 'Requests a day', unit: 'requests', kind: 'bars', points: days, marks }],
-      table: {
-        columns: [
-          { name: '#', numeric: true },
-          { name: 'since' },
-          { name: 'until' },
-          { name: 'what' },
-          { name: 'seen', numeric: true },
-          { name: 'usual', numeric: true },
-        ],
-        rows: episodes.map((e, i): Cell[] => {
-          const first = e.findings[0]!;
-          return [
-            i + 1,
-            minute(e.from),
-            minute(e.to),
-            e.heading,
-            valueOf(first, 'seen'),
-            valueOf(first, 'expected'),
-          ];
-        }),
-      },
+      ...(episodes.length > 0 && {
+        table: {
+          columns: [
+            { name: '#', numeric: true },
+            { name: 'since' },
+            { name: 'until' },
+            { name: 'what' },
+            { name: 'seen', numeric: true },
+            { name: 'usual', numeric: true },
+          ],
+          rows: episodes.map((e, i): Cell[] => {
+            const first = e.findings[0]!;
+            return [
+              i + 1,
+              minute(e.from),
+              minute(e.to),
+              e.heading,
+              valueOf(first, 'seen'),
+              valueOf(first, 'expected'),
+            ];
+          }),
+        },
+      }),
     },
   ];
 }
@@ -191,7 +193,7 @@ function changesSection({ changes }: Anomalies): Section[] {
 }
 
 function testsSection({ families, level }: Anomalies): Section[] {
-  if (families.length === 0) return [];
+  if (families.every(f => f.tested === 0)) return [];
   return [
     {
       heading: 'What was tested',
@@ -205,7 +207,7 @@ function testsSection({ families, level }: Anomalies): Section[] {
           { name: 'tests', numeric: true },
           { name: 'count', numeric: true },
         ],
-        rows: families.map((f): Cell[] => [f.family, f.about, f.tested, f.found]),
+        rows: families.filter(f => f.tested > 0).map((f): Cell[] => [f.family, f.about, f.tested, f.found]),
       },
     },
   ];

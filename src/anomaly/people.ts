@@ -27,6 +27,7 @@ export function magnitudesOf({ told }: Frame): Magnitude[] {
       ? []
       : [
           { ...users, ...requests, family: 'user-requests' } as const,
+          { ...users, ...requests, family: 'user-requests', step: 'day', least: 100 } as const,
           { ...users, ...tokens, family: 'user-tokens', step: 'hour' } as const,
           { ...users, ...tokens, family: 'user-tokens', step: 'day' } as const,
         ]),

@@ -1,10 +1,10 @@
-import { grouped } from '../record/figures.ts';
-import { type Candidate, type Entity, HOUR_US } from './finding.ts';
+import { counted, grouped } from '../record/figures.ts';
+import { type Candidate, type Entity } from './finding.ts';
 
 /** What a finding says, in a sentence. Names come from a log: whoever shows it makes them harmless. */
 export function saysOf(finding: Candidate): string {
   const { family, seen, expected, unit, by } = finding;
-  const time = finding.to - finding.from > 2 * HOUR_US && isOfDays(finding) ? 'in a day' : 'in an hour';
+  const time = isOfDays(finding) ? 'in a day' : finding.family === 'failures' ? 'within hours' : 'in an hour';
   const whose = nameOf(finding.entity);
   const against = `${amount(expected)} ${expected === 1 && unit === 'requests' ? 'is' : 'are'} usual by ${by}`;
   switch (family) {
@@ -30,10 +30,15 @@ export function saysOf(finding: Candidate): string {
   }
 }
 
-/** A few words for a heading. */
-export function headingOf({ family, entity, seen, expected }: Candidate): string {
+/** A few words for a heading. `group`: all that it comes with. */
+export function headingOf(
+  { family, entity, seen, expected }: Candidate,
+  group: readonly Candidate[] = [],
+): string {
   const whose = nameOf(entity);
-  const of = whose === '' ? '' : ` of ${whose}`;
+  const models = new Set(group.filter(f => f.family === family).map(f => f.entity.model ?? entity.model));
+  const more = models.size > 1 ? ` and ${counted(models.size - 1, 'more model')}` : '';
+  const of = whose === '' ? '' : ` of ${whose}${more}`;
   switch (family) {
     case 'silence':
       return `Nothing came${whose === '' ? '' : ` from ${whose}`}`;

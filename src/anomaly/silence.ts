@@ -66,6 +66,25 @@ export async function silenceTested(asker: Asker, frame: Frame, holes: readonly 
   return { family: 'silence', tested: into.tests, candidates: into.candidates, notes };
 }
 
+/**
+ * Was there a gap half as long at the same time of most days of the two weeks before, or of most hours of the day before? What comes
+ * in batches is silent between them; how hours scatter says nothing of that.
+ */
+function isHabit(gap: Gap, gaps: readonly Gap[], since: number): boolean {
+  const length = gap.to - gap.from;
+  const isUsual = (step: number, most: number): boolean => {
+    const known = Math.min(most, Math.floor((gap.from - since) / step));
+    let alike = 0;
+    for (let n = 1; n <= known; n++) {
+      const [from, to] = [gap.from - n * step, gap.to - n * step];
+      if (gaps.some(g => g.from < to && g.to > from && g.to <= gap.from && g.to - g.from >= length / 2))
+        alike++;
+    }
+    return known >= 3 && alike >= known / 2;
+  };
+  return isUsual(24 * HOUR_US, 14) || isUsual(HOUR_US, 24);
+}
+
 const iso = (hour: number): string => `${new Date((hour * HOUR_US) / 1000).toISOString().slice(0, 16)}Z`;
 
 function judge(
@@ -92,7 +111,7 @@ function judge(
       expected += part * known.mean;
       weighted += part * known.mean * known.dispersion;
     }
-    if (expected < LEAST) continue;
+    if (expected < LEAST || isHabit({ from, to }, gaps, first * HOUR_US)) continue;
     const p = countTails(0, expected, weighted / expected).lower;
     if (p > SMALL) continue;
     into.candidates.push({

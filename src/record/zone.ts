@@ -63,3 +63,13 @@ export function dayIn(zone: string, ms: number): string {
     return new Date(ms + (offsetMinutes(zone) ?? 0) * 60_000).toISOString().slice(0, 10);
   return zoneClock(zone).format(ms).slice(0, 10);
 }
+
+/** What the clocks of a zone show at an instant, milliseconds since 1970, and how far they are ahead: `2026-05-01T02:00:00+02:00`. */
+export function clockIn(zone: string, ms: number): string {
+  if (zone === 'UTC') return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const ahead = OFFSET.test(zone) ? (offsetMinutes(zone) ?? 0) : aheadAt(zone, ms);
+  const wall = new Date(ms + ahead * 60_000).toISOString().slice(0, 19);
+  const minutes = Math.abs(ahead);
+  const offset = [Math.floor(minutes / 60), minutes % 60].map(n => String(n).padStart(2, '0')).join(':');
+  return `${wall}${ahead < 0 ? '-' : '+'}${offset}`;
+}

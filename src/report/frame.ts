@@ -23,7 +23,7 @@ export interface Frame extends Span {
   readonly zone: string;
   /** As long, and right before; undefined where records don't reach back so far. */
   readonly before: Span | undefined;
-  readonly bucket: 'hour' | 'day' | 'week';
+  readonly bucket: 'hour' | 'day' | 'week' | 'quarter';
   /** When each begins, microseconds since 1970. */
   readonly edges: readonly number[];
   /** Of the store: access records, where it has no inference records. */
@@ -36,9 +36,12 @@ export interface Frame extends Span {
 const HOUR = 3_600_000_000;
 const DAY = 24 * HOUR;
 const DAYS = 7;
-/** So long a period is told by the hour, and so long by the day. */
+/** So long a period is told by the hour, by the day and by the week; beyond by quarters, of 13 weeks each. */
 const MOST_HOURS = 3 * DAY;
 const MOST_DAYS = 100 * DAY;
+const MOST_WEEKS = 6 * 365 * DAY;
+/** Records have no later times. */
+const END = 7_258_118_399_000_000;
 
 export async function frameOf(asker: Asker, { since, until, zone }: Wanted): Promise<Frame> {
   const kinds = await asker.all(`SELECT event_type, count(*) AS records, min(ts) AS oldest, max(ts) AS newest
@@ -115,12 +118,21 @@ function beforeOf(period: Span, has: Frame['has'], days: Days, notes: string[]):
   return undefined;
 }
 
+const DAYS_OF = { day: 1, week: 7, quarter: 91 } as const;
+
+function bucketFor(length: number): Frame['bucket'] {
+  if (length <= MOST_HOURS) return 'hour';
+  return length <= MOST_DAYS ? 'day' : length <= MOST_WEEKS ? 'week' : 'quarter';
+}
+
 function bucketsOf(period: Span, days: Days): Pick<Frame, 'bucket' | 'edges'> {
   const [from, to] = [microsOf(period.since), microsOf(period.until)];
-  const bucket = to - from <= MOST_HOURS ? 'hour' : to - from <= MOST_DAYS ? 'day' : 'week';
+  const bucket = bucketFor(to - from);
   const edges: number[] = [];
   const next = (at: number): number =>
-    bucket === 'hour' ? at + HOUR : microsOf(days.shifted(tsOfMicros(at)!, bucket === 'day' ? 1 : 7));
+    bucket === 'hour'
+      ? at + HOUR
+      : Math.max(at + HOUR, microsOf(days.shifted(tsOfMicros(at)!, DAYS_OF[bucket])));
   for (let at = from; at < to; at = next(at)) edges.push(at);
   return { bucket, edges };
 }
@@ -142,7 +154,7 @@ class Days {
     const start = this.startOf(ts);
     const clock = microsOf(ts) - microsOf(start);
     const noon = Math.max(0, microsOf(start) + days * DAY + 12 * HOUR);
-    return tsOfMicros(microsOf(this.startOf(tsOfMicros(noon)!)) + clock)!;
+    return tsOfMicros(Math.min(END, microsOf(this.startOf(tsOfMicros(Math.min(END, noon))!)) + clock))!;
   }
 
   /** Days between two midnights; undefined for other times. */

@@ -34,8 +34,15 @@ export interface Section {
 
 /** A list of numbers is drawn as a sparkline, a numeric column called `bar`, or `..._bar`, as bars. */
 export interface PageTable {
-  readonly columns: readonly { readonly name: string; readonly numeric?: boolean }[];
+  readonly columns: readonly PageColumn[];
   readonly rows: readonly (readonly Cell[])[];
+}
+
+export interface PageColumn {
+  readonly name: string;
+  readonly numeric?: boolean;
+  /** Is left out, the last first, before a terminal that is too narrow would cut names. */
+  readonly minor?: boolean;
 }
 
 export interface Plot {

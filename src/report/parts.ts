@@ -1,7 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import type { Frame } from './frame.ts';
 import { numberIn, numberOf, textIn } from './rows.ts';
-import { spread } from './scope.ts';
+import { bucketOf, inFrame, inPeriod, spread, SUMS } from './scope.ts';
 
 /** A part of the traffic: what has one name in a column, in the period and before. */
 export interface Part {
@@ -53,6 +53,40 @@ export async function partsOf(
       list([bucket, requests::BIGINT]) FILTER (WHERE bucket >= 0) AS pairs FROM buckets GROUP BY name)
     SELECT * FROM parts WHERE ${ORDERS[order]} > 0 ORDER BY ${ORDERS[order]} DESC, requests DESC, name LIMIT ${limit}`);
   return rows.map(row => partOf(frame, row));
+}
+
+/**
+ * A table for partsOf() by a column of very many names: told apart is only the period from the one before, which takes half the
+ * time and a small part of the memory. Use spreadParts() on what is shown.
+ */
+export const keepNames = (asker: Asker, frame: Frame, table: string, column: string): Promise<void> =>
+  asker.keep(
+    table,
+    `SELECT CASE WHEN ts >= '${frame.since}'::TIMESTAMPTZ THEN 0 ELSE -1 END AS bucket, ${column}, ${SUMS}
+      FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
+  );
+
+/** Lists of parts with their requests by bucket, which are counted for those alone. */
+export async function spreadParts(
+  asker: Asker,
+  frame: Frame,
+  column: string,
+  lists: readonly (readonly Part[])[],
+): Promise<Part[][]> {
+  const names = [...new Set(lists.flat().map(p => p.name))];
+  const texts = names.filter(n => n !== null);
+  const isOne = [
+    ...(texts.length > 0 ? [`${column} IN (${texts.map((_, i) => `$n${i}`).join(', ')})`] : []),
+    ...(texts.length < names.length ? [`${column} IS NULL`] : []),
+  ];
+  if (isOne.length === 0) return lists.map(() => []);
+  const rows = await asker.all(
+    `SELECT name, list([bucket, requests]) AS pairs FROM (SELECT ${column} AS name, ${bucketOf(frame)} AS bucket, count(*) AS requests
+      FROM records WHERE ${inPeriod(frame)} AND (${isOne.join(' OR ')}) GROUP BY ALL) GROUP BY name`,
+    Object.fromEntries(texts.map((text, i) => [`n${i}`, text])),
+  );
+  const pairs = new Map(rows.map(row => [textIn(row['name']), row['pairs']]));
+  return lists.map(parts => parts.map(p => ({ ...p, by: spread(frame, pairs.get(p.name), 0) })));
 }
 
 /** How many names a column has: in the period, and before. */

@@ -1,5 +1,6 @@
 import type { Cell } from '../duck/job.ts';
 import { tsOfMicros } from '../record/time.ts';
+import { clockIn } from '../record/zone.ts';
 import type { Frame } from './frame.ts';
 import type { Point } from './page.ts';
 
@@ -33,7 +34,7 @@ export function bucketOf({ since, bucket, edges }: Frame): string {
 }
 
 const HOUR = 3_600_000_000;
-const WIDTHS = { hour: HOUR, day: 24 * HOUR, week: 168 * HOUR } as const;
+const WIDTHS = { hour: HOUR, day: 24 * HOUR, week: 168 * HOUR, quarter: 91 * 24 * HOUR } as const;
 
 /** Failed: not served. Refusals are answers, and who cancels was being served. */
 export const FAILED: string = `status IN ('error', 'denied')`;
@@ -58,5 +59,9 @@ export function spread<None extends number | null>(
   return values;
 }
 
+/** When each bucket begins, as records have times. */
+export const startsOf = (frame: Frame): string[] => frame.edges.map(edge => tsOfMicros(edge)!);
+
+/** Values of buckets for a plot, at times as the clocks of the report's zone show them. */
 export const pointsOf = (frame: Frame, values: readonly (number | null)[]): Point[] =>
-  frame.edges.map((edge, i) => ({ at: tsOfMicros(edge)!, value: values[i] ?? null }));
+  frame.edges.map((edge, i) => ({ at: clockIn(frame.zone, edge / 1000), value: values[i] ?? null }));

@@ -1,5 +1,7 @@
 import type { Cell } from '../duck/job.ts';
 import { counted } from '../record/figures.ts';
+import { microsOf } from '../record/time.ts';
+import { clockIn } from '../record/zone.ts';
 import { type Frame, minute, type Span } from './frame.ts';
 import type { Page, PageTable, Section } from './page.ts';
 import type { Part } from './parts.ts';
@@ -15,11 +17,12 @@ export function subtitleOf({ since, until, zone, before }: Frame): string {
 }
 
 function spanText({ since, until }: Span, zone: string): string {
-  const isDay = (ts: string): boolean => zone === 'UTC' && ts.endsWith('T00:00:00.000000Z');
-  if (!isDay(since) || !isDay(until))
-    return `${minute(since)} to ${minute(until)}${zone === 'UTC' ? '' : ' UTC'}`;
-  const last = new Date(Date.parse(until) - 1).toISOString().slice(0, 10);
-  const first = since.slice(0, 10);
+  const clock = (ts: string, back = 0): string => clockIn(zone, microsOf(ts) / 1000 - back).replace('T', ' ');
+  const isDay = (ts: string): boolean => clock(ts).slice(11, 19) === '00:00:00';
+  const isDays = isDay(since) && isDay(until);
+  const [first, last] = isDays
+    ? [clock(since).slice(0, 10), clock(until, 1).slice(0, 10)]
+    : [clock(since).slice(0, 16), clock(until).slice(0, 16)];
   return first === last ? first : `${first} to ${last}`;
 }
 
@@ -75,9 +78,9 @@ export function partsTable(frame: Frame, parts: readonly Part[], shown: PartsSho
   const columns = [
     { name: called },
     { name: 'requests', numeric: true },
-    { name: 'share', numeric: true },
+    { name: 'share', numeric: true, minor: true },
     ...(frame.before ? [{ name: 'change', numeric: true }] : []),
-    { name: 'failed', numeric: true },
+    { name: 'failed', numeric: true, minor: true },
     ...(tokens
       ? [
           { name: 'tokens in', numeric: true },
@@ -109,10 +112,11 @@ export function moversSection(
   frame: Frame,
   kinds: readonly { readonly kind: string; readonly none: string; readonly parts: readonly Part[] }[],
   of: 'requests' | 'failed',
+  all: { readonly now: number; readonly before: number },
   limit = 10,
 ): Section[] {
   if (!frame.before) return [];
-  const all = kinds.flatMap(({ kind, none, parts }) =>
+  const moved = kinds.flatMap(({ kind, none, parts }) =>
     parts.map(part => ({
       kind,
       name: part.name ?? none,
@@ -121,8 +125,9 @@ export function moversSection(
       by: part.by,
     })),
   );
-  const most = all
-    .filter(m => m.now !== m.before)
+  const most = moved
+    // What all traffic is part of says nothing beside the totals.
+    .filter(m => m.now !== m.before && !(m.now === all.now && m.before === all.before))
     .toSorted((a, b) => Math.abs(b.now - b.before) - Math.abs(a.now - a.before))
     .slice(0, limit);
   if (most.length === 0) return [];
@@ -131,7 +136,7 @@ export function moversSection(
     { name: 'name' },
     { name: of, numeric: true },
     { name: 'before', numeric: true },
-    { name: 'difference', numeric: true },
+    { name: 'difference', numeric: true, minor: true },
     { name: 'change', numeric: true },
   ];
   const rows = most.map((m): Cell[] => [

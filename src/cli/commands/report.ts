@@ -8,11 +8,11 @@ import { formatByName } from '../answer.ts';
 import { type CommandSpec, type Context, type Given, text } from '../command.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
-import { PAGE_FORMATS, type PageFormat } from '../render/page/format.ts';
+import { PAGE_FORMATS, type PageFormat, pageText } from '../render/page/format.ts';
 import { printer } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { targetOf } from '../target.ts';
-import { counted, grouped, readZone } from '../values.ts';
+import { counted, grouped, readZone, usage } from '../values.ts';
 
 /** A page: what it says, and who makes it. */
 interface PageSpec {
@@ -21,8 +21,13 @@ interface PageSpec {
   /** Which time it is about, where it is not a week and the one before. */
   readonly period?: string;
   readonly examples?: CommandSpec['examples'];
+  /** Bytes of the engine's buffers, where none are given. */
+  readonly memory?: number;
   readonly make: () => Promise<(asker: Asker, wanted: Wanted) => Promise<Page>>;
 }
+
+/** Ten million records are judged within a gigabyte; the engine takes half as much again as its buffers. */
+const MEMORY = 512 * 2 ** 20;
 
 const OWN_PERIOD = 'The period is all of what the store has, unless --since or --until say another.';
 
@@ -72,6 +77,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
         about: 'a line an episode',
       },
     ],
+    memory: MEMORY,
     make: async () => (await import('../../anomaly/page.ts')).anomaliesPage,
   },
   prompts: {
@@ -79,6 +85,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
     about:
       'Prompts that came five times and more: sent by many users, ending in failures or refusals more often than chance says, burning most tokens, or sent at times as even as a script sends; with who sent each most, when, and how it ended. Prompts are known by their keyed hashes alone; `slmaudit hash` makes that of a text.',
     period: OWN_PERIOD,
+    memory: MEMORY,
     make: async () => (await import('../../anomaly/prompts/page.ts')).promptsPage,
   },
 };
@@ -128,9 +135,10 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   const span = spanOf(given, context);
   const zone = readZone(text(given, 'zone')) ?? 'UTC';
   const format = formatOf(given, context);
-  const limits = limitsOf(given, context);
+  const limits = limitsOf(given, context, spec.memory);
   const { inquire } = await import('../../query/inquiry.ts');
   const { beginLogged } = await import('../../query/logged.ts');
+  const { inTime } = await import('../../report/deadline.ts');
   const make = await spec.make();
   const at = instantOf(Date.now());
   const question = { sql: `report ${name}`, parameters: {}, ...span };
@@ -141,12 +149,11 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
     const answered = await inquire(
       store,
       { ...limits, ...(logged && { except: logged.batch }), onProgress: progress.heard },
-      asker => make(asker, { ...span, zone }),
+      asker => make(inTime(asker, limits.timeoutMs ?? Infinity), { ...span, zone }),
     );
     progress.end();
     const { value: page, head } = answered;
     const log = { origin: head.origin, size: head.size, root: head.root.toString('base64') };
-    const { pageText } = await import('../render/page/format.ts');
     const shown = { width: target.isFile ? undefined : context.width, plain: target.isFile };
     const whole = { ...page, data: { ...(page.data as object), made: at, log } };
     const print = printer(target.stream);
@@ -165,9 +172,14 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
 
 function formatOf(given: Given, { terminal }: Context): PageFormat {
   const output = text(given, 'output');
-  const named = PAGE_FORMATS.find(f => f === formatByName(output));
-  const otherwise = terminal && output === undefined ? 'table' : 'json';
-  return (text(given, 'format') ?? named ?? otherwise) as PageFormat;
+  const byName = formatByName(output);
+  const stated = text(given, 'format') ?? byName ?? (terminal && output === undefined ? 'table' : 'json');
+  const format = PAGE_FORMATS.find(f => f === stated);
+  if (format === undefined)
+    throw usage(
+      `a page is no ${stated}: --format says which of ${PAGE_FORMATS.join(', ')} goes into ${output}`,
+    );
+  return format;
 }
 
 /** Of which log a page was made, and what was checked. */

@@ -66,6 +66,10 @@ export function fitted(
   return cut(tight, width) ?? { ...made(content, undefined), asBlocks: true };
 }
 
+/** How wide a table is with all that it holds. */
+export const naturalWidth = (columns: readonly ResultColumn[], cells: readonly (readonly Cell[])[]): number =>
+  sum(made({ columns, cells, notes: [], shared: [] }, undefined));
+
 function made(content: Content, tight: Tight | undefined): Made {
   const { columns, cells } = content;
   const rows = drawn(columns, cells, tight);
@@ -149,7 +153,8 @@ const all = (widths: readonly number[]): number =>
 
 const sum = (drawing: Drawing): number => all(widthsOf(drawing));
 
-function clipped(text: string, width: number): string {
+/** The beginning of a text that is wider than that. */
+export function clipped(text: string, width: number): string {
   let shown = '';
   for (const sign of text) {
     if (stringWidth(shown + sign) > width - 1) break;

@@ -1,8 +1,8 @@
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
-import { type Part, partsOf } from '../parts.ts';
+import { keepNames, type Part, partsOf, spreadParts } from '../parts.ts';
 import { numberOf, textIn, textOf } from '../rows.ts';
-import { bucketOf, FAILED, inFrame, inPeriod, pointsOf, spread, SUMS } from '../scope.ts';
+import { FAILED, SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report failures --format json` prints. */
@@ -81,10 +81,7 @@ export async function failuresOf(asker: Asker, frame: Frame): Promise<FailuresDa
     `SELECT ${bucket} AS bucket, status, http_status::VARCHAR AS http, model, model_version, source_id, ${SUMS}
       FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
   );
-  await asker.keep(
-    'failures_users',
-    `SELECT ${bucket} AS bucket, user_id, ${SUMS} FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
-  );
+  await keepNames(asker, frame, 'failures_users', 'user_id');
   const parts = (
     table: string,
     column: string,
@@ -93,6 +90,10 @@ export async function failuresOf(asker: Asker, frame: Frame): Promise<FailuresDa
   ): Promise<Part[]> => partsOf(asker, frame, table, column, order, most);
   const moved = (table: string, column: string): Promise<Part[]> =>
     frame.before ? parts(table, column, 'moved_failed') : Promise.resolve([]);
+  const [users, movedUsers] = await spreadParts(asker, frame, 'user_id', [
+    await parts('failures_users', 'user_id', 'failed'),
+    await moved('failures_users', 'user_id'),
+  ]);
   return {
     form: 'slmaudit-report-failures/1',
     ...frameData(frame),
@@ -101,11 +102,11 @@ export async function failuresOf(asker: Asker, frame: Frame): Promise<FailuresDa
     kinds: await kindsOf(asker, frame),
     http: (await parts('failures', 'http', 'requests', 20)).filter(p => p.name !== null),
     models: await buildsOf(asker, frame),
-    users: await parts('failures_users', 'user_id', 'failed'),
+    users: users!,
     worst_hours: await hoursOf(asker, frame),
     logins: await loginsOf(asker, frame),
     moved: {
-      users: await moved('failures_users', 'user_id'),
+      users: movedUsers!,
       models: await moved('failures', 'model'),
       sources: await moved('failures', 'source_id'),
     },
@@ -138,7 +139,7 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<FailuresData['serie
       FROM failures WHERE bucket >= 0 GROUP BY bucket)
     SELECT list([bucket, requests::BIGINT]) AS requests, list([bucket, failed::BIGINT]) AS failed FROM sums`);
   const [requests, failed] = ['requests', 'failed'].map(name => spread(frame, row?.[name], 0));
-  return pointsOf(frame, requests!).map(({ at }, i) => ({
+  return startsOf(frame).map((at, i) => ({
     at,
     requests: requests![i]!,
     failed: failed![i]!,

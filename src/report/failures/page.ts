@@ -50,6 +50,7 @@ export async function failuresPage(asker: Asker, wanted: Wanted): Promise<Page> 
           { kind: 'user', none: '(no user)', parts: data.moved.users },
         ],
         'failed',
+        { now: now.failed, before: before?.failed ?? 0 },
       ),
       { heading: 'Kinds of failure', table: kindsTable(frame, data) },
       ...(data.http.length > 0 ? [{ heading: 'HTTP status', table: httpTable(frame, data) }] : []),
@@ -100,19 +101,18 @@ function summaryOf({ totals: { now, before }, kinds, models, worst_hours: [worst
 }
 
 const shareOf = ({ requests, failed }: { requests: number; failed: number }): number | null =>
-  requests === 0 ? null : (100 * failed) / requests;
+  requests === 0 ? null : Math.round((10_000 * failed) / requests) / 100;
 
 function endsTable(frame: Frame, { totals: { now, before } }: FailuresData): PageTable {
+  const names = (['requests', 'failed', ...STATUSES] as const).filter(
+    (name, i) => i < 2 || now[name] > 0 || (before?.[name] ?? 0) > 0,
+  );
   const { columns, rows } = comparison(
     frame,
-    (['requests', 'failed', ...STATUSES] as const).map(name => [
-      LABELS[name] ?? name,
-      now[name],
-      before?.[name] ?? null,
-    ]),
+    names.map(name => [LABELS[name] ?? name, now[name], before?.[name] ?? null]),
   );
   // Shares say more than counts, where there is more traffic than before.
-  const shares = (['requests', 'failed', ...STATUSES] as const).map((name): Cell[] => [
+  const shares = names.map((name): Cell[] => [
     percent(now[name], now.requests),
     ...(before ? [percent(before[name], before.requests)] : []),
   ]);
@@ -122,9 +122,7 @@ function endsTable(frame: Frame, { totals: { now, before } }: FailuresData): Pag
   ];
   return {
     columns: [...columns, ...added],
-    rows: rows
-      .map((row, i) => [...row, ...shares[i]!])
-      .filter((row, i) => i < 2 || row[1] !== '0' || (row[2] ?? '0') !== '0'),
+    rows: rows.map((row, i) => [...row, ...shares[i]!]),
   };
 }
 
@@ -186,10 +184,10 @@ function buildsTable(frame: Frame, { models }: FailuresData): PageTable {
       ...(frame.before
         ? [
             { name: 'before', numeric: true },
-            { name: 'difference', numeric: true },
+            { name: 'difference', numeric: true, minor: true },
           ]
         : []),
-      { name: `failed by ${frame.bucket}` },
+      { name: `by ${frame.bucket}` },
     ],
     rows: models.map(m => [
       m.model ?? '(none)',

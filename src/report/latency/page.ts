@@ -202,15 +202,19 @@ function modelsTable(frame: Frame, { models, totals }: LatencyData): PageTable {
     columns: [
       { name: 'model' },
       { name: 'version' },
-      ...['requests', 'p50', 'p95', 'p99'].map(name => ({ name, numeric: true })),
-      ...(frame.before ? [{ name: 'p95 before', numeric: true }] : []),
+      ...['requests', 'p50', 'p95', 'p99'].map(name => ({
+        name,
+        numeric: true,
+        minor: name === 'p99' || name === 'p50',
+      })),
+      ...(frame.before ? [{ name: 'p95 before', numeric: true, minor: true }] : []),
       ...(hasFirst
         ? [
-            { name: 'first p50', numeric: true },
-            { name: 'first p95', numeric: true },
+            { name: 'first p50', numeric: true, minor: true },
+            { name: 'first p95', numeric: true, minor: true },
           ]
         : []),
-      ...(hasSpeed ? [{ name: 'tokens/s', numeric: true }] : []),
+      ...(hasSpeed ? [{ name: 'tokens/s', numeric: true, minor: true }] : []),
       { name: `p95 by ${frame.bucket}` },
     ],
     rows: models.map(m => [
@@ -236,7 +240,7 @@ function lengthsTable(frame: Frame, { lengths }: LatencyData): PageTable {
       ...['requests', 'p50', 'p95', 'p99'].map(name => ({ name, numeric: true })),
       ...(frame.before
         ? [
-            { name: 'p95 before', numeric: true },
+            { name: 'p95 before', numeric: true, minor: true },
             { name: 'change', numeric: true },
           ]
         : []),
@@ -263,9 +267,9 @@ function slowestSection(frame: Frame, { slowest }: LatencyData): Section {
       columns: [
         { name: 'time (UTC)' },
         { name: 'ms', numeric: true },
-        { name: 'tokens out', numeric: true },
-        { name: 'model' },
-        { name: 'user' },
+        { name: 'tokens out', numeric: true, minor: true },
+        { name: 'model', minor: true },
+        { name: 'user', minor: true },
         { name: 'event id' },
       ],
       rows: slowest.map(s => [

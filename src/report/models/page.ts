@@ -57,17 +57,20 @@ export async function modelsPage(asker: Asker, wanted: Wanted): Promise<Page> {
 }
 
 function summaryOf(
-  { counts, requests }: ModelsData,
+  { counts, requests, before }: ModelsData,
   came: readonly Version[],
   gone: readonly Version[],
 ): string[] {
   const names = (some: readonly Version[]): string =>
     some.length > 3 ? `${some.slice(0, 3).map(nameOf).join(', ')} and others` : some.map(nameOf).join(', ');
+  if (counts.models === 0 && requests > 0)
+    return [`None of ${counted(requests, 'request')} names its model.`];
   return [
     `${counted(counts.models, 'model')} in ${counted(counts.versions, 'version')} answered ${counted(requests, 'request')}.`,
     ...(came.length > 0 ? [`${counted(counts.new, 'version')} came: ${names(came)}.`] : []),
     ...(gone.length > 0 ? [`${counted(counts.gone, 'version')} went: ${names(gone)}.`] : []),
-    ...(came.length + gone.length === 0 && counts.versions > 0 ? ['None came and none went.'] : []),
+    // Without a time before, nothing could have.
+    ...(before !== null && came.length + gone.length === 0 ? ['None came and none went.'] : []),
   ];
 }
 
@@ -101,9 +104,9 @@ function newTable(frame: Frame, came: readonly Version[], { requests }: ModelsDa
       { name: 'version' },
       { name: 'first seen (UTC)' },
       { name: 'requests', numeric: true },
-      { name: 'share', numeric: true },
+      { name: 'share', numeric: true, minor: true },
       { name: 'failed', numeric: true },
-      { name: 'users', numeric: true },
+      { name: 'users', numeric: true, minor: true },
       { name: `by ${frame.bucket}` },
     ],
     rows: came.map(v => [
@@ -135,14 +138,14 @@ function usedTable(frame: Frame, used: readonly Version[], requests: number): Pa
     columns: [
       { name: 'model' },
       { name: 'version' },
-      { name: 'first seen' },
-      { name: 'last seen' },
+      { name: 'first seen', minor: true },
+      { name: 'last seen', minor: true },
       { name: 'requests', numeric: true },
-      { name: 'share', numeric: true },
+      { name: 'share', numeric: true, minor: true },
       ...(frame.before ? [{ name: 'change', numeric: true }] : []),
       { name: 'failed', numeric: true },
-      { name: 'users', numeric: true },
-      ...(hasLatency ? [{ name: 'p95, ms', numeric: true }] : []),
+      { name: 'users', numeric: true, minor: true },
+      ...(hasLatency ? [{ name: 'p95, ms', numeric: true, minor: true }] : []),
       { name: `by ${frame.bucket}` },
     ],
     rows: used.map(v => [
@@ -178,7 +181,7 @@ function providersTable(frame: Frame, { providers, requests }: ModelsData): Page
     columns: [
       { name: 'provider' },
       { name: 'requests', numeric: true },
-      { name: 'share', numeric: true },
+      { name: 'share', numeric: true, minor: true },
       ...(frame.before ? [{ name: 'change', numeric: true }] : []),
     ],
     rows: providers.map(p => [

@@ -1,8 +1,8 @@
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
-import { type Part, partsOf } from '../parts.ts';
+import { keepNames, type Part, partsOf, spreadParts } from '../parts.ts';
 import { numberIn, numberOf } from '../rows.ts';
-import { bucketOf, inFrame, inPeriod, pointsOf, spread, SUMS } from '../scope.ts';
+import { SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report usage --format json` prints. */
@@ -58,10 +58,7 @@ export async function usageOf(asker: Asker, frame: Frame): Promise<UsageData> {
     `SELECT ${bucket} AS bucket, model, operation, source_id, ${SUMS}, sum(cached_tokens) AS cached,
       count(total_tokens) AS with_tokens, count(cost_microusd) AS with_cost FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
   );
-  await asker.keep(
-    'usage_users',
-    `SELECT ${bucket} AS bucket, user_id, ${SUMS} FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
-  );
+  await keepNames(asker, frame, 'usage_users', 'user_id');
   const parts = (
     table: string,
     column: string,
@@ -70,6 +67,11 @@ export async function usageOf(asker: Asker, frame: Frame): Promise<UsageData> {
   ): Promise<Part[]> => partsOf(asker, frame, table, column, order, most);
   const moved = (table: string, column: string): Promise<Part[]> =>
     frame.before ? parts(table, column, 'moved') : Promise.resolve([]);
+  const [users, byTokens, movedUsers] = await spreadParts(asker, frame, 'user_id', [
+    await parts('usage_users', 'user_id', 'requests'),
+    await parts('usage_users', 'user_id', 'tokens'),
+    await moved('usage_users', 'user_id'),
+  ]);
   return {
     form: 'slmaudit-report-usage/1',
     ...frameData(frame),
@@ -79,10 +81,10 @@ export async function usageOf(asker: Asker, frame: Frame): Promise<UsageData> {
     models: await parts('usage', 'model', 'requests', 20),
     operations: await parts('usage', 'operation', 'requests'),
     sources: await parts('usage', 'source_id', 'requests', 20),
-    users: await parts('usage_users', 'user_id', 'requests'),
-    users_by_tokens: await parts('usage_users', 'user_id', 'tokens'),
+    users: users!,
+    users_by_tokens: byTokens!,
     moved: {
-      users: await moved('usage_users', 'user_id'),
+      users: movedUsers!,
       models: await moved('usage', 'model'),
       sources: await moved('usage', 'source_id'),
     },
@@ -94,18 +96,29 @@ async function totalsOf(asker: Asker, frame: Frame): Promise<UsageData['totals']
     await asker.all(`SELECT bucket >= 0 AS is_now, sum(requests) AS requests, sum(failed) AS failed, sum(input) AS input,
     sum(output) AS output, sum(cached) AS cached, sum(cost) AS cost, sum(with_tokens) AS with_tokens, sum(with_cost) AS with_cost,
     count(DISTINCT model) AS models FROM usage GROUP BY ALL`);
-  const whom = await asker.all(`SELECT ${bucketOf(frame)} >= 0 AS is_now, count(DISTINCT user_id) AS users,
-    count(DISTINCT client_ip) AS addresses, count(DISTINCT api_key_id) AS api_keys
-    FROM records WHERE ${inFrame(frame)} GROUP BY ALL`);
+  // Distinct rows first, and then their number: both cores do that, and count(DISTINCT) is one's.
+  const distinct = (
+    what: string,
+    column: string,
+  ): string => `SELECT '${what}' AS what, is_now, count(${column}) AS n FROM (
+    SELECT DISTINCT ts >= '${frame.since}'::TIMESTAMPTZ AS is_now, ${column} FROM records WHERE ${inFrame(frame)}) GROUP BY ALL`;
+  const whom =
+    await asker.all(`${distinct('addresses', 'client_ip')} UNION ALL ${distinct('api_keys', 'api_key_id')}
+    UNION ALL SELECT 'users', bucket >= 0, count(user_id) FROM usage_users GROUP BY ALL`);
   const total = (isNow: boolean): UsageTotals => {
     const is = (row: Row): boolean => row['is_now'] === isNow;
-    const [sum, who] = [sums.find(is), whom.find(is)];
+    const sum = sums.find(is);
+    const count = (what: string): number =>
+      numberOf(
+        whom.find(row => is(row) && row['what'] === what),
+        'n',
+      );
     return {
       requests: numberOf(sum, 'requests'),
       failed: numberOf(sum, 'failed'),
-      users: numberOf(who, 'users'),
-      addresses: numberOf(who, 'addresses'),
-      api_keys: numberOf(who, 'api_keys'),
+      users: count('users'),
+      addresses: count('addresses'),
+      api_keys: count('api_keys'),
       models: numberOf(sum, 'models'),
       input_tokens: numberIn(sum?.['input']),
       output_tokens: numberIn(sum?.['output']),
@@ -126,7 +139,7 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<UsagePoint[]> {
   const [requests, input, output] = ['requests', 'input', 'output'].map(name =>
     spread(frame, row?.[name], 0),
   );
-  return pointsOf(frame, requests!).map(({ at }, i) => ({
+  return startsOf(frame).map((at, i) => ({
     at,
     requests: requests![i]!,
     input_tokens: input![i]!,

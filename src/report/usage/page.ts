@@ -1,9 +1,10 @@
 import type { Asker } from '../../query/inquiry.ts';
 import { counted } from '../../record/figures.ts';
 import { type Frame, frameOf, minute, type Wanted } from '../frame.ts';
-import type { Page, Section } from '../page.ts';
+import type { Page, Point, Section } from '../page.ts';
 import { namesOf, type Part } from '../parts.ts';
 import { compared, dollars, percent, shellWord, spanOptions } from '../say.ts';
+import { pointsOf } from '../scope.ts';
 import { comparison, emptyPage, moversSection, partsTable, shownOf, subtitleOf } from '../sections.ts';
 import { type UsageData, type UsagePoint, type UsageTotals, usageOf } from './facts.ts';
 
@@ -29,6 +30,7 @@ export async function usagePage(asker: Asker, wanted: Wanted): Promise<Page> {
           { kind: 'user', none: '(no user)', parts: data.moved.users },
         ],
         'requests',
+        { now: now.requests, before: before?.requests ?? 0 },
       ),
       list('Models', data.models, { called: 'model', none: '(none)', ...shown }, models[0], 'model'),
       list(
@@ -114,8 +116,7 @@ function notesOf({ requests, users, with_tokens: tokens, with_cost: cost }: Usag
 }
 
 function plotsOf(frame: Frame, { series, totals }: UsageData): NonNullable<Section['plots']> {
-  const points = (of: (p: UsagePoint) => number): { at: string; value: number }[] =>
-    series.map(p => ({ at: p.at, value: of(p) }));
+  const points = (of: (p: UsagePoint) => number): Point[] => pointsOf(frame, series.map(of));
   return [
     { title: `Requests by ${frame.bucket}`, unit: 'requests', kind: 'bars', points: points(p => p.requests) },
     ...(totals.now.with_tokens > 0

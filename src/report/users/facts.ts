@@ -1,8 +1,8 @@
 import type { Asker, Row } from '../../query/inquiry.ts';
 import type { Frame } from '../frame.ts';
-import { type Part, partsOf } from '../parts.ts';
+import { keepNames, type Part, partsOf, spreadParts } from '../parts.ts';
 import { numberOf, textIn, textOf } from '../rows.ts';
-import { bucketOf, inFrame, pointsOf, spread, SUMS } from '../scope.ts';
+import { bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report users --format json` prints. Users are values of user_id: hashes, where identities were hashed. */
@@ -61,10 +61,7 @@ const TOP = 10;
 const MOST = 100;
 
 export async function usersOf(asker: Asker, frame: Frame): Promise<UsersData> {
-  await asker.keep(
-    'users',
-    `SELECT ${bucketOf(frame)} AS bucket, user_id, ${SUMS} FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
-  );
+  await keepNames(asker, frame, 'users', 'user_id');
   await asker.keep(
     'users_seen',
     `SELECT user_id, min(ts) AS first, max(ts) FILTER (WHERE ts < '${frame.until}'::TIMESTAMPTZ) AS last
@@ -84,18 +81,24 @@ export async function usersOf(asker: Asker, frame: Frame): Promise<UsersData> {
     `SELECT * FROM users WHERE user_id IN (SELECT user_id FROM users_each WHERE requests >= ${LEAST_FOR_SHARE} AND failed > 0
       ORDER BY failed / requests DESC, requests DESC, user_id LIMIT ${TOP})`,
   );
+  const failing = await parts('failed', 'users_failing');
+  const [requests, tokens, cost, failures, moved] = await spreadParts(asker, frame, 'user_id', [
+    await parts('requests'),
+    await parts('tokens'),
+    await parts('cost'),
+    failing.toSorted((a, b) => b.failed / b.requests - a.failed / a.requests || b.requests - a.requests),
+    frame.before ? await parts('moved') : [],
+  ]);
   return {
     form: 'slmaudit-report-users/1',
     ...frameData(frame),
     totals: await totalsOf(asker, frame),
     series: await seriesOf(asker, frame),
-    by_requests: await parts('requests'),
-    by_tokens: await parts('tokens'),
-    by_cost: await parts('cost'),
-    by_failures: (await parts('failed', 'users_failing')).toSorted(
-      (a, b) => b.failed / b.requests - a.failed / a.requests || b.requests - a.requests,
-    ),
-    moved: frame.before ? await parts('moved') : [],
+    by_requests: requests!,
+    by_tokens: tokens!,
+    by_cost: cost!,
+    by_failures: failures!,
+    moved: moved!,
     new: await newOf(asker, frame),
     gone: await goneOf(asker, frame),
     kinds: await kindsOf(asker, frame),
@@ -130,12 +133,11 @@ async function totalsOf(asker: Asker, frame: Frame): Promise<UsersData['totals']
 
 async function seriesOf(asker: Asker, frame: Frame): Promise<UsersData['series']> {
   const [row] =
-    await asker.all(`SELECT list([bucket, users]) AS users FROM (SELECT bucket, count(DISTINCT user_id) AS users
-    FROM users WHERE bucket >= 0 GROUP BY bucket)`);
-  return pointsOf(frame, spread(frame, row?.['users'], 0)).map(({ at, value }) => ({
-    at,
-    users: value ?? 0,
-  }));
+    await asker.all(`WITH each AS (SELECT DISTINCT ${bucketOf(frame)} AS bucket, user_id FROM records WHERE ${inPeriod(frame)}),
+      counts AS (SELECT bucket, count(user_id) AS users FROM each GROUP BY bucket)
+    SELECT list([bucket, users]) AS users FROM counts`);
+  const users = spread(frame, row?.['users'], 0);
+  return startsOf(frame).map((at, i) => ({ at, users: users[i]! }));
 }
 
 async function newOf(asker: Asker, frame: Frame): Promise<NewUser[]> {

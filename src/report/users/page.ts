@@ -9,7 +9,7 @@ import { comparison, emptyPage, moversSection, partsTable, shownOf, subtitleOf }
 import { LEAST_FOR_SHARE, type UsersData, usersOf } from './facts.ts';
 
 /** New and gone users that people are shown. */
-const SHOWN = 20;
+const SHOWN = 10;
 
 /** Who asked: who came, who went, who asked most. */
 export async function usersPage(asker: Asker, wanted: Wanted): Promise<Page> {
@@ -53,7 +53,10 @@ export async function usersPage(asker: Asker, wanted: Wanted): Promise<Page> {
       },
       ...newSection(frame, data),
       ...goneSection(data),
-      ...moversSection(frame, [{ kind: 'user', none: '', parts: data.moved }], 'requests'),
+      ...moversSection(frame, [{ kind: 'user', none: '', parts: data.moved }], 'requests', {
+        now: now.requests,
+        before: before?.requests ?? 0,
+      }),
       ...listsOf(frame, data),
       ...kindsSection(data),
     ],

@@ -1,5 +1,5 @@
 import type { Cell } from '../../../duck/job.ts';
-import type { PageTable } from '../../../report/page.ts';
+import type { PageColumn, PageTable } from '../../../report/page.ts';
 import { counted, grouped } from '../../values.ts';
 import { isBar } from '../draw.ts';
 
@@ -9,7 +9,7 @@ const MOST_CHARS = 120;
 
 /** A table as people are shown it. */
 export interface ShownTable {
-  readonly columns: readonly { readonly name: string; readonly numeric: boolean }[];
+  readonly columns: readonly Required<PageColumn>[];
   /** Numbers stay numbers only where they are drawn. */
   readonly rows: readonly (readonly Cell[])[];
   /** What is not shown; undefined: nothing. */
@@ -17,7 +17,7 @@ export interface ShownTable {
 }
 
 export function shownTable({ columns: given, rows }: PageTable): ShownTable {
-  const columns = given.map(({ name, numeric = false }) => ({ name, numeric }));
+  const columns = given.map(({ name, numeric = false, minor = false }) => ({ name, numeric, minor }));
   const more = rows.length - MOST_ROWS;
   return {
     columns,

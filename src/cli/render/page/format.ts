@@ -21,10 +21,17 @@ export function pageText(format: PageFormat, page: Page, shown: PageShown): stri
     case 'html':
       return htmlPage(page, shown.foot);
     case 'json':
-      return `${JSON.stringify(page.data)}\n`;
+      return `${harmless(JSON.stringify(page.data))}\n`;
     case 'markdown':
       return markdownPage(page, shown.foot);
     case 'table':
       return terminalPage(page, shown);
   }
 }
+
+/** JSON of the same text, in which no character is left that a terminal could obey. */
+const harmless = (json: string): string =>
+  json.replaceAll(
+    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );

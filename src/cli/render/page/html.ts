@@ -56,11 +56,17 @@ function tableHtml(given: PageTable): string {
   if (given.rows.length === 0) return '<p class="sub">none</p>\n';
   const { columns, rows, note } = shownTable(given);
   const tops = columns.map((c, i) => (isBar(c) ? Math.max(0, ...rows.map(row => Number(row[i] ?? 0))) : 0));
-  const side = (i: number): string => (columns[i]!.numeric && !isBar(columns[i]!) ? ' class="n"' : '');
-  const long = (cell: Cell): string =>
-    typeof cell === 'string' && cell.length > LONG ? ' class="long"' : '';
+  const classOf = (i: number, cell: Cell): string => {
+    const { numeric, minor } = columns[i]!;
+    const isLong = typeof cell === 'string' && cell.length > LONG;
+    const names = [
+      ...(numeric && !isBar(columns[i]!) ? ['n'] : isLong ? ['long'] : []),
+      ...(minor ? ['minor'] : []),
+    ];
+    return names.length === 0 ? '' : ` class="${names.join(' ')}"`;
+  };
   const head = columns
-    .map((c, i) => `<th scope="col"${side(i)}>${isBar(c) ? '' : text(c.name)}</th>`)
+    .map((c, i) => `<th scope="col"${classOf(i, null)}>${isBar(c) ? '' : text(c.name)}</th>`)
     .join('');
   const drawn = (cell: Cell, i: number): string => {
     if (isBar(columns[i]!)) return barSvg(Number(cell ?? 0), tops[i]!);
@@ -69,7 +75,7 @@ function tableHtml(given: PageTable): string {
   const body = rows
     .map(
       row =>
-        `<tr>${columns.map((_, i) => `<td${side(i) || long(row[i] ?? null)}>${drawn(row[i] ?? null, i)}</td>`).join('')}</tr>\n`,
+        `<tr>${columns.map((_, i) => `<td${classOf(i, row[i] ?? null)}>${drawn(row[i] ?? null, i)}</td>`).join('')}</tr>\n`,
     )
     .join('');
   return `<div class="wide">

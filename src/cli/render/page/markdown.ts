@@ -3,8 +3,10 @@ import { printable } from '../../voice.ts';
 import { isBar, shownText } from '../draw.ts';
 import { markdownText } from '../escape.ts';
 import { clipped, number, shownTable } from './cells.ts';
-import { timeText, values } from './scale.ts';
+import { folded, rangeText } from './scale.ts';
 
+/** Signs of a sparkline. */
+const LONGEST = 90;
 /** Marks that are told of one plot. */
 const MOST_MARKS = 50;
 
@@ -49,17 +51,20 @@ function tableBlocks(given: PageTable): string[] {
   return [text, ...(note === undefined ? [] : [line(note)])];
 }
 
-function plotBlocks({ title, unit, points, marks = [] }: Plot): string[] {
-  const known = values(points);
-  if (known.length === 0) return [line(`${title}: nothing is known`)];
-  const drawn = shownText(points.length > 1 ? points.map(p => p.value) : [known[0]!, null]);
-  const span =
-    points.length > 1 ? `, ${timeText(points[0]!.at, points)} to ${timeText(points.at(-1)!.at, points)}` : '';
-  const range = `${number(Math.min(...known))} to ${number(Math.max(...known))}`;
+function plotBlocks(plot: Plot): string[] {
+  const { title, points, marks = [] } = plot;
+  const range = rangeText(plot);
+  if (range === undefined) return [line(`${title}: nothing is known`)];
+  const drawn = shownText(
+    folded(
+      points.map(p => p.value),
+      LONGEST,
+    ),
+  );
   const told = marks.slice(0, MOST_MARKS).map(m => `${m.from} to ${m.to}: ${m.says}`);
   if (marks.length > MOST_MARKS) told.push(`and ${number(marks.length - MOST_MARKS)} more`);
   return [
-    `${line(title)}: \`${drawn}\` ${line(`${range} ${unit}${span}`)}`,
+    `${line(title)}: \`${drawn}\` ${markdownText(printable(range))}`,
     ...(told.length > 0 ? [list(told)] : []),
   ];
 }

@@ -2,7 +2,7 @@ import type { Expected, Mark, Plot } from '../../../report/page.ts';
 import { printable } from '../../voice.ts';
 import { htmlText } from '../escape.ts';
 import { number } from './cells.ts';
-import { axisText, type Scale, scaleOf, timeText, values } from './scale.ts';
+import { axisText, rangeText, type Scale, scaleOf, timeText } from './scale.ts';
 
 /**
  * Plots as inline SVG. A drawing is stretched to the room there is, so that lines are drawn at their own width and all texts stand
@@ -13,13 +13,13 @@ const [WIDTH, HEIGHT] = [1000, 100];
 const MOST_MARKS = 50;
 
 export function plotHtml(plot: Plot): string {
-  const { title, unit, points, expected = [], marks = [] } = plot;
-  const caption = `<figcaption>${said(title)}</figcaption>\n`;
-  const known = values(points);
-  if (known.length === 0) return `<figure>\n${caption}<p class="sub">nothing is known</p>\n</figure>\n`;
+  const { title, unit, expected = [], marks = [] } = plot;
+  const of = unit === '%' || title.toLowerCase().includes(unit.toLowerCase()) ? '' : `, ${unit}`;
+  const caption = `<figcaption>${said(title + of)}</figcaption>\n`;
+  const range = rangeText(plot);
+  if (range === undefined) return `<figure>\n${caption}<p class="sub">nothing is known</p>\n</figure>\n`;
   const scale = scaleOf(plot);
   const told = marks.slice(0, MOST_MARKS);
-  const summary = `${number(Math.min(...known))} to ${number(Math.max(...known))} ${unit}`;
   const drawing = [
     `<line class="grid" x1="0" x2="${WIDTH}" y1="${HEIGHT / 2}" y2="${HEIGHT / 2}"/>`,
     band(expected, scale),
@@ -30,12 +30,11 @@ export function plotHtml(plot: Plot): string {
     .map((m, i) => `<li value="${i + 1}">${said(`${clock(m.from)} to ${clock(m.to)}: ${m.says}`)}</li>\n`)
     .join('');
   const rest = marks.length - told.length;
-  const axis = (n: number): string =>
-    `${axisText(n)}${said(unit.length > 3 ? '' : unit === '%' ? '%' : ` ${unit}`)}`;
+  const axis = (n: number): string => `${axisText(n)}${unit === '%' ? '%' : ''}`;
   return `<figure>
 ${caption}<div class="plot">
 <div class="y"><span>${axis(scale.top)}</span><span>${axis(scale.top / 2)}</span><span>0</span></div>
-<svg class="draw" role="img" aria-label="${said(`${title}: ${summary}`)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${drawing}</svg>
+<svg class="draw" role="img" aria-label="${said(`${title}: ${range}`)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${drawing}</svg>
 ${numbers(told, scale)}<div class="x">${ticks(plot)}</div>
 </div>
 ${expected.length > 0 ? '<p class="sub key"><span class="swatch"></span>what was expected</p>\n' : ''}${list === '' ? '' : `<ol class="marks">\n${list}</ol>\n`}${rest > 0 ? `<p class="sub">and ${number(rest)} more; --format json has all</p>\n` : ''}</figure>
@@ -117,11 +116,14 @@ function ticks({ points }: Plot): string {
   return places.map(i => `<span>${said(timeText(points[i]!.at, points))}</span>`).join('');
 }
 
+/** Pixels. */
+const SPARK = 90;
+
 /** A line of a table's cell. */
 export function sparkSvg(each: readonly (number | null)[]): string {
   const known = each.map(n => n ?? 0);
   const top = Math.max(...known) || 1;
-  const width = Math.min(10, 120 / each.length);
+  const width = Math.min(10, SPARK / each.length);
   const rects = known
     .map((n, i) => {
       if (n <= 0) return '';
@@ -130,7 +132,7 @@ export function sparkSvg(each: readonly (number | null)[]): string {
     })
     .join('');
   const told = each.map(n => (n === null ? '-' : number(n))).slice(0, 100);
-  return `<svg class="spark" role="img" aria-label="${said(told.join(', '))}" width="${fixed(width * each.length)}" height="18"><title>${said(told.join(', '))}</title>${rects}</svg>`;
+  return `<svg class="spark" role="img" aria-label="${said(told.join(', '))}" width="${fixed(width * each.length)}" height="18" viewBox="0 0 ${fixed(width * each.length)} 18" preserveAspectRatio="none"><title>${said(told.join(', '))}</title>${rects}</svg>`;
 }
 
 /** A bar of a table's cell, against the largest. */

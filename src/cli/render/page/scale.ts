@@ -1,4 +1,5 @@
 import type { Plot, Point } from '../../../report/page.ts';
+import { number } from './cells.ts';
 
 /** Where things of a plot stand, and what stands at its axes. */
 export interface Scale {
@@ -47,4 +48,31 @@ export function axisText(n: number): string {
   ).find(([, least]) => n >= least) ?? ['', 1];
   const per = unit === 'k' ? 1e3 : size;
   return `${Number((n / per).toPrecision(3))}${unit}`;
+}
+
+/** `29 to 115 requests, 07-23 to 07-29`: what a plot shows, in words; undefined where nothing is known. */
+export function rangeText({ points, unit }: Plot): string | undefined {
+  const known = values(points);
+  if (known.length === 0) return undefined;
+  const [least, most] = [Math.min(...known), Math.max(...known)].map(n =>
+    number(Math.abs(n) < 100 ? Number(n.toPrecision(3)) : Math.round(n)),
+  );
+  const range = least === most ? least : `${least} to ${most}`;
+  const ends =
+    points.length > 1 ? `, ${timeText(points[0]!.at, points)} to ${timeText(points.at(-1)!.at, points)}` : '';
+  return `${range}${unit === '%' ? '' : ' '}${unit}${ends}`;
+}
+
+/** As many numbers as there is room for: where several share a place, the largest. */
+export function folded(numbers: readonly (number | null)[], room: number): (number | null)[] {
+  // One number is no list that is drawn.
+  if (numbers.length === 1) return [...numbers, null];
+  const each = Math.ceil(numbers.length / room);
+  const places = Array.from({ length: Math.ceil(numbers.length / each) }, (_, i) =>
+    numbers.slice(i * each, (i + 1) * each),
+  );
+  return places.map(some => {
+    const known = some.filter(n => n !== null);
+    return known.length === 0 ? null : Math.max(...known);
+  });
 }

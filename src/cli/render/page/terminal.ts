@@ -1,12 +1,13 @@
 import chalk, { Chalk, type ChalkInstance } from 'chalk';
 import stringWidth from 'string-width';
-import type { Page, Plot, Section } from '../../../report/page.ts';
+import type { Page, PageTable, Plot, Section } from '../../../report/page.ts';
 import { printable } from '../../voice.ts';
 import { shownText } from '../draw.ts';
+import { clipped, naturalWidth } from '../fit.ts';
 import { drawTable } from '../table.ts';
-import { clipped, number, shownTable } from './cells.ts';
+import { number, shownTable } from './cells.ts';
 import type { PageShown } from './format.ts';
-import { timeText, values } from './scale.ts';
+import { folded, rangeText } from './scale.ts';
 
 /** Lines of text are no longer than that, however wide the terminal is. */
 const LONGEST = 100;
@@ -39,32 +40,48 @@ interface How {
 }
 
 function sectionBlocks(section: Section, how: How, depth: number): string[][] {
-  const { colors, width } = how;
+  const { colors } = how;
   const lines = wrapped(section.heading, how, depth === 0 ? colors.bold : colors.underline);
   for (const text of section.text ?? []) lines.push(...wrapped(text, how));
   const names = Math.max(0, ...(section.plots ?? []).map(p => stringWidth(printable(p.title))));
-  for (const plot of section.plots ?? []) lines.push(...plotLines(plot, how, Math.min(names, 40)));
+  for (const plot of section.plots ?? [])
+    lines.push(...plotLines(plot, how, Math.min(names, Math.floor((how.width ?? LONGEST) * 0.4))));
   if (section.table && section.table.rows.length > 0) {
     if (section.plots && section.plots.length > 0) lines.push('');
-    const { columns, rows, note } = shownTable(section.table);
-    const drawn = drawTable(columns, rows, width, colors);
-    lines.push(drawn.text);
-    const below = [...drawn.shared, ...(note === undefined ? [] : [note]), ...drawn.notes];
-    lines.push(...below.map(line => colors.dim(line)));
+    lines.push(...tableLines(section.table, how));
   } else if (section.table) lines.push(colors.dim('none'));
   // A command that is cut in two can't be pasted.
   if (section.more !== undefined) lines.push(colors.dim(printable(section.more)));
   return [lines, ...(section.sections ?? []).flatMap(s => sectionBlocks(s, how, depth + 1))];
 }
 
-function plotLines(
-  { title, unit, points, expected, marks }: Plot,
-  { width, colors }: How,
-  names: number,
-): string[] {
-  const known = values(points);
-  const name = clipped(printable(title), 40).padEnd(names);
-  if (known.length === 0) return [`${name}  ${colors.dim('nothing is known')}`];
+function tableLines(given: PageTable, { width, colors }: How): string[] {
+  const { columns, rows, note } = shownTable(given);
+  let places = columns.map((_, i) => i);
+  const of = <T>(list: readonly T[]): T[] => places.map(i => list[i]!);
+  const isWide = (): boolean => width !== undefined && naturalWidth(of(columns), rows.map(of)) > width;
+  const without: string[] = [];
+  for (const [i, column] of [...columns.entries()].toReversed()) {
+    if (!column.minor || !isWide()) continue;
+    places = places.filter(place => place !== i);
+    without.unshift(column.name);
+  }
+  const drawn = drawTable(of(columns), rows.map(of), width, colors);
+  const notes = [
+    ...drawn.shared,
+    ...(note === undefined ? [] : [note]),
+    ...drawn.notes,
+    ...(without.length > 0 ? [`no room for ${without.join(', ')}`] : []),
+  ];
+  return [drawn.text, ...notes.map(line => colors.dim(line))];
+}
+
+function plotLines(plot: Plot, how: How, names: number): string[] {
+  const { width, colors } = how;
+  const { title, points, expected, marks } = plot;
+  const range = rangeText(plot);
+  const name = padded(printable(title), names);
+  if (range === undefined) return [`${name}  ${colors.dim('nothing is known')}`];
   const room = Math.max(24, Math.min(width ?? LONGEST, 2 * LONGEST) - names - 2);
   const line = shownText(
     folded(
@@ -72,9 +89,6 @@ function plotLines(
       room,
     ),
   );
-  const range = `${number(round(Math.min(...known)))} to ${number(round(Math.max(...known)))} ${printable(unit)}`;
-  const span =
-    points.length > 1 ? `, ${timeText(points[0]!.at, points)} to ${timeText(points.at(-1)!.at, points)}` : '';
   const bands = new Map((expected ?? []).map(e => [e.at, e]));
   const outside = points.filter(p => {
     const band = bands.get(p.at);
@@ -82,42 +96,30 @@ function plotLines(
   }).length;
   const told =
     bands.size > 0 ? `; ${number(outside)} of ${number(points.length)} outside what was expected` : '';
-  const says = `${range}${span}${told}`;
-  const fits = names + stringWidth(line) + stringWidth(says) + 4 <= (width ?? Infinity);
+  const says = `${range}${told}`;
+  const fits = names + stringWidth(line) + stringWidth(printable(says)) + 4 <= (width ?? Infinity);
   const all = [...(marks ?? [])];
   const more = all.length - MOST_MARKS;
   return [
     ...(fits
-      ? [`${name}  ${line}  ${colors.dim(says)}`]
-      : [`${name}  ${line}`, `${' '.repeat(names + 2)}${colors.dim(says)}`]),
+      ? [`${name}  ${line}  ${colors.dim(printable(says))}`]
+      : [`${name}  ${line}`, ...wrapped(says, how, colors.dim, names + 2)]),
     ...all
       .slice(0, MOST_MARKS)
-      .flatMap(m =>
-        wrapped(`${minute(m.from)} to ${minute(m.to)}: ${m.says}`, { width, colors }, undefined, names + 2),
-      ),
+      .flatMap(m => wrapped(`${minute(m.from)} to ${minute(m.to)}: ${m.says}`, how, undefined, names + 2)),
     ...(more > 0
       ? [colors.dim(`${' '.repeat(names + 2)}and ${number(more)} more; --format json has all`)]
       : []),
   ];
 }
 
-const round = (n: number): number => (Math.abs(n) >= 100 ? Math.round(n) : n);
+/** Exactly so wide. */
+function padded(text: string, width: number): string {
+  const spare = width - stringWidth(text);
+  return spare < 0 ? padded(clipped(text, width), width) : text + ' '.repeat(spare);
+}
 
 const minute = (at: string): string => at.slice(0, 16).replace('T', ' ');
-
-/** As many numbers as there is room for: where several share a place, the largest. */
-function folded(numbers: readonly (number | null)[], room: number): (number | null)[] {
-  // One number is no list that is drawn.
-  if (numbers.length === 1) return [...numbers, null];
-  const each = Math.ceil(numbers.length / room);
-  const places = Array.from({ length: Math.ceil(numbers.length / each) }, (_, i) =>
-    numbers.slice(i * each, (i + 1) * each),
-  );
-  return places.map(some => {
-    const known = some.filter(n => n !== null);
-    return known.length === 0 ? null : Math.max(...known);
-  });
-}
 
 /** Lines of words, each no wider than there is room for. */
 function wrapped(
