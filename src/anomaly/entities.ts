@@ -136,10 +136,10 @@ async function candidates(
     ORDER BY ln(c.v) - coalesce(a / k, pa / nullif(pk, 0)) DESC, c.e, c.step LIMIT ${MOST}`,
   );
   if (what.step === 'day') return await asker.all(`SELECT * FROM ${name}_seen`);
-  return await asker.all(`WITH times AS (SELECT c.e, c.step, count(DISTINCT o.day) AS there
+  return await asker.all(`WITH there_at AS (SELECT c.e, c.step, count(DISTINCT o.day) AS there
       FROM ${name}_seen c JOIN ${cellsOf(what)} o ON o.e = c.e AND o.day < c.day AND o.day >= c.day - ${PAST_DAYS}
         AND abs((o.step - c.step) % 24) IN (0, 1, 23) GROUP BY ALL)
-    SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN times t ON t.e = c.e AND t.step = c.step`);
+    SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN there_at t ON t.e = c.e AND t.step = c.step`);
 }
 
 function judge(row: Row, what: Magnitude): Candidate | undefined {

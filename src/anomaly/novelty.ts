@@ -52,12 +52,12 @@ export async function newAddressesTested(asker: Asker, frame: Frame): Promise<Te
           `new addresses could not be judged: none came ${KNOWN_DAYS} days after the first record and with ${LEAST_OTHERS} days of others before`,
         ]
       : [];
-  const all = rows.map(r => judge(r, type)).filter(c => c !== undefined);
+  const all = rows.map(r => judge(r, type, frame)).filter(c => c !== undefined);
   const candidates = await withoutMoved(asker, { frame, candidates: all, times: TIMES });
   return { family, tested, candidates, notes };
 }
 
-function judge(row: Row, type: string): Candidate | undefined {
+function judge(row: Row, type: string, frame: Frame): Candidate | undefined {
   const [v, k] = [Number(row['v']), Number(row['k'])];
   const place = Number(row['a']) / k;
   const scale = Math.max(LEAST_SCALE ** 2, Number(row['b']) / k - place * place);
@@ -78,13 +78,13 @@ function judge(row: Row, type: string): Candidate | undefined {
     p,
     by:
       row['is_new'] === true ? `the first days of ${k} other new addresses` : `${k} days of other addresses`,
-    also: ['never seen before'],
+    also: [`not seen in the ${Math.floor((from - frame.from) / (24 * HOUR_US))} days before`],
     where: `event_type = '${type}'`,
     flags: `--type ${type}`,
   };
 }
 
-/** A model, or a version of one, that answered for the first time: a fact, and no test. */
+/** A model, or a version of one, that answered for the first time in what was looked at: a fact, and no test. */
 export interface Change {
   readonly model: string;
   readonly model_version: string | null;

@@ -171,7 +171,7 @@ function changesSection({ changes }: Anomalies): Section[] {
   return [
     {
       heading: 'New models and versions',
-      text: ['They answered for the first time: a fact, and no test.'],
+      text: ['They answered for the first time in what was looked at: a fact, and no test.'],
       table: {
         columns: [
           { name: 'model' },

@@ -20,7 +20,7 @@ export function saysOf(finding: Candidate): string {
     case 'door':
       return `${amount(seen)} logins of ${whose} failed in an hour; ${against}.`;
     case 'new-address':
-      return `${whose}, never seen before, sent ${amount(seen)} requests within its first day; ${against}.`;
+      return `${whose}, new, sent ${amount(seen)} requests within its first day; ${against}.`;
     case 'exfiltration':
       return `${whose} got ${amount(seen)} tokens of completions in a day; ${against}.`;
     case 'requests':

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { anomaliesPage } from '../../src/anomaly/page.ts';
+import { promptsPage } from '../../src/anomaly/prompts/page.ts';
 import { inquire } from '../../src/query/inquiry.ts';
 import { failuresPage } from '../../src/report/failures/page.ts';
 import { latencyPage } from '../../src/report/latency/page.ts';
@@ -27,13 +29,13 @@ before(async () => {
 after(() => box.remove());
 
 test('every page asks a store, under the guard of queries, in one inquiry', async () => {
-  const pages = [usagePage, failuresPage, latencyPage, modelsPage, usersPage];
+  const pages = [usagePage, failuresPage, latencyPage, modelsPage, usersPage, anomaliesPage, promptsPage];
   const { value } = await inquire(openStore(box.store, box.keys), { memory: 1 << 28 }, async asker => {
     const titles: string[] = [];
     for (const page of pages) titles.push((await page(asker, { zone: 'Europe/Berlin' })).title);
     return titles;
   });
-  assert.deepEqual(value, ['Usage', 'Failures', 'Latency', 'Models', 'Users']);
+  assert.deepEqual(value, ['Usage', 'Failures', 'Latency', 'Models', 'Users', 'Anomalies', 'Prompts']);
 });
 
 test('report writes a page whose end says of which log it was made and what was checked, and is a query that is logged', async () => {

@@ -1,6 +1,7 @@
 import type { Asker } from '../../query/inquiry.ts';
 import type { Answered } from '../../query/query.ts';
-import type { Wanted } from '../../report/frame.ts';
+import { microsOf, tsOfMicros } from '../../record/time.ts';
+import type { Span, Wanted } from '../../report/frame.ts';
 import type { Page } from '../../report/page.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
@@ -21,6 +22,8 @@ interface PageSpec {
   /** Which time it is about, where it is not a week and the one before. */
   readonly period?: string;
   readonly examples?: CommandSpec['examples'];
+  /** Only so many days before --since are read, and nothing from --until on; undefined: all. */
+  readonly history?: number;
   /** Bytes of the engine's buffers, where none are given. */
   readonly memory?: number;
   readonly make: () => Promise<(asker: Asker, wanted: Wanted) => Promise<Page>>;
@@ -64,7 +67,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
   anomalies: {
     summary: 'say what is unusual, how sure, why, and which records show it',
     about:
-      'Requests, failures, latency, tokens, new addresses, repeated prompts, failed logins and silences, of all and of each model, user and address, each against what came before it. Of each episode: what was seen and what is usual, since when, who and what contributed, what the same user or address did at the door, ids of events, and the command that shows the records. There is nothing to train: what is usual is taken from up to eight weeks of records before, so that a store with less than a week of them is hardly judged, and Notes says so. Of what is told, no more than 5% is to be expected to be chance, over all that was tested; how many tests that were stands on the page.',
+      'Requests, failures, latency, tokens, new addresses, repeated prompts, failed logins and silences, of all and of each model, user and address, each against what came before it. Of each episode: what was seen and what is usual, since when, who and what contributed, what the same user or address did at the door, ids of events, and the command that shows the records. There is nothing to train: what is usual is taken from up to eight weeks of records before (nine are read before --since), so that a store with less than a week of them is hardly judged, and Notes says so. Of what is told, no more than 5% is to be expected to be chance, over all that was tested; how many tests that were stands on the page.',
     period: OWN_PERIOD,
     examples: [
       { command: 'slmaudit report anomalies --since 7d', about: 'the last week, against what came before' },
@@ -77,6 +80,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
         about: 'a line an episode',
       },
     ],
+    history: 63,
     memory: MEMORY,
     make: async () => (await import('../../anomaly/page.ts')).anomaliesPage,
   },
@@ -85,6 +89,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
     about:
       'Prompts that came five times and more: sent by many users, ending in failures or refusals more often than chance says, burning most tokens, or sent at times as even as a script sends; with who sent each most, when, and how it ended. Prompts are known by their keyed hashes alone; `slmaudit hash` makes that of a text.',
     period: OWN_PERIOD,
+    history: 0,
     memory: MEMORY,
     make: async () => (await import('../../anomaly/prompts/page.ts')).promptsPage,
   },
@@ -148,7 +153,12 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   try {
     const answered = await inquire(
       store,
-      { ...limits, ...(logged && { except: logged.batch }), onProgress: progress.heard },
+      {
+        ...limits,
+        ...readOf(spec, span),
+        ...(logged && { except: logged.batch }),
+        onProgress: progress.heard,
+      },
       asker => make(inTime(asker, limits.timeoutMs ?? Infinity), { ...span, zone }),
     );
     progress.end();
@@ -169,6 +179,14 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
     target.drop();
   }
 }
+
+function readOf({ history }: PageSpec, { since, until }: Partial<Span>): Partial<Span> {
+  if (history === undefined) return {};
+  const from = since && tsOfMicros(Math.max(0, microsOf(since) - history * DAY_US));
+  return { ...(from !== undefined && { since: from }), ...(until !== undefined && { until }) };
+}
+
+const DAY_US = 86_400_000_000;
 
 function formatOf(given: Given, { terminal }: Context): PageFormat {
   const output = text(given, 'output');
