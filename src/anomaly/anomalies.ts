@@ -68,7 +68,7 @@ export async function foundIn(
       about: FAMILIES[f.family],
       tested: f.tested,
       found: f.counts.length,
-      cutoff: f.cutoff === 0 ? null : f.cutoff,
+      cutoff: f.cutoff === 0 ? null : rounded(f.cutoff),
     })),
     episodes: await withDoors(asker, episodes, groups),
     changes: (await changesOf(asker, frame)).map(c => ({
@@ -151,17 +151,20 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
   };
 }
 
+/** Sums of floats depend on who adds what first: digits that do are not told. */
+const rounded = (n: number): number => Number(n.toPrecision(6));
+
 function findingOf(f: Merged): Finding {
   return {
     family: f.family,
     entity: f.entity,
     from: tsOfMicros(f.from)!,
     to: tsOfMicros(f.to)!,
-    seen: f.seen,
-    expected: f.expected,
+    seen: rounded(f.seen),
+    expected: rounded(f.expected),
     unit: f.unit,
     by: f.by,
-    p: f.p,
+    p: rounded(f.p),
     tests: f.tests,
     says: saysOf(f),
     also: f.also,

@@ -40,11 +40,21 @@ export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
       name,
       `SELECT ${column} AS e, (${HOUR_OF})::INT AS hour, count(*)::INT AS n, sum(total_tokens::DOUBLE)::BIGINT AS tokens,
         sum(output_tokens::DOUBLE)::BIGINT AS output, count(*) FILTER (status IN ('error', 'denied'))::INT AS failed,
-        count(*) FILTER (status = 'refused')::INT AS refused
+        count(*) FILTER (status = 'refused')::INT AS refused,
+        max(${KIND})::TINYINT AS kind
       FROM records WHERE event_type = '${type}' AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
     );
   }
+  await asker.keep(
+    'an_kinds',
+    frame.told.user_id === undefined
+      ? `SELECT '' AS e, 0 AS g WHERE false`
+      : 'SELECT e, max(kind)::INT AS g FROM an_users GROUP BY e',
+  );
 }
+
+const KIND =
+  "CASE user_kind WHEN 'human' THEN 1 WHEN 'service' THEN 2 WHEN 'api_key' THEN 3 WHEN 'end_user' THEN 4 ELSE 0 END";
 
 const KNOWN_DAYS = 7;
 /** Eight weeks, the day itself left out. */
@@ -56,6 +66,8 @@ const OWN = 30;
 const PEERS = 8;
 /** The least that is known of a day's peers. */
 const LEAST_PEERS = 100;
+/** Of one's own kind, from which they are preferred to all. */
+const LEAST_ALIKE = { hour: 100, day: 14 } as const;
 /** Standard deviations on the scale of ratios: a second opinion, which the tail of a count alone is not. */
 const FAR = 2.8;
 /** No scale of ratios is believed to be smaller. */
@@ -90,11 +102,13 @@ function cellsOf({ table, value, step }: Magnitude): string {
 
 /**
  * `<name>_past`: for each entity and day on which it came, sums over the active steps before: `k` of them, of logarithms `a`, `b`
- * and of values `s`, `q`, outbreaks tamed; active days `d`; and the peers' `pk`, `pa`, `pb`. Of those alone who ever come near what could be told.
+ * and of values `s`, `q`, outbreaks tamed; active days `d`; and the same of its peers `pk`, `pa`, `pb`: users of its kind
+ * (people, services), or all where these are few. Of those alone who ever come near what could be told.
  */
 async function keepPast(asker: Asker, { name, what }: { name: string; what: Magnitude }): Promise<void> {
   const ones = what.ones ?? 0;
   const cells = cellsOf(what);
+  const peers = `ORDER BY day RANGE BETWEEN ${PEER_DAYS} PRECEDING AND 1 PRECEDING`;
   const own = `(PARTITION BY e ORDER BY day RANGE BETWEEN ${PAST_DAYS} PRECEDING AND 1 PRECEDING)`;
   await asker.keep(
     `${name}_past`,
@@ -106,16 +120,25 @@ async function keepPast(asker: Asker, { name, what }: { name: string; what: Magn
       FROM rough),
     tamed AS (SELECT e, day, least(ln(v), cap) AS l FROM some_of JOIN caps USING (e, day)),
     sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q FROM tamed GROUP BY ALL),
-    past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
+    own_past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
         sum(q) OVER own AS q, count(*) OVER own AS d
       FROM sums WINDOW own AS ${own}),
-    peers AS (SELECT day, ${ones} + coalesce(sum(k) OVER before, 0) AS pk, coalesce(sum(a) OVER before, 0) AS pa,
-        coalesce(sum(b) OVER before, 0) AS pb
-      FROM (SELECT day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM ${cells} GROUP BY day)
-      WINDOW before AS (ORDER BY day RANGE BETWEEN ${PEER_DAYS} PRECEDING AND 1 PRECEDING))
-    SELECT * FROM past JOIN peers USING (day)`,
+    groups AS (SELECT coalesce(g, 0) AS g, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b
+      FROM ${cells} LEFT JOIN an_kinds USING (e) GROUP BY ALL),
+    alike AS (SELECT g, day, ${PEER_SUMS} FROM groups WINDOW past AS (PARTITION BY g ${peers})),
+    everyone AS (SELECT day, ${PEER_SUMS} FROM (SELECT day, sum(k) AS k, sum(a) AS a, sum(b) AS b FROM groups GROUP BY day)
+      WINDOW past AS (${peers})),
+    peers AS (SELECT alike.g, day, ${ones} + CASE WHEN alike.k >= ${LEAST_ALIKE[what.step]} THEN alike.k ELSE everyone.k END AS pk,
+        CASE WHEN alike.k >= ${LEAST_ALIKE[what.step]} THEN alike.a ELSE everyone.a END AS pa,
+        CASE WHEN alike.k >= ${LEAST_ALIKE[what.step]} THEN alike.b ELSE everyone.b END AS pb
+      FROM alike JOIN everyone USING (day))
+    SELECT own_past.*, pk, pa, pb FROM own_past LEFT JOIN an_kinds USING (e)
+      JOIN peers ON peers.day = own_past.day AND peers.g = coalesce(an_kinds.g, 0)`,
   );
 }
+
+const PEER_SUMS =
+  'coalesce(sum(k) OVER past, 0) AS k, coalesce(sum(a) OVER past, 0) AS a, coalesce(sum(b) OVER past, 0) AS b';
 
 /** A first week says what is usual, and is not judged itself: hours since 1970. */
 const knownFrom = (frame: Frame): number =>

@@ -23,14 +23,16 @@ export async function repetitionTested(asker: Asker, frame: Frame): Promise<Test
       notes: ['no record tells a prompt and its user'],
     };
   const where = `event_type = '${type}' AND prompt_hash IS NOT NULL`;
+  const day = `epoch_us(ts) // ${24 * HOUR_US}`;
+  const bucket = `hash(user_id, ${day}, prompt_hash) % ${BUCKETS}`;
+  // Named once and used twice, the engine would keep all of it between.
+  const told = `FROM records WHERE ${where} AND user_id IS NOT NULL AND ${OTHERS}`;
   await asker.keep(
     'an_repeats',
-    `WITH told AS (SELECT user_id AS e, (epoch_us(ts) // ${24 * HOUR_US})::INT AS day, prompt_hash AS h,
-        hash(user_id, epoch_us(ts) // ${24 * HOUR_US}, prompt_hash) % ${BUCKETS} AS bucket
-      FROM records WHERE ${where} AND user_id IS NOT NULL AND ${OTHERS}),
-    often AS (SELECT bucket FROM (SELECT bucket, count(*) AS n FROM told GROUP BY bucket) WHERE n >= ${OFTEN}),
+    `WITH often AS (SELECT bucket FROM (SELECT ${bucket} AS bucket, count(*) AS n ${told} GROUP BY bucket) WHERE n >= ${OFTEN}),
     exact AS (SELECT e, day, max(n) AS top, arg_max(h, n) AS h FROM (
-      SELECT e, day, h, count(*) AS n FROM told WHERE bucket IN (SELECT bucket FROM often) GROUP BY ALL) GROUP BY e, day)
+      SELECT user_id AS e, (${day})::INT AS day, prompt_hash AS h, count(*) AS n ${told} AND ${bucket} IN (SELECT bucket FROM often)
+      GROUP BY ALL) GROUP BY e, day)
     SELECT d.e, d.day * 24 AS hour, greatest(coalesce(top, 0), ${SELDOM}) AS top, h
     FROM (SELECT DISTINCT e, hour // 24 AS day FROM an_users) d LEFT JOIN exact ON exact.e = d.e AND exact.day = d.day`,
   );

@@ -61,6 +61,29 @@ test('a week that is missing is told as a silence, and is not what is usual afte
   assert.match(notes.join('; '), /nothing at all came from 2026-05-2[45]T.* to 2026-06-01T/);
 });
 
+test('a new service is compared with services, not with people', async () => {
+  const r = dice(8);
+  const people = Array.from({ length: 20 * 300 }, (_, i) => {
+    const user = i % 30;
+    const when = MONDAY + Math.floor(i / 300) * DAY + (8 + 9 * r()) * HOUR;
+    return asked(when, { user_id: `user-${user}`, user_kind: 'human', client_ip: `10.0.0.${user + 1}` });
+  });
+  const service = (n: number, from: number): object[] =>
+    Array.from({ length: (20 - from) * 24 * 60 }, (_, i) =>
+      asked(MONDAY + from * DAY + (i + r()) * (HOUR / 60), {
+        user_id: `svc-${n}`,
+        user_kind: 'service',
+        client_ip: '10.9.0.1',
+      }),
+    );
+  const records = [...people, ...service(1, 0), ...service(2, 15)];
+  const { episodes } = await withMonth(records, asker => findAnomalies(asker, {}));
+  assert.deepEqual(
+    episodes.flatMap(e => e.findings.map(f => f.says)).filter(s => s.includes('svc-2')),
+    [],
+  );
+});
+
 test('what comes in batches is not silent between them', async () => {
   const records = Array.from({ length: 10 * 24 * 40 }, (_, i) =>
     asked(MONDAY + Math.floor(i / 40) * HOUR + (i % 40) * 1e6, { user_id: 'a', client_ip: '10.0.0.1' }),

@@ -29,8 +29,8 @@ interface PageSpec {
   readonly make: () => Promise<(asker: Asker, wanted: Wanted) => Promise<Page>>;
 }
 
-/** Ten million records are judged within a gigabyte; the engine takes half as much again as its buffers. */
-const MEMORY = 512 * 2 ** 20;
+/** Ten million records are judged within a gigabyte; the engine takes up to twice its buffers. */
+const MEMORY = 448 * 2 ** 20;
 
 const OWN_PERIOD = 'The period is all of what the store has, unless --since or --until say another.';
 
