@@ -177,6 +177,7 @@ function showOf(finding: Candidate, from: number, to: number): string {
   const around = isLess ? HOUR_US : 0;
   const span = `--since ${second(from - around, Math.floor)} --until ${second(to + around, Math.ceil)}`;
   const { user_id, client_ip, model, model_version, source_id } = finding.entity;
+  if (isLess && model !== undefined) return `slmaudit search ${span} --model ${shellWord(model)}`;
   if (isLess)
     return `slmaudit coverage ${span} --silences --silence 10m${source_id === undefined ? '' : ` --source ${shellWord(source_id)}`}`;
   const options = [
@@ -261,7 +262,7 @@ function whatIsThin(frame: Frame): string[] {
     );
   else if (days < 28)
     notes.push(
-      `there are ${Math.floor(days)} days of history: what is usual is taken from hours of the day, not of the week, until three weeks are there`,
+      `there are ${Math.floor(days)} days of history: what is usual is taken from hours of the day, not of the week, until three weeks are there, and silences of single sources and models are not judged until then`,
     );
   return notes;
 }

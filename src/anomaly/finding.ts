@@ -1,7 +1,7 @@
 /** What was tested, by name: each family has its share of the false discoveries that are allowed. */
 export const FAMILIES = {
   requests: 'requests an hour, of all and of each model: more or fewer than usual',
-  silence: 'gaps without any record, of all and of each source',
+  silence: 'gaps without any record, of all, of each source and of each model',
   failures: 'failed requests an hour, of each model and version',
   latency: 'time of requests of like length an hour, of each model',
   'user-requests': 'requests of a user in an hour and in a day',

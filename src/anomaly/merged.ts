@@ -53,6 +53,9 @@ const ORDER: readonly Family[] = [
   'requests',
 ];
 
+/** Where all is silent, each part is too. */
+const whole = (a: Candidate, b: Candidate): number => (isLess(a) && isLess(b) ? named(a) - named(b) : 0);
+
 /** Of a model and its version, the version says more. */
 const named = ({ entity }: Candidate): number => Object.keys(entity).length;
 
@@ -78,7 +81,9 @@ export function together<T extends Merged & { readonly owners: Owners }>(finding
     else groups.set(root(i), [finding]);
   }
   return [...groups.values()].map(group =>
-    group.toSorted((a, b) => rank(a) - rank(b) || a.p - b.p || named(b) - named(a) || a.from - b.from),
+    group.toSorted(
+      (a, b) => rank(a) - rank(b) || whole(a, b) || a.p - b.p || named(b) - named(a) || a.from - b.from,
+    ),
   );
 }
 

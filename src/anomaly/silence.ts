@@ -1,7 +1,7 @@
-import type { Asker } from '../query/inquiry.ts';
+import type { Asker, Row } from '../query/inquiry.ts';
 import { usualOf } from '../stats/baseline.ts';
 import { countTails } from '../stats/tails.ts';
-import { textOf } from './cells.ts';
+import { numberOf, textOf } from './cells.ts';
 import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, OTHERS } from './frame.ts';
 import { gathered } from './gathered.ts';
@@ -14,6 +14,7 @@ const LEAST_MINUTES = 10;
 const LEAST = 20;
 /** Sources beyond so many are judged as part of all; the busiest come first. */
 const SOURCES = 30;
+const MODELS = 20;
 const SMALL = 1e-3;
 
 interface Gap {
@@ -29,35 +30,37 @@ export async function silenceTested(asker: Asker, frame: Frame, holes: readonly 
   const sources = await asker.all(
     `SELECT source_id, sum(n) AS n FROM an_hours GROUP BY source_id ORDER BY n DESC, source_id`,
   );
-  const names = sources.slice(0, SOURCES).map(r => textOf(r, 'source_id'));
+  const named = sources.slice(0, SOURCES).map(r => textOf(r, 'source_id'));
+  const models = (
+    await asker.all(`SELECT model, sum(n) AS n FROM an_hours WHERE event_type = '${frame.told.model}' AND model IS NOT NULL
+      GROUP BY model ORDER BY n DESC, model LIMIT ${MODELS}`)
+  ).map(r => textOf(r, 'model'));
   await asker.keep(
     'an_minutes',
-    `SELECT DISTINCT source_id, epoch_us(ts) // ${MINUTE_US} AS minute FROM records WHERE ${OTHERS}`,
+    `SELECT DISTINCT source_id, CASE WHEN event_type = '${frame.told.model}' THEN model END AS model,
+      (epoch_us(ts) // ${MINUTE_US})::INT AS minute FROM records WHERE ${OTHERS}`,
   );
-  const gaps = gathered(
-    await asker.all(`SELECT source, "before", minute FROM (
-        SELECT source_id AS source, lag(minute) OVER (PARTITION BY source_id ORDER BY minute) AS "before", minute FROM an_minutes
-        UNION ALL SELECT NULL, lag(minute) OVER (ORDER BY minute), minute FROM (SELECT DISTINCT minute FROM an_minutes))
-      WHERE minute - "before" > ${LEAST_MINUTES} ORDER BY minute`),
-    r => textOf(r, 'source'),
-  );
-  const hours = await asker.all('SELECT source_id, hour, sum(n) AS n FROM an_hours GROUP BY ALL');
-  const bySource = gathered(hours, r => textOf(r, 'source_id'));
-  const whole = await asker.all('SELECT hour, sum(n) AS n FROM an_hours GROUP BY hour');
   const into = { tests: 0, candidates: [] as Candidate[] };
-  const told = (name: string): Gap[] =>
-    (gaps.get(name) ?? []).map(r => ({
-      from: (Number(r['before']) + 1) * MINUTE_US,
-      to: Number(r['minute']) * MINUTE_US,
-    }));
-  judge(seriesOf(whole, { frame, holes }), told(''), { frame, entity: {}, into });
-  if (names.length > 1)
+  const judgeBy = async (column: 'source_id' | 'model', names: readonly string[]): Promise<void> => {
+    if (names.length < 2) return;
+    const gaps = gathered(await asker.all(gapsOf(column)), r => textOf(r, 'name'));
+    const hours = gathered(
+      await asker.all(`SELECT ${column} AS name, hour, sum(n) AS n FROM an_hours WHERE ${column} IS NOT NULL
+        ${column === 'model' ? `AND event_type = '${frame.told.model}'` : ''} GROUP BY ALL`),
+      r => textOf(r, 'name'),
+    );
     for (const name of names)
-      judge(seriesOf(bySource.get(name) ?? [], { frame, holes }), told(name), {
+      judge(seriesOf(hours.get(name) ?? [], { frame, holes }), (gaps.get(name) ?? []).map(gapOf), {
         frame,
-        entity: { source_id: name },
+        entity: { [column]: name },
         into,
       });
+  };
+  const whole = await asker.all('SELECT hour, sum(n) AS n FROM an_hours GROUP BY hour');
+  const gaps = await asker.all(gapsOf("''"));
+  judge(seriesOf(whole, { frame, holes }), gaps.map(gapOf), { frame, entity: {}, into });
+  await judgeBy('source_id', named);
+  await judgeBy('model', models);
   const notes = holes.map(
     h => `nothing at all came from ${iso(h.from)} to ${iso(h.to)}: these hours are left out of what is usual`,
   );
@@ -85,6 +88,17 @@ function isHabit(gap: Gap, gaps: readonly Gap[], since: number): boolean {
   return isUsual(24 * HOUR_US, 14) || isUsual(HOUR_US, 24);
 }
 
+/** Gaps between minutes with records, by name. */
+const gapsOf = (column: string): string => `SELECT name, earlier, minute FROM (
+    SELECT name, lag(minute) OVER (PARTITION BY name ORDER BY minute) AS earlier, minute
+    FROM (SELECT DISTINCT ${column} AS name, minute FROM an_minutes WHERE ${column} IS NOT NULL))
+  WHERE minute - earlier > ${LEAST_MINUTES} ORDER BY minute`;
+
+const gapOf = (row: Row): Gap => ({
+  from: (numberOf(row, 'earlier') + 1) * MINUTE_US,
+  to: numberOf(row, 'minute') * MINUTE_US,
+});
+
 const iso = (hour: number): string => `${new Date((hour * HOUR_US) / 1000).toISOString().slice(0, 16)}Z`;
 
 function judge(
@@ -97,7 +111,9 @@ function judge(
   },
 ): void {
   const { frame, entity, into } = about;
-  const usual = usualOf(values, first);
+  // A part of the whole may run in batches, at hours that only weeks can tell.
+  const isPart = Object.keys(entity).length > 0;
+  const usual = usualOf(values, first).map(u => (isPart && u?.by !== 'hour of week' ? undefined : u));
   const inSpan = (hour: number): boolean =>
     (hour + 1) * HOUR_US > frame.since && hour * HOUR_US < frame.until;
   into.tests += usual.filter((u, i) => u && inSpan(first + i)).length * 6;
