@@ -14,6 +14,8 @@ const LEAST = 30;
 /** Models beyond so many are not judged by themselves; the busiest come first. */
 const MODELS = 40;
 const SMALL = 1e-3;
+/** Before three weeks tell at which hours of a week a batch runs, it takes much to be told. */
+const EARLY = 1e-7;
 const LONG_HOURS = 3;
 const GONE_HOURS = 24;
 
@@ -87,8 +89,10 @@ function judge(
     const isWhole = i < values.length - 1 && first + i <= (about.gone ?? Infinity);
     into.tests += isWhole ? 2 : 1;
     const { upper, lower } = tailsOf(value, usual);
-    const isMore = upper < SMALL && value >= TIMES * usual.mean && value - usual.mean >= LEAST;
-    const isLess = isWhole && lower < SMALL && value <= PART * usual.mean && usual.mean - value >= LEAST;
+    const isEarly = usual.by !== 'hour of week';
+    const small = isEarly ? EARLY : SMALL;
+    const isMore = upper < small && value >= TIMES * usual.mean && value - usual.mean >= LEAST;
+    const isLess = isWhole && lower < small && value <= PART * usual.mean && usual.mean - value >= LEAST;
     const told = {
       family: 'requests',
       entity,
@@ -112,7 +116,7 @@ function judge(
         flags,
         plot,
       });
-    const long = longAt(values, all, i);
+    const long = isEarly ? undefined : longAt(values, all, i);
     if (!long) continue;
     into.tests++;
     const p = tailsOf(long.value, long.usual).upper;
