@@ -94,7 +94,7 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
               i + 1,
               minute(e.from),
               minute(e.to),
-              e.heading,
+              titleOf(e),
               valueOf(first, 'seen'),
               valueOf(first, 'expected'),
             ];
@@ -119,7 +119,7 @@ function episodeSection(episode: Episode, i: number, { plots }: Found): Section 
   const rest = findings.length - MOST_FINDINGS;
   const drawn = plots.get(episode.id);
   return {
-    heading: `${i + 1}. ${episode.heading}${episode.sure === 'likely' ? ' (likely)' : ''}, ${minute(episode.from)} to ${minute(episode.to)}`,
+    heading: `${i + 1}. ${titleOf(episode)}, ${minute(episode.from)} to ${minute(episode.to)}`,
     text: [
       ...told,
       ...(rest > 0 ? [`And ${counted(rest, 'more finding')} of the same.`] : []),
@@ -150,6 +150,8 @@ function episodeSection(episode: Episode, i: number, { plots }: Found): Section 
     more: episode.show,
   };
 }
+
+const titleOf = ({ heading, sure }: Episode): string => (sure === 'likely' ? `${heading} (likely)` : heading);
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 
