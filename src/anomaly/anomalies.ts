@@ -12,7 +12,7 @@ import { successAfter } from './door.ts';
 import { regularity } from './repetition.ts';
 import type { Anomalies, Drawn, Episode, Finding, Found } from './report.ts';
 import { headingOf, saysOf } from './says.ts';
-import { allTests, counted } from './tests.ts';
+import { allTests, BY_CHANCE, counted } from './tests.ts';
 
 export interface AnomalyOptions {
   /** Which share of the findings may be false: 0.05 where not given. */
@@ -63,6 +63,8 @@ export async function foundIn(
     level,
     tested: families.reduce((sum, f) => sum + f.tested, 0),
     found: families.reduce((sum, f) => sum + f.counts.length, 0),
+    likely: families.reduce((sum, f) => sum + f.counts.filter(c => c.likely).length, 0),
+    by_chance: BY_CHANCE * tested.filter(t => t.tested > 0).length,
     families: families.map(f => ({
       family: f.family,
       about: FAMILIES[f.family],
@@ -93,6 +95,8 @@ const NOTHING: Anomalies = {
   level: LEVEL,
   tested: 0,
   found: 0,
+  likely: 0,
+  by_chance: 0,
   families: [],
   episodes: [],
   changes: [],
@@ -139,6 +143,7 @@ async function episodeOf(asker: Asker, group: readonly Told[]): Promise<Episode>
       .digest('hex')
       .slice(0, 32),
     heading: headingOf(first, group),
+    sure: group.some(f => !f.likely) ? 'high' : 'likely',
     from: tsOfMicros(from)!,
     to: tsOfMicros(to)!,
     entity: first.entity,
@@ -165,6 +170,7 @@ function findingOf(f: Merged): Finding {
     unit: f.unit,
     by: f.by,
     p: rounded(f.p),
+    sure: f.likely ? 'likely' : 'high',
     tests: f.tests,
     says: saysOf(f),
     also: f.also,

@@ -70,9 +70,11 @@ const LEAST_PEERS = 100;
 const LEAST_ALIKE = { hour: 100, day: 14 } as const;
 /** Standard deviations on the scale of ratios: a second opinion, which the tail of a count alone is not. */
 const FAR = 2.8;
+/** The peers' scale counts as so many values above one's own middle. */
+const UPPER = 4;
 /** No scale of ratios is believed to be smaller. */
 const LEAST_SCALE = 0.35;
-const SMALL = 1e-4;
+const SMALL = 1e-3;
 const MOST = 4000;
 
 export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitude): Promise<Tested> {
@@ -102,7 +104,7 @@ function cellsOf({ table, value, step }: Magnitude): string {
 
 /**
  * `<name>_past`: for each entity and day on which it came, sums over the active steps before: `k` of them, of logarithms `a`, `b`
- * and of values `s`, `q`, outbreaks tamed; active days `d`; and the same of its peers `pk`, `pa`, `pb`: users of its kind
+ * and of values `s`, `q`, outbreaks tamed; of those above the middle `ku`, and squares of their logarithms' distance from it `bu`; active days `d`; and the same of its peers `pk`, `pa`, `pb`: users of its kind
  * (people, services), or all where these are few. Of those alone who ever come near what could be told.
  */
 async function keepPast(asker: Asker, { name, what }: { name: string; what: Magnitude }): Promise<void> {
@@ -116,12 +118,13 @@ async function keepPast(asker: Asker, { name, what }: { name: string; what: Magn
     some_of AS (SELECT * FROM ${cells} WHERE e IN (SELECT e FROM large)),
     days AS (SELECT e, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM some_of GROUP BY ALL),
     rough AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b FROM days WINDOW own AS ${own}),
-    caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + 2.58 * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap
-      FROM rough),
-    tamed AS (SELECT e, day, least(ln(v), cap) AS l FROM some_of JOIN caps USING (e, day)),
-    sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q FROM tamed GROUP BY ALL),
+    caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + 2.58 * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap,
+        a / k AS middle FROM rough),
+    tamed AS (SELECT e, day, least(ln(v), cap) AS l, middle FROM some_of JOIN caps USING (e, day)),
+    sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q,
+        count(*) FILTER (l > middle) AS ku, coalesce(sum((l - middle) ** 2) FILTER (l > middle), 0) AS bu FROM tamed GROUP BY ALL),
     own_past AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b, sum(s) OVER own AS s,
-        sum(q) OVER own AS q, count(*) OVER own AS d
+        sum(q) OVER own AS q, sum(ku) OVER own AS ku, sum(bu) OVER own AS bu, count(*) OVER own AS d
       FROM sums WINDOW own AS ${own}),
     groups AS (SELECT coalesce(g, 0) AS g, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b
       FROM ${cells} LEFT JOIN an_kinds USING (e) GROUP BY ALL),
@@ -152,7 +155,7 @@ async function candidates(
   const [since, until] = [knownFrom(frame) / hours, (hourAt(frame.until - 1) + 1) / hours];
   await asker.keep(
     `${name}_seen`,
-    `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, d, pk, pa, pb FROM ${cellsOf(what)} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
+    `SELECT c.e, c.step, c.day, c.v, k, a, b, s, q, ku, bu, d, pk, pa, pb FROM ${cellsOf(what)} c JOIN ${name}_past p ON p.e = c.e AND p.day = c.day
     WHERE c.v >= ${what.least} AND c.step + 1 > ${since} AND c.step < ${until}
       AND c.v >= ${what.times} * coalesce(CASE WHEN k >= ${OWN} THEN s / k END, exp((coalesce(a, 0) + coalesce(${PEERS} * pa / nullif(pk, 0), 0)) / (coalesce(k, 0) + ${PEERS})))
       AND (coalesce(k, 0) >= ${OWN} OR coalesce(pk, 0) >= ${LEAST_PEERS})
@@ -165,13 +168,26 @@ async function candidates(
     SELECT c.*, coalesce(t.there, 0) AS there FROM ${name}_seen c LEFT JOIN there_at t ON t.e = c.e AND t.step = c.step`);
 }
 
+/**
+ * Variance of logarithms above the middle: a quiet day is ten times less than a usual one more easily than a busy one is ten times
+ * more, and would hide it. Of user-days and user-hours of composed months without incidents, one in 1,000 lies beyond
+ * 2.7 to 2.9 deviations so made, and one in 10,000 beyond 3.3 to 3.7; with both halves beyond 3.5 to 5.6.
+ */
+function upperScale(row: Row): number {
+  const pk = numberOf(row, 'pk');
+  const middle = numberOf(row, 'pa') / Math.max(1, pk);
+  const peers = pk > 0 ? numberOf(row, 'pb') / pk - middle ** 2 : 1;
+  const prior = Math.min(1, Math.max(LEAST_SCALE ** 2, peers));
+  return Math.max(LEAST_SCALE ** 2, (numberOf(row, 'bu') + UPPER * prior) / (numberOf(row, 'ku') + UPPER));
+}
+
 function judge(row: Row, what: Magnitude): Candidate | undefined {
   const [v, k, pk] = [numberOf(row, 'v'), numberOf(row, 'k'), numberOf(row, 'pk')];
   const weight = pk > 0 ? PEERS : 0;
   const place = (numberOf(row, 'a') + (weight * numberOf(row, 'pa')) / Math.max(1, pk)) / (k + weight);
   const square = (numberOf(row, 'b') + (weight * numberOf(row, 'pb')) / Math.max(1, pk)) / (k + weight);
   const scale = Math.max(LEAST_SCALE ** 2, square - place * place);
-  const z = (Math.log(v) - place) / Math.sqrt(scale);
+  const z = (Math.log(v) - place) / Math.sqrt(upperScale(row));
   if (z < FAR) return undefined;
   const isOwn = k >= OWN;
   const mean = isOwn ? numberOf(row, 's') / k : Math.exp(place + scale / 2);
@@ -184,7 +200,7 @@ function judge(row: Row, what: Magnitude): Candidate | undefined {
     what.unit !== 'tokens'
       ? countTails(v, mean, Math.max(1, variance / mean)).upper
       : // Tokens of a request are log-normal, of many a sum: the tail lies between the two.
-        Math.sqrt(amountTails(v, mean, variance).upper * robustTails(z, Math.min(30, k + weight)).upper);
+        Math.sqrt(amountTails(v, mean, variance).upper * robustTails(z, 200).upper);
   const days = numberOf(row, 'd');
   const there = numberOf(row, 'there');
   const p = large * (what.step === 'hour' ? activeShare(there, days, 0.2, 4) : 1);

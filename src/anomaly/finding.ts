@@ -34,6 +34,8 @@ export interface Candidate {
   /** Of `seen` and `expected`: requests, tokens, %, ms, minutes. */
   readonly unit: string;
   readonly p: number;
+  /** It doesn't count by the share of what may be false, but few such are to be expected by chance. */
+  readonly likely?: true;
   /** What `expected` was made from, in words. */
   readonly by: string;
   /** Further facts, for people: `never seen in 92 days`. */

@@ -101,10 +101,12 @@ function isAlike(a: Merged & { readonly owners: Owners }, b: Merged & { readonly
   if (a.family === 'door' && b.family === 'door' && isNear(one.client_ip, other.client_ip)) return true;
   // What is of no user or address of its own: of the whole or of a model.
   const broad = [a, b].every(f => f.entity.user_id === undefined && f.entity.client_ip === undefined);
+  // More requests of a model that fails or is slow at that time are the same trouble.
+  if (broad && a.entity.model !== undefined && a.entity.model === b.entity.model) return true;
   if (!broad || a.family !== b.family) return false;
   // What models share, a machine or a network, makes all of them slow or failing at once.
   if (a.family === 'latency' || a.family === 'failures') return true;
-  return isWhole(a) || isWhole(b) || a.entity.model === b.entity.model;
+  return isWhole(a) || isWhole(b);
 }
 
 const isWhole = ({ entity }: Candidate): boolean => Object.keys(entity).length === 0;

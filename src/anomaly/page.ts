@@ -36,7 +36,7 @@ export async function anomaliesPage(
 /** `2026-05-01 14:03` */
 const minute = (ts: string): string => ts.slice(0, 16).replace('T', ' ');
 
-function summaryOf({ episodes, tested, found, level, since }: Anomalies): string[] {
+function summaryOf({ episodes, tested, found, likely, by_chance, level, since }: Anomalies): string[] {
   if (since === null) return ['There are no records.'];
   if (tested === 0) return ['Nothing could be judged: see the notes.'];
   const said =
@@ -48,7 +48,7 @@ function summaryOf({ episodes, tested, found, level, since }: Anomalies): string
           .join('; ')}${episodes.length > 3 ? `; and ${episodes.length - 3} more` : ''}.`;
   return [
     said,
-    `${grouped(tested)} tests, of which ${grouped(found)} count and make up ${counted(episodes.length, 'episode')}; at most ${percent(100 * level)} of what counts is to be expected to be chance (Benjamini and Yekutieli).`,
+    `${grouped(tested)} tests, of which ${grouped(found)} count and make up ${counted(episodes.length, 'episode')}. Of ${grouped(found - likely)} at most ${percent(100 * level)} are to be expected to be chance (Benjamini and Yekutieli); the other ${grouped(likely)} are likely ones, of which chance alone makes ${by_chance} at most.`,
   ];
 }
 
@@ -94,7 +94,7 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
               i + 1,
               minute(e.from),
               minute(e.to),
-              e.heading,
+              titleOf(e),
               valueOf(first, 'seen'),
               valueOf(first, 'expected'),
             ];
@@ -119,7 +119,7 @@ function episodeSection(episode: Episode, i: number, { plots }: Found): Section 
   const rest = findings.length - MOST_FINDINGS;
   const drawn = plots.get(episode.id);
   return {
-    heading: `${i + 1}. ${episode.heading}, ${minute(episode.from)} to ${minute(episode.to)}`,
+    heading: `${i + 1}. ${titleOf(episode)}, ${minute(episode.from)} to ${minute(episode.to)}`,
     text: [
       ...told,
       ...(rest > 0 ? [`And ${counted(rest, 'more finding')} of the same.`] : []),
@@ -150,6 +150,8 @@ function episodeSection(episode: Episode, i: number, { plots }: Found): Section 
     more: episode.show,
   };
 }
+
+const titleOf = ({ heading, sure }: Episode): string => (sure === 'likely' ? `${heading} (likely)` : heading);
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 
@@ -198,7 +200,7 @@ function testsSection({ families, level }: Anomalies): Section[] {
     {
       heading: 'What was tested',
       text: [
-        `Each kind has an equal part of the ${percent(100 * level)}; what counts has also to be several times as much as usual, and not little. What is usual is taken from what came before each hour alone.`,
+        `Each kind has an equal part of the ${percent(100 * level)}, and likely ones come on top; what counts has also to be several times as much as usual, and not little. What is usual is taken from what came before each hour alone.`,
       ],
       table: {
         columns: [

@@ -13,8 +13,11 @@ export interface Anomalies {
   /** At most this share of the findings is false, if usual times are as they are taken to be. */
   readonly level: number;
   readonly tested: number;
-  /** Tests that count. */
+  /** Tests that count, by their share or as likely ones. */
   readonly found: number;
+  /** Of these, the likely ones; and how many of them are to be expected by chance at most. */
+  readonly likely: number;
+  readonly by_chance: number;
   readonly families: readonly FamilyTests[];
   /** In the order in which they began. */
   readonly episodes: readonly Episode[];
@@ -39,6 +42,8 @@ export interface Episode {
   /** 32 hex digits, the same for the same log. */
   readonly id: string;
   readonly heading: string;
+  /** `high`: at most the level's share of such is false. `likely`: on its own it could be one of the few that chance makes. */
+  readonly sure: 'high' | 'likely';
   /** Since when, as near as the records tell. */
   readonly from: string;
   readonly to: string;
@@ -68,6 +73,7 @@ export interface Finding {
   /** What `expected` was made from. */
   readonly by: string;
   readonly p: number;
+  readonly sure: 'high' | 'likely';
   /** Tests that count and became this finding. */
   readonly tests: number;
   readonly says: string;

@@ -14,6 +14,9 @@ const LEAST = 30;
 /** Models beyond so many are not judged by themselves; the busiest come first. */
 const MODELS = 40;
 const SMALL = 1e-3;
+/** Before three weeks tell at which hours of a week a batch runs, it takes much to be told. */
+const EARLY = 1e-7;
+const LONG_HOURS = 3;
 const GONE_HOURS = 24;
 
 /** Requests an hour, of all and of each model, against the same hours of the weeks before. */
@@ -86,26 +89,70 @@ function judge(
     const isWhole = i < values.length - 1 && first + i <= (about.gone ?? Infinity);
     into.tests += isWhole ? 2 : 1;
     const { upper, lower } = tailsOf(value, usual);
-    const isMore = upper < SMALL && value >= TIMES * usual.mean && value - usual.mean >= LEAST;
-    const isLess = isWhole && lower < SMALL && value <= PART * usual.mean && usual.mean - value >= LEAST;
-    if (!isMore && !isLess) continue;
-    into.candidates.push({
+    const isEarly = usual.by !== 'hour of week';
+    const small = isEarly ? EARLY : SMALL;
+    const isMore = upper < small && value >= TIMES * usual.mean && value - usual.mean >= LEAST;
+    const isLess = isWhole && lower < small && value <= PART * usual.mean && usual.mean - value >= LEAST;
+    const told = {
       family: 'requests',
       entity,
-      from,
-      to: from + HOUR_US,
-      seen: value,
-      expected: usual.mean,
-      usual: bandOf(usual),
       unit: 'requests',
-      p: isMore ? upper : lower,
-      by: `the ${usual.by === 'recent hours' ? usual.by : `same ${usual.by}`} before`,
       also: [],
       where: `event_type = '${type}'`,
-      flags: `--type ${type}`,
-      plot: () => around(first, values, all, i),
+    } as const;
+    const by = `${usual.by === 'recent hours' ? usual.by : `same ${usual.by}`} before`;
+    const plot = () => around(first, values, all, i);
+    const flags = `--type ${type}`;
+    if (isMore || isLess)
+      into.candidates.push({
+        ...told,
+        from,
+        to: from + HOUR_US,
+        seen: value,
+        expected: usual.mean,
+        usual: bandOf(usual),
+        p: isMore ? upper : lower,
+        by: `the ${by}`,
+        flags,
+        plot,
+      });
+    const long = isEarly ? undefined : longAt(values, all, i);
+    if (!long) continue;
+    into.tests++;
+    const p = tailsOf(long.value, long.usual).upper;
+    // The hour itself has to be one of more, or what is over would go on for two more.
+    if (p >= SMALL || value < TIMES * usual.mean) continue;
+    if (long.value < TIMES * long.usual.mean || long.value - long.usual.mean < LEAST) continue;
+    into.candidates.push({
+      ...told,
+      from: from - (LONG_HOURS - 1) * HOUR_US,
+      to: from + HOUR_US,
+      seen: long.value,
+      expected: long.usual.mean,
+      usual: bandOf(long.usual),
+      p,
+      by: `the ${by}, three together`,
+      flags,
+      plot,
     });
   }
+}
+
+/** An hour with the two before: of few requests an hour, what is so much for longer shows in no hour alone. */
+function longAt(
+  values: Series['values'],
+  all: readonly (Usual | undefined)[],
+  i: number,
+): { readonly value: number; readonly usual: Usual } | undefined {
+  let [value, mean, variance] = [0, 0, 0];
+  for (let k = i - LONG_HOURS + 1; k <= i; k++) {
+    const [one, usual] = [values[k], all[k]];
+    if (one === null || one === undefined || !usual) return undefined;
+    value += one;
+    mean += usual.mean;
+    variance += usual.mean * usual.dispersion;
+  }
+  return { value, usual: { mean, dispersion: variance / mean, by: all[i]!.by } };
 }
 
 /** Three days before an hour and one behind, with their bands. */

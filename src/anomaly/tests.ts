@@ -43,6 +43,12 @@ export async function allTests(asker: Asker, frame: Frame): Promise<readonly Tes
   return tested;
 }
 
+/**
+ * So many findings by chance are borne in a list of tests, such as a month of users' days, beside what counts by its share. A share
+ * alone asks for p < 1e-7 among a few thousand tests, and misses half of what is ten times as much as usual (EVALUATION.md).
+ */
+export const BY_CHANCE = 1;
+
 /** A family with what counts in it. */
 export interface Counted {
   readonly family: Family;
@@ -53,7 +59,8 @@ export interface Counted {
 
 /**
  * Each family has an equal part of the level. Of all findings together no larger share is false then: the share in all is at
- * most the sum of the shares in each.
+ * most the sum of the shares in each. What is `likely` comes on top: of these at most BY_CHANCE are to be expected by chance in each
+ * list of tests, whatever is true.
  */
 export function counted(tested: readonly Tested[], level: number): Counted[] {
   const part = level / Object.keys(FAMILIES).length;
@@ -69,7 +76,12 @@ export function counted(tested: readonly Tested[], level: number): Counted[] {
       family: family as Family,
       tested: tests,
       cutoff: largest,
-      counts: candidates.filter(c => c.p <= largest),
+      counts: some.flatMap(t =>
+        t.candidates.flatMap((c): Candidate[] => {
+          if (c.p <= largest) return [c];
+          return c.p * t.tested <= BY_CHANCE ? [{ ...c, likely: true }] : [];
+        }),
+      ),
     };
   });
 }
