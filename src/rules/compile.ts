@@ -17,7 +17,11 @@ const MOST_SQL = 1 << 20;
 const ALWAYS = 'ts, epoch_us(ts) AS us, seq, event_id, user_id, client_ip, api_key_id';
 
 /** What rules are called, to those that name them. */
-export type Known = ReadonlyMap<string, Parsed>;
+export interface Known {
+  /** The rule that a rule of that file means by an id or a name. */
+  get(name: string, file: string): Parsed | undefined;
+  names(): readonly string[];
+}
 
 /** Throws RuleError: UNKNOWN_RULE, CYCLE, TOO_DEEP, UNKNOWN_FIELD, FIELD_TYPE, CHAIN_FIELD. */
 export function compileRule(parsed: Parsed, known: Known): CompiledRule {
@@ -41,7 +45,7 @@ export function compileRule(parsed: Parsed, known: Known): CompiledRule {
     entity,
     hits,
     evidence: `SELECT seq, event_id, ts FROM records WHERE ts BETWEEN $from::TIMESTAMPTZ AND $to::TIMESTAMPTZ AND (${where})`,
-    parts: parsed.is === 'plain' ? [] : parsed.refs.map(({ name }) => known.get(name)!.rule.id),
+    parts: parsed.is === 'plain' ? [] : parsed.refs.map(({ name }) => known.get(name, file)!.rule.id),
     tables: [...compiler.tables],
     lookback: compiler.lookback(parsed),
     show: showOf(entity, same => compiler.evidence(parsed, same), compiler.tables.has('entries')),
@@ -169,13 +173,13 @@ class Compiler {
     };
   }
 
-  #referred({ reader }: Correlated, name: string, node: unknown): Parsed {
+  #referred({ reader, rule }: Correlated, name: string, node: unknown): Parsed {
     return (
-      this.#known.get(name) ??
+      this.#known.get(name, rule.file) ??
       reader.refuse(
         node,
         'UNKNOWN_RULE',
-        `no rule that can be used has the name or id ${name}${meant(name, [...this.#known.keys()])}`,
+        `no rule that can be used has the name or id ${name}${meant(name, this.#known.names())}`,
       )
     );
   }
