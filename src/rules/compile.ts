@@ -44,11 +44,14 @@ export function compileRule(parsed: Parsed, known: Known): CompiledRule {
     rule: parsed.rule,
     entity,
     hits,
+    ...(compiler.canLast && {
+      hitsUntil: (until: string) => new Compiler(known, until).hits(parsed, []).hits,
+    }),
     evidence: `SELECT seq, event_id, ts FROM records WHERE ts BETWEEN $from::TIMESTAMPTZ AND $to::TIMESTAMPTZ AND (${where})`,
     parts: parsed.is === 'plain' ? [] : parsed.refs.map(({ name }) => known.get(name, file)!.rule.id),
     tables: [...compiler.tables],
     lookback: compiler.lookback(parsed),
-    show: showOf(entity, same => compiler.evidence(parsed, same), compiler.tables.has('entries')),
+    show: showOf(entity, same => compiler.evidence(parsed, same), compiler.isOfEntries),
   };
 }
 
@@ -80,10 +83,15 @@ interface Part {
 
 class Compiler {
   readonly tables = new Set<string>();
+  isOfEntries = false;
+  /** Has it what lasts up to when it is asked? */
+  canLast = false;
   readonly #known: Known;
+  readonly #until: string | undefined;
 
-  constructor(known: Known) {
+  constructor(known: Known, until?: string) {
     this.#known = known;
+    this.#until = until;
   }
 
   hits(parsed: Parsed, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
@@ -98,12 +106,15 @@ class Compiler {
 
   /** Where a rule's events are; `used`: what is asked of them beside what always is. */
   #events({ source, rule, where }: Plain, used: readonly string[]): Pick<Part, 'from'> & { where: string } {
-    if (source.table !== undefined) this.tables.add(source.table);
+    for (const table of source.tables ?? []) this.tables.add(table);
+    this.isOfEntries ||= source.records === 'none';
+    this.canLast ||= source.fromUntil !== undefined;
+    const told = (this.#until !== undefined && source.fromUntil?.(this.#until)) || source.from;
     const { firstSeen } = rule.options;
-    if (!firstSeen) return { from: source.from, where };
+    if (!firstSeen) return { from: told, where };
     const from = firstSeenSql({
       ...firstSeen,
-      from: source.from,
+      from: told,
       source: source.where ?? 'true',
       where,
       sqlOf: name => source.field(name)!.sql,
@@ -274,7 +285,10 @@ class Compiler {
   lookback(parsed: Parsed): number {
     const { firstSeen, usual } = parsed.rule.options;
     if (parsed.is === 'plain')
-      return firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0;
+      return (
+        (parsed.source.lookback ?? 0) +
+        (firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0)
+      );
     const parts = parsed.refs.map(({ name, node }) => this.lookback(this.#referred(parsed, name, node)));
     return parsed.timespan + (usual ? Math.max(usual.over, usual.after) : 0) + Math.max(...parts);
   }

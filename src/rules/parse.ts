@@ -34,11 +34,9 @@ const MEASURES: Partial<Record<CorrelationType, (field: string) => string>> = {
 };
 
 /** Of a rule's first level, by Sigma; others may stand there too. */
-const KEYS = [
-  ...['title', 'id', 'name', 'related', 'taxonomy', 'status', 'description', 'license', 'author', 'references'],
-  ...['date', 'modified', 'logsource', 'detection', 'correlation', 'fields', 'falsepositives', 'level', 'tags'],
-  ...['scope', 'action', 'filter', 'slmaudit'],
-];
+const KEYS =
+  `title id name related taxonomy status description license author references date modified logsource detection
+  correlation fields falsepositives level tags scope action filter slmaudit`.split(/\s+/);
 
 /** Keys that are nearly one that is known, which isn't there: what they say is not heard. */
 export function misspelledKeys(reader: RuleReader): RuleProblem[] {

@@ -35,12 +35,19 @@ export function tryRules(rules: readonly CompiledRule[]): Promise<Outcome[]> {
   });
 }
 
+/** Columns of entries that records have not. */
+const OF_ENTRIES = ['entry', 'kind', 'clock', 'records', 'text'];
+
 async function tryOne(trial: Trial, compiled: CompiledRule, test: RuleTest): Promise<Outcome> {
   const { rule, tables } = compiled;
   const outcome = { rule, test: test.name, line: test.line };
   try {
-    const isOfEntries = tables.includes('entries');
-    await trial.tell(isOfEntries ? [] : test.events, isOfEntries ? test.events : []);
+    const isEntry = (event: RuleTest['events'][number]): boolean =>
+      tables.includes('entries') && OF_ENTRIES.some(column => event[column] !== undefined);
+    await trial.tell(
+      test.events.filter(event => !isEntry(event)),
+      test.events.filter(isEntry),
+    );
     const rows = await trial.all(episodesSql(compiled));
     const found = rows.map((row): FoundEpisode => {
       const entity = row['entity'] as (string | null)[];
