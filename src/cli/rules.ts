@@ -25,7 +25,7 @@ export async function rulesOf(
   only: readonly string[] = [],
 ): Promise<Rules> {
   const { readRules } = await import('../rules/read.ts');
-  if (only.length > 0) return readRules(only);
+  if (only.length > 0) return readRules(only, undefined, { asOne: true });
   return readRules([
     ...[...(flag(given, 'shipped') ? [SHIPPED] : []), rulesFolder].filter(folder => existsSync(folder)),
     ...texts(given, 'rules'),
@@ -33,13 +33,14 @@ export async function rulesOf(
 }
 
 /** Whose is it: the program's, or the user's? */
-export const isShipped = ({ rule }: CompiledRule): boolean => rule.file.startsWith(SHIPPED);
+export const isShipped = (file: string): boolean => file.startsWith(SHIPPED);
 
-/** Says what is wrong with rules that are not run; the others are. */
-export function warnOf({ problems }: Rules, { voice }: Pick<Context, 'voice'>): void {
+/** Says what is wrong with rules that are not run, and what is likely wrong with those that are. */
+export function warnOf({ problems, warnings }: Rules, { voice }: Pick<Context, 'voice'>): void {
+  for (const { file, line, message } of warnings.slice(0, 10)) voice.warn(`${file}:${line ?? 1}: ${message}`);
   for (const { file, line, message } of problems.slice(0, 10)) voice.warn(`${file}:${line ?? 1}: ${message}`);
   if (problems.length > 0)
-    voice.hint(`${counted(problems.length, 'rule')} can't be used; \`slmaudit rules lint\` says all of it`);
+    voice.hint(`${counted(problems.length, 'problem')}; \`slmaudit rules lint\` says all of it`);
 }
 
 /** By id, or by name. Throws NO_SUCH_RULE. */

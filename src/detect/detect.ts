@@ -13,6 +13,8 @@ export interface DetectOptions {
   readonly since?: string | undefined;
   /** From when on there are records to be asked, if not all are; see readFrom(). */
   readonly from?: string | undefined;
+  /** Up to when what lasts is asked for, such as a silence. */
+  readonly until?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onRule?: (done: number) => void;
   /** What an episode is called, where it is known by another id; undefined: it is not asked for. */
@@ -72,7 +74,7 @@ export async function detect(
   rules: readonly CompiledRule[],
   options: DetectOptions,
 ): Promise<Detected> {
-  const { since, from, signal } = options;
+  const { since, from, until, signal } = options;
   const found: Found[] = [];
   const failed: FailedRule[] = [];
   const noisy: { rule: CompiledRule['rule']; total: number }[] = [];
@@ -81,6 +83,7 @@ export async function detect(
     const bounds = {
       ...(from !== undefined && { ripe: microsOf(from) + compiled.lookback * 1_000_000 }),
       ...(since !== undefined && { since: microsOf(since) }),
+      ...(until !== undefined && { until }),
     };
     try {
       const rows = await asker.all(episodesSql(compiled, bounds));

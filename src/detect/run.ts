@@ -1,6 +1,7 @@
 import { inquire, type InquiryOptions } from '../query/inquiry.ts';
 import type { Answered } from '../query/query.ts';
 import type { CompiledRule } from '../rules/rule.ts';
+import { instantOf } from '../store/clock.ts';
 import type { Store } from '../store/store.ts';
 import { deliver, type Delivery, type Target } from './deliver.ts';
 import { detect, type Detected, type Found, readFrom } from './detect.ts';
@@ -87,6 +88,7 @@ async function found(
         origin: store.origin,
         since,
         from,
+        until: until ?? instantOf(Date.now()),
         known,
         onRule,
         ...(query.signal && { signal: query.signal }),

@@ -39,6 +39,11 @@ const ENTRY = {
   records: 'BIGINT',
   text: 'VARCHAR',
 };
+/** What entries say of segments, and of the records in them: those behind the ones of the entries before. */
+const SEGMENTS = `CREATE OR REPLACE TABLE segments AS
+  SELECT s.entry AS entry, sealed_at, first_seq, s.records AS records, min(r.ts) AS from_ts, max(r.ts) AS to_ts, list(DISTINCT r.source_id) AS sources
+  FROM (SELECT entry, "at" AS sealed_at, records, coalesce(sum(records) OVER (ORDER BY entry ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS first_seq
+    FROM entries WHERE kind = 'segment') s LEFT JOIN records r ON r.seq BETWEEN first_seq AND first_seq + s.records - 1 GROUP BY ALL`;
 /** What every record has, where nothing else is said. */
 const ALWAYS: Told = {
   v: 1,
@@ -89,6 +94,7 @@ export function withTrial<T>(work: (trial: Trial) => Promise<T>): Promise<T> {
         entries.map(({ ts, ...entry }, i) => ({ entry: i, ...entry, ...(ts !== undefined && { at: ts }) })),
         '',
       );
+      await db.run(SEGMENTS);
     };
     await tell([], []);
     await lockEngine(db);

@@ -15,6 +15,12 @@ export function nearest(name: string, names: readonly string[]): string[] {
     .map(({ n }) => n);
 }
 
+/** Is one the other with a slip or two? Stricter than nearest(): for what may well be meant as it is. */
+export function isNearly(name: string, known: string): boolean {
+  const far = distance(name.toLowerCase(), known);
+  return far <= (known.length < 5 ? 1 : 2);
+}
+
 /** Levenshtein's. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

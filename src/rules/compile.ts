@@ -17,7 +17,11 @@ const MOST_SQL = 1 << 20;
 const ALWAYS = 'ts, epoch_us(ts) AS us, seq, event_id, user_id, client_ip, api_key_id';
 
 /** What rules are called, to those that name them. */
-export type Known = ReadonlyMap<string, Parsed>;
+export interface Known {
+  /** The rule that a rule of that file means by an id or a name. */
+  get(name: string, file: string): Parsed | undefined;
+  names(): readonly string[];
+}
 
 /** Throws RuleError: UNKNOWN_RULE, CYCLE, TOO_DEEP, UNKNOWN_FIELD, FIELD_TYPE, CHAIN_FIELD. */
 export function compileRule(parsed: Parsed, known: Known): CompiledRule {
@@ -40,11 +44,14 @@ export function compileRule(parsed: Parsed, known: Known): CompiledRule {
     rule: parsed.rule,
     entity,
     hits,
+    ...(compiler.canLast && {
+      hitsUntil: (until: string) => new Compiler(known, until).hits(parsed, []).hits,
+    }),
     evidence: `SELECT seq, event_id, ts FROM records WHERE ts BETWEEN $from::TIMESTAMPTZ AND $to::TIMESTAMPTZ AND (${where})`,
-    parts: parsed.is === 'plain' ? [] : parsed.refs.map(({ name }) => known.get(name)!.rule.id),
+    parts: parsed.is === 'plain' ? [] : parsed.refs.map(({ name }) => known.get(name, file)!.rule.id),
     tables: [...compiler.tables],
     lookback: compiler.lookback(parsed),
-    show: showOf(entity, same => compiler.evidence(parsed, same), compiler.tables.has('entries')),
+    show: showOf(entity, same => compiler.evidence(parsed, same), compiler.isOfEntries),
   };
 }
 
@@ -76,10 +83,15 @@ interface Part {
 
 class Compiler {
   readonly tables = new Set<string>();
+  isOfEntries = false;
+  /** Has it what lasts up to when it is asked? */
+  canLast = false;
   readonly #known: Known;
+  readonly #until: string | undefined;
 
-  constructor(known: Known) {
+  constructor(known: Known, until?: string) {
     this.#known = known;
+    this.#until = until;
   }
 
   hits(parsed: Parsed, above: readonly Parsed[]): { entity: readonly string[]; hits: string } {
@@ -94,12 +106,15 @@ class Compiler {
 
   /** Where a rule's events are; `used`: what is asked of them beside what always is. */
   #events({ source, rule, where }: Plain, used: readonly string[]): Pick<Part, 'from'> & { where: string } {
-    if (source.table !== undefined) this.tables.add(source.table);
+    for (const table of source.tables ?? []) this.tables.add(table);
+    this.isOfEntries ||= source.records === 'none';
+    this.canLast ||= source.fromUntil !== undefined;
+    const told = (this.#until !== undefined && source.fromUntil?.(this.#until)) || source.from;
     const { firstSeen } = rule.options;
-    if (!firstSeen) return { from: source.from, where };
+    if (!firstSeen) return { from: told, where };
     const from = firstSeenSql({
       ...firstSeen,
-      from: source.from,
+      from: told,
       source: source.where ?? 'true',
       where,
       sqlOf: name => source.field(name)!.sql,
@@ -169,13 +184,13 @@ class Compiler {
     };
   }
 
-  #referred({ reader }: Correlated, name: string, node: unknown): Parsed {
+  #referred({ reader, rule }: Correlated, name: string, node: unknown): Parsed {
     return (
-      this.#known.get(name) ??
+      this.#known.get(name, rule.file) ??
       reader.refuse(
         node,
         'UNKNOWN_RULE',
-        `no rule that can be used has the name or id ${name}${meant(name, [...this.#known.keys()])}`,
+        `no rule that can be used has the name or id ${name}${meant(name, this.#known.names())}`,
       )
     );
   }
@@ -270,7 +285,10 @@ class Compiler {
   lookback(parsed: Parsed): number {
     const { firstSeen, usual } = parsed.rule.options;
     if (parsed.is === 'plain')
-      return firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0;
+      return (
+        (parsed.source.lookback ?? 0) +
+        (firstSeen ? Math.max(firstSeen.over, firstSeen.after) + firstSeen.for : 0)
+      );
     const parts = parsed.refs.map(({ name, node }) => this.lookback(this.#referred(parsed, name, node)));
     return parsed.timespan + (usual ? Math.max(usual.over, usual.after) : 0) + Math.max(...parts);
   }

@@ -6,6 +6,8 @@ export interface Bounds {
   readonly ripe?: number;
   /** Only episodes that have a hit from then on. */
   readonly since?: number;
+  /** Up to when what lasts is asked for, RFC 3339; else up to the newest entry of the log. */
+  readonly until?: string;
 }
 
 /** Episodes of one rule that are told; what is left of a rule that finds more is noise. */
@@ -21,7 +23,9 @@ const MICROS = 1_000_000;
  * A row each, the latest MOST_EPISODES: entity, from_ts, first_ts, last_ts, hits, value, usual; event_id of the first hit; user_id,
  * client_ip and api_key_id where all hits have the same; events (of the first and last three hits); total: how many there are.
  */
-export function episodesSql({ hits, rule }: CompiledRule, { ripe, since }: Bounds = {}): string {
+export function episodesSql(compiled: CompiledRule, { ripe, since, until }: Bounds = {}): string {
+  const { rule, hitsUntil } = compiled;
+  const hits = (until !== undefined && hitsUntil?.(until)) || compiled.hits;
   const { episode, suppress } = rule.options;
   const shared = (column: string): string =>
     `CASE WHEN min(${column}) = max(${column}) THEN min(${column}) END AS ${column}`;

@@ -1,10 +1,11 @@
-import { isSeq, type Node } from 'yaml';
+import { isMap, isSeq, type Node } from 'yaml';
 import { meant, type Members } from '../record/yaml.ts';
 import { type Correlated, correlationOf } from './correlation.ts';
 import { allOf, detectionSql } from './detection.ts';
 import { optionsOf } from './options.ts';
+import { isNearly } from '../record/nearest.ts';
 import type { RuleReader } from './reader.ts';
-import { type CorrelationType, LEVELS, type Rule } from './rule.ts';
+import { type CorrelationType, LEVELS, type Rule, type RuleProblem } from './rule.ts';
 import { CATEGORIES, type Logsource, SERVICES, type Source, sourceOf } from './sources.ts';
 
 /** A rule that was read, whose names of other rules are names still. */
@@ -32,9 +33,37 @@ const MEASURES: Partial<Record<CorrelationType, (field: string) => string>> = {
   value_avg: field => `${field} on average`,
 };
 
+/** Of a rule's first level, by Sigma; others may stand there too. */
+const KEYS =
+  `title id name related taxonomy status description license author references date modified logsource detection
+  correlation fields falsepositives level tags scope action filter slmaudit`.split(/\s+/);
+
+/** Keys that are nearly one that is known, which isn't there: what they say is not heard. */
+export function misspelledKeys(reader: RuleReader): RuleProblem[] {
+  const { contents, file } = reader;
+  if (!isMap(contents)) return [];
+  const own = contents.items.map(({ key }) => key as Node);
+  const names = own.map(key => reader.written(key));
+  return own.flatMap((key, i) => {
+    const name = names[i]!;
+    if (KEYS.includes(name)) return [];
+    const near = KEYS.find(known => !names.includes(known) && isNearly(name, known));
+    if (near === undefined) return [];
+    const message = `${name} is not read; did you mean ${near}?`;
+    return [{ file, ...reader.place(key), code: 'UNKNOWN_KEY', message }];
+  });
+}
+
 /** Throws RuleError. `resolve`: what stands behind a logsource. */
 export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Parsed {
-  const members = reader.members(reader.contents);
+  const { contents } = reader;
+  if (!isMap(contents))
+    reader.refuse(
+      contents,
+      'RULE_INVALID',
+      `this is no rule: it is ${isSeq(contents) ? 'a list' : 'a text'}, and a rule has title, logsource and detection`,
+    );
+  const members = reader.members(contents);
   if (members.has('filter'))
     reader.refuse(
       members.get('filter'),

@@ -1,10 +1,10 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { documentsIn } from '../record/yaml.ts';
 import { readDescribed } from '../store/described.ts';
 import { compileRule } from './compile.ts';
-import { type Parsed, parseRule, type Resolve, UNRUN } from './parse.ts';
+import { ruleFilesIn } from './files.ts';
+import { Named, placeOf } from './named.ts';
+import { misspelledKeys, type Parsed, parseRule, type Resolve, UNRUN } from './parse.ts';
 import { RULE, RuleError, RuleReader } from './reader.ts';
 import type { CompiledRule, RuleProblem } from './rule.ts';
 
@@ -14,67 +14,85 @@ export interface Rules {
   /** Those that others are made from and that don't alert by themselves, and those whose status says that they are not run. */
   readonly parts: readonly CompiledRule[];
   readonly problems: readonly RuleProblem[];
+  /** What is likely a mistake though the rule is run. */
+  readonly warnings: readonly RuleProblem[];
+  /** By the id of a rule that stands for another one: the file of that one. */
+  readonly replaced: ReadonlyMap<string, string>;
 }
 
 const MOST_DOCUMENTS = 200;
-const MOST_FILES = 20_000;
 
-/** Rules of files, and of all files .yml and .yaml in folders and what is in them. A later rule of the same id stands for the earlier. */
-export function readRules(paths: readonly string[], resolve?: Resolve): Rules {
+/** A file of rules as it is read: what it is called in messages, and which set of files it is from. */
+export type RuleText = readonly [file: string, text: string, set?: number];
+
+/**
+ * Rules of files, and of all files .yml and .yaml in folders and what is in them. Each path is a set: a rule of the same id in a later set
+ * stands for the earlier one. `asOne`: all of them are one set, in which an id stands once.
+ */
+export function readRules(
+  paths: readonly string[],
+  resolve?: Resolve,
+  { asOne = false }: { readonly asOne?: boolean } = {},
+): Rules {
   const problems: RuleProblem[] = [];
-  const texts: [string, string][] = [];
-  for (const path of paths)
-    for (const file of noting(problems, path, () => filesIn(path)) ?? []) {
+  const texts: RuleText[] = [];
+  for (const [set, path] of paths.entries())
+    for (const file of noting(problems, path, () => ruleFilesIn(path)) ?? []) {
       const text = noting(problems, file, () => readDescribed(file, RULE));
-      if (text !== undefined) texts.push([file, text]);
+      if (text !== undefined) texts.push([file, text, asOne ? 0 : set]);
     }
   return rulesIn(texts, problems, resolve);
 }
 
-/** Of texts, each with what it is called in messages. */
+/** Of texts. What is of no set is of the first. */
 export function rulesIn(
-  texts: readonly (readonly [file: string, text: string])[],
+  texts: readonly RuleText[],
   before: readonly RuleProblem[] = [],
   resolve?: Resolve,
 ): Rules {
   const problems = [...before];
-  const byId = new Map<string, Parsed>();
-  for (const [file, text] of texts)
-    for (const parsed of parsedIn(file, text, problems, resolve)) {
-      const other = byId.get(parsed.rule.id);
-      if (other?.rule.file === file)
-        problems.push(problemAt(parsed, 'DUPLICATE_ID', `line ${other.rule.line} has the same id`));
-      byId.set(parsed.rule.id, parsed);
+  const warnings: RuleProblem[] = [];
+  const named = new Named();
+  for (const [file, text, set = 0] of texts)
+    for (const parsed of parsedIn(file, text, { problems, warnings }, resolve)) {
+      const other = named.add(parsed, set);
+      if (other !== undefined) problems.push(problemAt(parsed, 'DUPLICATE_ID', `${other} has the same id`));
     }
-  const known = new Map<string, Parsed>();
-  for (const parsed of byId.values()) {
-    if (parsed.rule.name !== undefined) known.set(parsed.rule.name, parsed);
-    known.set(parsed.rule.id, parsed);
-  }
-  const silent = silentIn(byId.values());
-  const isRun = ({ rule: { id, name, status } }: Parsed): boolean =>
-    !silent.has(id) && !silent.has(name ?? id) && !UNRUN.includes(status ?? '');
+  for (const [parsed, name, other] of named.shared())
+    problems.push(problemAt(parsed, 'DUPLICATE_NAME', `${placeOf(other, parsed)} is called ${name} too`));
+  const compiled = [...named.all()].flatMap(parsed => {
+    const one = noting(problems, parsed.rule.file, () => compileRule(parsed, named));
+    return one ? [{ parsed, one }] : [];
+  });
+  const silent = silentIn(
+    compiled.map(c => c.parsed),
+    named,
+  );
   const [rules, parts]: [CompiledRule[], CompiledRule[]] = [[], []];
-  for (const parsed of byId.values()) {
-    const compiled = noting(problems, parsed.rule.file, () => compileRule(parsed, known));
-    if (compiled) (isRun(parsed) ? rules : parts).push(compiled);
-  }
-  return { rules, parts, problems };
+  for (const { parsed, one } of compiled)
+    (silent.has(parsed) || UNRUN.includes(parsed.rule.status ?? '') ? parts : rules).push(one);
+  return { rules, parts, problems, warnings, replaced: named.replaced };
 }
 
-/** Ids and names of rules that correlations are made from, none of which says `generate: true`. */
-function silentIn(all: Iterable<Parsed>): Set<string> {
-  const [silent, loud] = [new Set<string>(), new Set<string>()];
+/**
+ * Rules that correlations are made from, none of which says `generate: true`. A correlation that can't be used silences nothing: what it
+ * names would alert nobody then.
+ */
+function silentIn(all: readonly Parsed[], named: Named): Set<Parsed> {
+  const [silent, loud] = [new Set<Parsed>(), new Set<Parsed>()];
   for (const parsed of all)
     if (parsed.is === 'correlation')
-      for (const { name } of parsed.refs) (parsed.generate ? loud : silent).add(name);
-  return new Set([...silent].filter(name => !loud.has(name)));
+      for (const { name } of parsed.refs) {
+        const referred = named.get(name, parsed.rule.file);
+        if (referred) (parsed.generate ? loud : silent).add(referred);
+      }
+  return new Set([...silent].filter(parsed => !loud.has(parsed)));
 }
 
 function* parsedIn(
   file: string,
   text: string,
-  problems: RuleProblem[],
+  { problems, warnings }: { readonly problems: RuleProblem[]; readonly warnings: RuleProblem[] },
   resolve: Resolve | undefined,
 ): Generator<Parsed> {
   const documents = documentsIn(text).filter(
@@ -90,7 +108,11 @@ function* parsedIn(
       message: `a file has ${MOST_DOCUMENTS} rules at most`,
     });
   for (const document of documents.slice(0, MOST_DOCUMENTS)) {
-    const parsed = noting(problems, file, () => parseRule(new RuleReader(document, file, text), resolve));
+    const parsed = noting(problems, file, () => {
+      const reader = new RuleReader(document, file, text);
+      warnings.push(...misspelledKeys(reader));
+      return parseRule(reader, resolve);
+    });
     if (parsed) yield parsed;
   }
 }
@@ -112,20 +134,4 @@ function noting<T>(problems: RuleProblem[], file: string, work: () => T): T | un
 
 function problemAt({ rule: { file, line } }: Parsed, code: string, message: string): RuleProblem {
   return { file, line, code, message };
-}
-
-function filesIn(path: string): string[] {
-  try {
-    if (!statSync(path).isDirectory()) return [path];
-    const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter(n => /\.ya?ml$/.test(n));
-    if (names.length > MOST_FILES) throw new AuditError('TOO_LARGE', `${path} has over ${MOST_FILES} files`);
-    return names.toSorted().map(name => join(path, name));
-  } catch (cause) {
-    if (cause instanceof AuditError) throw cause;
-    throw new AuditError(
-      'RULE_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : ''}`,
-      { cause },
-    );
-  }
 }

@@ -33,7 +33,10 @@ export class RuleReader extends YamlReader {
     const [error] = placed.document.errors;
     if (error) {
       const { line, col: column } = placed.lines.linePos(error.pos[0]);
-      const message = error.message.split('\n')[0]!.replace(/ at line.*/, '');
+      const said = error.message.split('\n')[0]!.replace(/ at line.*/, '');
+      // The reader of YAML goes down as deep as lists do.
+      const isDeep = said.startsWith('Maximum call stack');
+      const message = isDeep ? 'lists and mappings stand too deep in one another' : said;
       throw new RuleError({ file, line, column, code: 'YAML', message });
     }
     super(placed, file, RULE);

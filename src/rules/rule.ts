@@ -89,6 +89,8 @@ export interface CompiledRule {
    * value DOUBLE, usual DOUBLE, entity VARCHAR[], user_id, client_ip, api_key_id (of the firing event).
    */
   readonly hits: string;
+  /** The same, where something of it lasts, such as a silence: up to that time (RFC 3339). */
+  readonly hitsUntil?: (until: string) => string;
   /**
    * A SELECT of seq, event_id, ts of the records from $from to $to (both included) that can have contributed, of the entity
    * $e1 to $en: '' where it has none.

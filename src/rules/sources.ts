@@ -1,3 +1,4 @@
+import { quote } from '../duck/engine.ts';
 import { COLUMNS, EVENT_TYPES } from '../record/schema.ts';
 import { type Field, RECORD_NAMES, RECORD_TEXTS, recordField } from './fields.ts';
 
@@ -14,8 +15,12 @@ export interface Source {
   readonly names: readonly string[];
   /** Expressions that a keyword is looked for in. */
   readonly texts: readonly string[];
-  /** A view that it needs beside records. */
-  readonly table?: string;
+  /** The same, where what lasts is asked for up to a time (RFC 3339). */
+  readonly fromUntil?: (until: string) => string;
+  /** Views that it needs beside records. */
+  readonly tables?: readonly string[];
+  /** Seconds before a row of it that what is in it comes from. */
+  readonly lookback?: number;
   /** Of what events a rule's tests are told: columns of records, where nothing else is said. */
   readonly told?: readonly string[];
   /** Records that are what a row of it is about: all, those of the same field, none. */
@@ -57,14 +62,24 @@ const others = (
 /** Seconds; shorter pauses are none. */
 const SHORTEST_PAUSE = 600;
 
+/** Hours of a pause that are looked at: what is expected of a longer one is more than of these. */
+const LONGEST_LOOKED_AT = 28 * 24;
+/** Of weeks, what is usual. */
+const USUAL_SECONDS = 28 * 86_400;
+
 /**
- * Pauses of a source of ten minutes or more: ts (the next record, or the newest time of all sources), from_ts (the last record
+ * Pauses of a source of ten minutes or more: ts (the next record, or where the pause lasts, see below), from_ts (the last record
  * before), seconds, expected: how many records usually come in such hours of the week, by the median of the weeks. event_id
  * and seq are of the last record before, so that a silence that lasts is the same one each time it is asked for.
+ *
+ * A pause that lasts ends at the newest record of all sources, or where that is later at `end`, less the time in which nine of ten segments
+ * with records of the source were sealed: what comes once a day is not silent for a day. Where its last record was sealed over a day
+ * after it happened, it was imported: nobody knows of what comes next.
  */
-const SILENCES: Source = {
-  from: `(WITH told AS NOT MATERIALIZED (SELECT * FROM records WHERE source_format <> 'slmaudit' AND ts_quality <> 'ingest'),
-    minutes AS (SELECT source_id, epoch_us(ts) // 60000000 AS minute, count(*) AS n, min(ts) AS first_ts, max(ts) AS last_ts
+const silencesFrom = (
+  end: string,
+): string => `(WITH told AS NOT MATERIALIZED (SELECT * FROM records WHERE source_format <> 'slmaudit' AND ts_quality <> 'ingest'),
+    minutes AS (SELECT source_id, epoch_us(ts) // 60000000 AS minute, count(*) AS n, min(ts) AS first_ts, max(ts) AS last_ts, max(seq) AS last_seq
       FROM told GROUP BY source_id, minute),
     hours AS (SELECT source_id, make_timestamptz(minute // 60 * 3600000000) AS hour, sum(n) AS n FROM minutes GROUP BY ALL),
     weeks AS (SELECT w.source_id, week + to_hours(k) AS hour
@@ -73,10 +88,18 @@ const SILENCES: Source = {
       WHERE week + to_hours(k) BETWEEN first AND last),
     usual AS (SELECT source_id, isodow(hour) AS weekday, hour(hour) AS of_day, median(coalesce(n, 0)) AS n
       FROM weeks LEFT JOIN hours USING (source_id, hour) GROUP BY ALL),
-    pauses AS (SELECT coalesce(lead(first_ts) OVER source, max(last_ts) OVER ()) AS ts, last_ts AS from_ts, source_id
-      FROM minutes WINDOW source AS (PARTITION BY source_id ORDER BY minute)),
+    sealing AS (SELECT source_id, quantile_disc(epoch_us(sealed_at) - epoch_us(from_ts), 0.9) AS us
+      FROM (SELECT unnest(sources) AS source_id, sealed_at, from_ts FROM segments
+        WHERE from_ts IS NOT NULL AND sealed_at >= (SELECT max(sealed_at) FROM segments) - INTERVAL 28 DAY) GROUP BY source_id),
+    last AS (SELECT source_id, max(last_ts) AS last_ts, arg_max(last_seq, minute) AS seq FROM minutes GROUP BY source_id),
+    open AS (SELECT source_id, make_timestamptz(epoch_us(${end}) - us) AS ends FROM last JOIN sealing USING (source_id)
+      JOIN segments ON seq BETWEEN first_seq AND first_seq + records - 1 AND sealed_at - last_ts <= INTERVAL 1 DAY),
+    pauses AS (SELECT coalesce(next, greatest(newest, ends)) AS ts, last_ts AS from_ts, source_id
+      FROM (SELECT *, lead(first_ts) OVER (PARTITION BY source_id ORDER BY minute) AS next, max(last_ts) OVER () AS newest FROM minutes)
+        LEFT JOIN open USING (source_id)),
     long AS MATERIALIZED (SELECT * FROM pauses WHERE epoch_us(ts) - epoch_us(from_ts) >= ${SHORTEST_PAUSE} * 1000000),
-    parts AS (SELECT *, unnest(generate_series(date_trunc('hour', from_ts), ts, INTERVAL 1 HOUR)) AS hour FROM long),
+    parts AS (SELECT *, unnest(generate_series(date_trunc('hour', from_ts), least(ts, from_ts + INTERVAL ${LONGEST_LOOKED_AT} HOUR), INTERVAL 1 HOUR)) AS hour
+      FROM long),
     lasts AS (SELECT source_id, ts AS from_ts, min(event_id) AS event_id, min(seq) AS seq
       FROM told SEMI JOIN (SELECT source_id, from_ts AS ts FROM long) USING (source_id, ts) GROUP BY ALL)
     SELECT p.ts, from_ts, event_id, seq, source_id, (epoch_us(p.ts) - epoch_us(from_ts)) / 1000000 AS seconds,
@@ -84,9 +107,17 @@ const SILENCES: Source = {
       NULL::VARCHAR AS user_id, NULL::VARCHAR AS client_ip, NULL::VARCHAR AS api_key_id
     FROM parts p JOIN lasts USING (source_id, from_ts)
       LEFT JOIN (SELECT source_id AS source, weekday, of_day, n FROM usual) ON source = source_id AND weekday = isodow(hour) AND of_day = hour(hour)
-    GROUP BY ALL)`,
+    GROUP BY ALL)`;
+
+/** Of pauses; one that lasts goes up to the newest entry of the log, or to when it is asked. */
+const SILENCES: Source = {
+  from: silencesFrom('(SELECT max("at") FROM entries)'),
+  fromUntil: until => silencesFrom(`TIMESTAMPTZ ${quote(until)}`),
   ...others({ ts: 'time', from_ts: 'time', source_id: 'text', seconds: 'number', expected: 'number' }),
   begins: 'from_ts',
+  tables: ['segments', 'entries'],
+  told: [...TOLD, 'entry', 'kind', 'records'],
+  lookback: USUAL_SECONDS,
   records: 'around',
 };
 
@@ -103,7 +134,7 @@ const ENTRIES: Source = {
     text: 'text',
     seconds_back: 'number',
   }),
-  table: 'entries',
+  tables: ['entries'],
   told: ['entry', 'kind', 'ts', 'clock', 'records', 'text'],
   records: 'none',
 };

@@ -35,12 +35,19 @@ export function tryRules(rules: readonly CompiledRule[]): Promise<Outcome[]> {
   });
 }
 
+/** Columns of entries that records have not. */
+const OF_ENTRIES = ['entry', 'kind', 'clock', 'records', 'text'];
+
 async function tryOne(trial: Trial, compiled: CompiledRule, test: RuleTest): Promise<Outcome> {
   const { rule, tables } = compiled;
   const outcome = { rule, test: test.name, line: test.line };
   try {
-    const isOfEntries = tables.includes('entries');
-    await trial.tell(isOfEntries ? [] : test.events, isOfEntries ? test.events : []);
+    const isEntry = (event: RuleTest['events'][number]): boolean =>
+      tables.includes('entries') && OF_ENTRIES.some(column => event[column] !== undefined);
+    await trial.tell(
+      test.events.filter(event => !isEntry(event)),
+      test.events.filter(isEntry),
+    );
     const rows = await trial.all(episodesSql(compiled));
     const found = rows.map((row): FoundEpisode => {
       const entity = row['entity'] as (string | null)[];
@@ -86,9 +93,17 @@ export function checkRules({ rules, parts }: Pick<Rules, 'rules' | 'parts'>): Pr
           await trial.check(sql);
         } catch (error) {
           if (!(error instanceof AuditError)) throw error;
-          problems.push({ file: rule.file, line: rule.line, code: error.code, message: error.message });
+          problems.push({ file: rule.file, line: rule.line, ...saidOf(error) });
           break;
         }
     return problems;
   });
+}
+
+/** The engine's words for a regular expression that RE2 refuses. */
+const REGEX = /^(?:[\w ]+ Error: )?((?:invalid|missing|bad|unexpected|no argument|trailing|pattern too) .*)$/;
+
+function saidOf({ code, message }: AuditError): Pick<RuleProblem, 'code' | 'message'> {
+  const why = REGEX.exec(message)?.[1];
+  return why === undefined ? { code, message } : { code: 'REGEX', message: `RE2 can't read it: ${why}` };
 }

@@ -10,7 +10,13 @@ export function readDescribed(path: string, { code, what, hint }: Description): 
     return readBounded(path, MOST_BYTES).toString('utf8');
   } catch (cause) {
     if (cause instanceof AuditError && cause.code === 'TOO_LARGE')
-      throw new AuditError(`${code}_INVALID`, `${path}:1: it is too large to be ${what}`, { hint });
+      throw new AuditError(
+        `${code}_INVALID`,
+        `${path}:1: it is larger than ${MOST_BYTES >> 20} MiB, too large to be ${what}`,
+        {
+          hint,
+        },
+      );
     const why = cause instanceof Error ? cause.message : '';
     throw new AuditError(`${code}_UNREADABLE`, `can't read ${path}: ${why}`, {
       hint: `name a YAML file that is ${what}; ${hint}`,

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { withEngine } from '../../src/duck/engine.ts';
+import { withTrial } from '../../src/duck/trial.ts';
 import { episodesSql } from '../../src/rules/episodes.ts';
+import { readRules } from '../../src/rules/read.ts';
 import { askerOf } from '../asked.ts';
 import { madeRule } from '../detect/rule.ts';
 
@@ -144,3 +147,23 @@ test('only episodes with a hit in the span are told, whole; hits without their h
     );
     assert.equal(early?.first, 50);
   }));
+
+test('a silence that lasts is one episode, whenever it is asked for, and none before it is one', async () => {
+  const { rules } = readRules([fileURLToPath(new URL('../../../rules/silence.yml', import.meta.url))]);
+  const [silence] = rules;
+  const hour = (n: number): string => new Date(Date.UTC(2026, 5, 1) + n * 3_600_000).toISOString();
+  await withTrial(async trial => {
+    await trial.tell(
+      Array.from({ length: 16_800 }, (_, i) => ({ ts: hour(i / 50) })),
+      Array.from({ length: 336 }, (_, i) => ({ ts: hour(i + 1), kind: 'segment', records: 50 })),
+    );
+    const found = async (until: string): Promise<string[][]> =>
+      (await trial.all(episodesSql(silence!, { until }))).map(e => [e['event_id'] as string, e['last_ts'] as string]);
+    assert.deepEqual(await found(hour(337)), []);
+    const now = await found(hour(342));
+    const id = now[0]?.[0];
+    assert.deepEqual(now, [[id, '2026-06-15T05:00:00.000000Z']]);
+    assert.match(id!, /^[0-9a-f-]{36}$/);
+    assert.deepEqual(await found(hour(350)), [[id, '2026-06-15T13:00:00.000000Z']]);
+  });
+});

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRules, rulesIn } from '../../src/rules/read.ts';
 import { checkRules } from '../../src/rules/try.ts';
@@ -95,7 +98,8 @@ test('what only the engine knows better is found before it is run', async () => 
   const { rules, parts, problems } = rulesIn([['it.yml', item("user_id|re: '\\p{Nothing}'")]]);
   assert.deepEqual(problems, []);
   const found = await checkRules({ rules, parts });
-  assert.match(found[0]?.message ?? '', /Nothing/);
+  assert.deepEqual([found[0]?.code, found[0]?.line], ['REGEX', 1]);
+  assert.match(found[0]?.message ?? '', /^RE2 can't read it: invalid .*Nothing/);
 });
 
 test('a rule that others are made from is silent, unless one of them lets it be heard', () => {
@@ -115,10 +119,87 @@ test('a rule that others are made from is silent, unless one of them lets it be 
   assert.deepEqual([off.rules.length, off.parts.length], [0, 1]);
 });
 
-test('a rule of the same id in a later file stands for the earlier', () => {
-  const { rules, problems } = rulesIn([
-    ['a.yml', GOOD],
-    ['b.yml', GOOD.replace('title: good', 'title: better')],
+test('a rule of the same id in a later set stands for the earlier; twice in one set it is a mistake', () => {
+  const better = GOOD.replace('title: good', 'title: better');
+  const { rules, problems, replaced } = rulesIn([
+    ['a.yml', GOOD, 0],
+    ['b.yml', better, 1],
   ]);
   assert.deepEqual([rules.map(r => r.rule.title), problems], [['better'], []]);
+  assert.deepEqual([...replaced], [['good', 'a.yml']]);
+  const twice = rulesIn([
+    ['a.yml', GOOD],
+    ['b.yml', better],
+  ]);
+  assert.deepEqual(
+    twice.problems.map(p => [p.file, p.line, p.code, p.message]),
+    [['b.yml', 1, 'DUPLICATE_ID', 'a.yml:1 has the same id']],
+  );
+});
+
+const series = correlation(
+  'type: event_count, rules: [base], timespan: 1m, condition: { gte: 2 }',
+).replace('name: base', 'name: base\nid: a-part');
+
+test('whatever others call their rules, a correlation is made from the rule of its own file, and that the name is taken is said', () => {
+  for (const id of ['', 'id: another']) {
+    const own = GOOD.replace('id: good', `name: base\n${id}`).replace('error', 'denied');
+    const { rules, problems } = rulesIn([
+      ['shipped.yml', series, 0],
+      ['own.yml', own, 1],
+    ]);
+    assert.deepEqual(
+      problems.map(p => [p.file, p.line, p.code, p.message]),
+      [['own.yml', 1, 'DUPLICATE_NAME', 'shipped.yml:1 is called base too']],
+    );
+    assert.deepEqual(
+      rules.map(r => r.rule.title),
+      ['it', 'good'],
+    );
+    assert.match(rules[0]!.hits, /'error'/);
+  }
+});
+
+test('a correlation that can not be used silences nothing', () => {
+  const { rules } = rulesIn([['it.yml', correlation('type: event_count, rules: [base, nobody], timespan: 1m, condition: { gte: 2 }')]]);
+  assert.deepEqual(
+    rules.map(r => r.rule.title),
+    ['base'],
+  );
+});
+
+test('a key that is nearly one of Sigma is a warning, another one is somebody’s own', () => {
+  const { rules, problems, warnings } = rulesIn([
+    ['it.yml', `${GOOD}\nlevle: critical\nfalsepositive: [a]\nteam: red\nrule_id: x`],
+  ]);
+  assert.deepEqual([rules.length, problems], [1, []]);
+  assert.deepEqual(
+    warnings.map(w => [w.line, w.code, w.message]),
+    [
+      [5, 'UNKNOWN_KEY', 'levle is not read; did you mean level?'],
+      [6, 'UNKNOWN_KEY', 'falsepositive is not read; did you mean falsepositives?'],
+    ],
+  );
+});
+
+test('what is no rule at all is told as what it is', () => {
+  const said = (yaml: string): string | undefined => rulesIn([['it.yml', yaml]]).problems[0]?.message;
+  assert.match(said('- a\n- b') ?? '', /^this is no rule: it is a list/);
+  assert.match(said('hello') ?? '', /^this is no rule: it is a text/);
+  assert.match(said(`a: ${'['.repeat(20_000)}${']'.repeat(20_000)}`) ?? '', /too deep/);
+});
+
+test('files of a folder are read once, whatever links lead to them', t => {
+  const folder = mkdtempSync(join(tmpdir(), 'rules-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'a.yml'), GOOD);
+  symlinkSync('.', join(folder, 'loop'));
+  symlinkSync('a.yml', join(folder, 'b.yml'));
+  writeFileSync(join(folder, 'large.yml'), '#'.repeat((1 << 20) + 1));
+  const { rules, problems } = readRules([folder]);
+  assert.equal(rules.length, 1);
+  assert.deepEqual(
+    problems.map(p => p.message.replace(/^.*: /, '')),
+    ['it is larger than 1 MiB, too large to be a Sigma rule'],
+  );
 });

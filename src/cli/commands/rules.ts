@@ -1,4 +1,5 @@
 import type { Outcome } from '../../rules/try.ts';
+import type { Rules } from '../../rules/read.ts';
 import type { CompiledRule, RuleProblem } from '../../rules/rule.ts';
 import { type CommandSpec, flag } from '../command.ts';
 import { printList } from '../render/list.ts';
@@ -32,14 +33,14 @@ export const rulesListCommand: CommandSpec = {
     const read = await rulesOf(given, context);
     const shown = flag(given, 'parts') ? [...read.rules, ...read.parts] : read.rules;
     const rows = shown.map(compiled => {
-      const { id, name, level, title, correlation, options, file } = compiled.rule;
+      const { id, name, level, title, correlation, options } = compiled.rule;
       return {
         name: name ?? id,
         level,
         title,
         kind: correlation ?? (options.firstSeen ? 'first_seen' : 'match'),
         entity: compiled.entity.join(', '),
-        whose: isShipped(compiled) ? 'shipped' : file,
+        whose: whoseOf(compiled, read),
         id,
       };
     });
@@ -49,6 +50,14 @@ export const rulesListCommand: CommandSpec = {
     return 0;
   },
 };
+
+/** `shipped`, or the file; and instead of which other one. */
+function whoseOf(compiled: CompiledRule, { replaced }: Rules): string {
+  const { id, file } = compiled.rule;
+  const before = replaced.get(id);
+  if (before === undefined) return isShipped(file) ? 'shipped' : file;
+  return `${file}, instead of ${isShipped(before) ? 'the shipped one' : before}`;
+}
 
 export const rulesShowCommand: CommandSpec = {
   name: 'rules show',
@@ -144,12 +153,19 @@ export const rulesLintCommand: CommandSpec = {
     const { checkRules } = await import('../../rules/try.ts');
     const read = await rulesOf(given, context, given.args);
     const problems = [...read.problems, ...(await checkRules(read))];
-    if (flag(given, 'json')) stdout.write(`${JSON.stringify(problems)}\n`);
-    else for (const problem of problems) stdout.write(`${printable(problemLine(problem))}\n`);
+    if (flag(given, 'json'))
+      stdout.write(
+        `${JSON.stringify([...problems, ...read.warnings.map(w => ({ ...w, level: 'warning' }))])}\n`,
+      );
+    else {
+      for (const problem of problems) stdout.write(`${printable(problemLine(problem))}\n`);
+      for (const warning of read.warnings)
+        stdout.write(`${printable(problemLine({ ...warning, code: `warning: ${warning.code}` }))}\n`);
+    }
     const hints = new Set(problems.map(p => p.hint).filter(hint => hint !== undefined));
     for (const hint of hints) voice.hint(hint);
     voice.say(
-      `${counted(read.rules.length, 'rule')} to run, ${counted(read.parts.length, 'part')} of others, ${counted(problems.length, 'problem')}`,
+      `${counted(read.rules.length, 'rule')} to run, ${counted(read.parts.length, 'part')} of others, ${counted(problems.length, 'problem')}${read.warnings.length > 0 ? `, ${counted(read.warnings.length, 'warning')}` : ''}`,
     );
     return problems.length > 0 ? 2 : 0;
   },
