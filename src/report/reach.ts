@@ -41,7 +41,7 @@ export function reachNotes({ span, later }: Reach, { until }: Partial<Span>, isE
       : []),
     ...(later
       ? [
-          `${counted(later.records, 'record is', 'records are')} later than this host's clock, the newest of ${minute(later.newest)}${until === undefined ? '; they are left out unless --until says otherwise' : ''}.`,
+          `${counted(later.records, 'record is', 'records are')} later than this host's clock, the newest of ${minute(later.newest)}${until === undefined ? `; without an --until that takes ${later.records === 1 ? 'it' : 'them'} in, ${later.records === 1 ? 'it is' : 'they are'} left out` : ''}.`,
         ]
       : []),
   ];

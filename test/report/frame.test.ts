@@ -135,7 +135,7 @@ test('records from the future are counted by themselves, and are none of what a 
   assert.deepEqual(later, { records: 2, newest: '2058-01-14T02:16:40.000000Z' });
   assert.deepEqual(reachNotes({ span, later }, {}, true), [
     'The newest record of the store is of 2026-05-08 00:30, the oldest of 2026-05-07 23:30.',
-    "2 records are later than this host's clock, the newest of 2058-01-14 02:16; they are left out unless --until says otherwise.",
+    "2 records are later than this host's clock, the newest of 2058-01-14 02:16; without an --until that takes them in, they are left out.",
   ]);
   const none = await withRecords([], asker => reachOf(asker, now));
   assert.deepEqual([none, reachNotes(none, {}, true)], [{ span: null, later: null }, []]);

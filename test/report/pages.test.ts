@@ -11,6 +11,7 @@ import { usagePage } from '../../src/report/usage/page.ts';
 import type { UsageData } from '../../src/report/usage/facts.ts';
 import { usersPage } from '../../src/report/users/page.ts';
 import type { UsersData } from '../../src/report/users/facts.ts';
+import { pageText } from '../../src/cli/render/page/format.ts';
 import { withRecords } from './asker.ts';
 import { countBy, FIRST, type Generated, generated, quantile, sumOf, toldOf } from './traffic.ts';
 
@@ -109,6 +110,14 @@ test('usage: totals, days, models and users are what a plain count finds', () =>
   const hours = countBy(now, r => new Date(Math.floor(r.at / 3_600_000) * 3_600_000).toISOString());
   assert.equal(data.busiest!.requests, Math.max(...hours.values()));
   assert.equal(hours.get(data.busiest!.hour), data.busiest!.requests);
+});
+
+test('usage: rows of the totals are told apart, and hold their numbers, on 40 columns', () => {
+  const text = pageText('table', pages.usage, { width: 40, plain: true, foot: [] });
+  const [, totals] = /\n +now +before +change\n([^]*?)\n\n/.exec(text)!;
+  const labels = totals!.split('\n').map(line => line.slice(0, 6));
+  assert.ok(labels.length >= 8);
+  assert.deepEqual([...new Set(labels)], labels);
 });
 
 test('usage: what moved most is what differs most from the period before', () => {
