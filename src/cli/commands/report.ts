@@ -165,13 +165,17 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
     const answered = await inquire(store, { ...options, ...readOf(spec, span, justAfter(at)) }, asker =>
       make(inTime(asker, limits.timeoutMs ?? Infinity), { ...span, zone }),
     );
-    const { value: page, head, findings } = answered;
+    const { value: page, head } = answered;
     const isEmpty = page.isEmpty === true;
-    const reach =
+    // By a clock that has gone on, so that what came meanwhile is not from the future.
+    const reached =
       isEmpty || mayBeLater(answered, at)
-        ? // By a clock that has gone on, so that what came meanwhile is not from the future.
-          (await inquire(store, options, asker => reachOf(asker, instantOf(Date.now())))).value
-        : { span: null, later: null };
+        ? await inquire(store, { ...options, ...(!isEmpty && { since: at }) }, asker =>
+            reachOf(asker, instantOf(Date.now())),
+          )
+        : undefined;
+    const findings = [...new Set([...answered.findings, ...(reached?.findings ?? [])])];
+    const reach = reached?.value ?? { span: null, later: null };
     progress.end();
     if (findings.length > 0) context.voice.warn(`this page is not verified: ${findings.join('; ')}`);
     const log = { origin: head.origin, size: head.size, root: head.root.toString('base64') };
@@ -188,7 +192,8 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
       },
     };
     const print = printer(target.stream);
-    await print(pageText(format, whole, { ...shown, foot: footOf(answered, at, context.version) }));
+    const foot = footOf({ ...answered, findings }, at, context.version);
+    await print(pageText(format, whole, { ...shown, foot }));
     await target.keep();
     logged?.end('ok', { rows: page.sections.length });
     return 0;
