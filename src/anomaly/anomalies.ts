@@ -5,7 +5,7 @@ import { tsOfMicros } from '../record/time.ts';
 import { shellWord, shortTs } from '../report/say.ts';
 import { about, type Evidence, evidenceOf, onsetIn, ownersOf, sharesBefore } from './evidence.ts';
 import { type Candidate, FAMILIES, HOUR_US, type Plotted } from './finding.ts';
-import { type Frame, frameOf } from './frame.ts';
+import { type Frame, frameOf, noneIn } from './frame.ts';
 import { entityKey, type Merged, merged, type Owners, together } from './merged.ts';
 import { changesOf } from './novelty.ts';
 import { successAfter } from './door.ts';
@@ -39,7 +39,7 @@ export async function foundIn(
   { level = LEVEL }: AnomalyOptions = {},
 ): Promise<Found> {
   const frame = await frameOf(asker, span);
-  if (!frame) return { anomalies: { ...NOTHING, level, notes: ['there are no records'] }, plots: new Map() };
+  if (!frame) return { anomalies: { ...NOTHING, level, notes: [noneIn(span)] }, plots: new Map() };
   const tested = await allTests(asker, frame);
   const families = counted(tested, level);
   const findings: Told[] = [];
@@ -259,7 +259,6 @@ async function plotOf(asker: Asker, finding: Merged, frame: Frame): Promise<Draw
 function whatIsThin(frame: Frame): string[] {
   const notes: string[] = [];
   const days = (Math.min(frame.until, frame.to) - frame.from) / (24 * HOUR_US);
-  if (frame.since > frame.to || frame.until <= frame.from) notes.push('there is no record in this time');
   if (frame.to - frame.from < HOUR_US)
     notes.push('all records are of less than an hour: nothing can be compared');
   else if (days < 7)

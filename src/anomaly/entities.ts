@@ -219,7 +219,7 @@ function judge(row: Row, what: Magnitude): Candidate | undefined {
     by: isOwn
       ? `its own ${k} active ${what.step}s before`
       : k > 0
-        ? `its own ${k} active ${what.step}s before, and its peers'`
+        ? `its own ${k} active ${what.step}${k === 1 ? '' : 's'} before, and its peers'`
         : `its peers' active ${what.step}s before`,
     also:
       what.step === 'hour' && days >= 20 && there <= days / 20

@@ -28,7 +28,7 @@ export const HOUR_OF: string = `epoch_us(ts) // ${HOUR_US}`;
 export const within = (from: number, to: number): string =>
   `ts >= '${tsOfMicros(Math.floor(from))}'::TIMESTAMPTZ AND ts < '${tsOfMicros(Math.ceil(to))}'::TIMESTAMPTZ`;
 
-/** undefined: there is no record. */
+/** undefined: there is no record, or none in the span. */
 export async function frameOf(
   asker: Asker,
   span: { readonly since?: string; readonly until?: string },
@@ -40,6 +40,9 @@ export async function frameOf(
   if (rows.length === 0) return undefined;
   const least = (name: string): number => Math.min(...rows.map(r => Number(r[name])));
   const to = Math.max(...rows.map(r => Number(r['last'])));
+  const since = span.since === undefined ? least('first') : microsOf(span.since);
+  const until = span.until === undefined ? to + 1 : microsOf(span.until);
+  if (since > to || until <= least('first')) return undefined;
   const requests = rows.filter(r => r['event_type'] === 'inference' || r['event_type'] === 'access');
   const typeOf = (column: Told): string | undefined => {
     const most = requests.toSorted((a, b) => Number(b[column]) - Number(a[column]) || order(a) - order(b))[0];
@@ -49,13 +52,14 @@ export async function frameOf(
     records: rows.reduce((sum, r) => sum + Number(r['n']), 0),
     from: least('first'),
     to,
-    since: span.since === undefined ? least('first') : microsOf(span.since),
-    until:
-      span.until === undefined
-        ? Math.max(to + 1, span.since === undefined ? 0 : microsOf(span.since))
-        : microsOf(span.until),
+    since,
+    until,
     told: Object.fromEntries(TOLD.map(c => [c, typeOf(c)])) as Frame['told'],
   };
 }
+
+/** What is said where there is no frame. */
+export const noneIn = ({ since, until }: { readonly since?: string; readonly until?: string }): string =>
+  since === undefined && until === undefined ? 'there are no records' : 'there are no records in this time';
 
 const order = (row: Row): number => (row['event_type'] === 'inference' ? 0 : 1);

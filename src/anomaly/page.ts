@@ -6,7 +6,7 @@ import type { Mark, Page, Plot, Section } from '../report/page.ts';
 import { foundIn } from './anomalies.ts';
 import { HOUR_US } from './finding.ts';
 import type { Anomalies, Drawn, Episode, Finding, Found } from './report.ts';
-import { amount, chanceOf, percent } from './says.ts';
+import { amount, chanceOf, percent, sentence } from './says.ts';
 
 /** The page of `slmaudit report anomalies`: what is unusual, how sure, why, and which records show it. */
 export async function anomaliesPage(
@@ -22,6 +22,7 @@ export async function anomaliesPage(
       subtitle: `${minute(anomalies.since)} to ${minute(anomalies.until!)} (UTC), ${counted(anomalies.records, 'record')} looked at`,
     }),
     summary: summaryOf(anomalies),
+    isEmpty: anomalies.since === null,
     sections: [
       ...overview(anomalies, days),
       ...anomalies.episodes.map((e, i) => episodeSection(e, i, found)),
@@ -36,8 +37,8 @@ export async function anomaliesPage(
 /** `2026-05-01 14:03` */
 const minute = (ts: string): string => ts.slice(0, 16).replace('T', ' ');
 
-function summaryOf({ episodes, tested, found, likely, by_chance, level, since }: Anomalies): string[] {
-  if (since === null) return ['There are no records.'];
+function summaryOf({ episodes, tested, found, likely, by_chance, level, since, notes }: Anomalies): string[] {
+  if (since === null) return [sentence(notes[0]!)];
   if (tested === 0) return ['Nothing could be judged: see the notes.'];
   const said =
     episodes.length === 0
@@ -83,7 +84,7 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
           columns: [
             { name: '#', numeric: true },
             { name: 'since' },
-            { name: 'until' },
+            { name: 'until', minor: true },
             { name: 'what' },
             { name: 'seen', numeric: true },
             { name: 'usual', numeric: true },
@@ -96,7 +97,7 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
               minute(e.to),
               titleOf(e),
               valueOf(first, 'seen'),
-              valueOf(first, 'expected'),
+              valueOf(first, 'expected').replace(` ${first.unit}`, ''),
             ];
           }),
         },
@@ -152,8 +153,6 @@ function episodeSection(episode: Episode, i: number, { plots }: Found): Section 
 }
 
 const titleOf = ({ heading, sure }: Episode): string => (sure === 'likely' ? `${heading} (likely)` : heading);
-
-const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 
 function plotOf(episode: Episode, { unit, hours }: Drawn): Plot {
   const at = (micros: number): string => tsOfMicros(micros)!;

@@ -85,3 +85,6 @@ export const percent = (hundredths: number): string =>
 
 /** `1 in 12 million`: how seldom something so unusual comes by chance, as its value says it. */
 export const chanceOf = (p: number): string => (p < 1e-15 ? 'p < 1e-15' : `p ${p.toExponential(0)}`);
+
+/** A note as a line of its own. */
+export const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import chalk, { chalkStderr } from 'chalk';
 import { type Command, CommanderError } from 'commander';
+import { AuditError } from '../errors.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { checkOutputs } from './outside.ts';
@@ -14,6 +16,7 @@ import {
   storeFolder,
 } from './places.ts';
 import { createProgram } from './program.ts';
+import { systemText } from './target.ts';
 import { usage } from './values.ts';
 import { createVoice } from './voice.ts';
 
@@ -29,9 +32,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     terminal: process.stderr.isTTY,
     debug: process.env['SLMAUDIT_DEBUG'] !== undefined,
   }));
-  // A reader that has seen enough (`| head`) is no failure of what was asked.
-  process.stdout.on('error', ignoreClosedPipe);
-  process.stderr.on('error', ignoreClosedPipe);
+  const output = watchOutput(process.stdout, error => void voice.error(error));
+  // There is nowhere left to say it; the exit code stays that of what was asked.
+  process.stderr.on('error', () => undefined);
   const program = createProgram(COMMANDS, {
     version: version(),
     run: async (spec, all) => {
@@ -49,11 +52,40 @@ export async function main(argv: readonly string[]): Promise<number> {
       return 2;
     }
     await program.parseAsync(argv, { from: 'user' });
-    return exit;
+    return await output.exitAfter(exit);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return await output.exitAfter(error.exitCode === 0 ? 0 : 2);
     return voice.error(error);
   }
+}
+
+/**
+ * What becomes of standard output, for every verb: a reader that has seen enough (`| head`) is no failure of what was asked,
+ * any other trouble is told once and is exit code 2. Writers stop by themselves: see printer().
+ */
+function watchOutput(
+  out: Writable,
+  tell: (error: AuditError) => void,
+): { exitAfter(exit: number): Promise<number> } {
+  let failed = false;
+  out.on('error', (error: Error & { code?: string }) => {
+    if (failed || error.code === 'EPIPE') return;
+    failed = true;
+    tell(
+      new AuditError('OUTPUT_UNWRITABLE', `cannot write to standard output: ${systemText(error)}`, {
+        hint: 'make room there, or write to another place',
+        cause: error,
+      }),
+    );
+  });
+  return {
+    async exitAfter(exit) {
+      // What was written last tells only then that it failed.
+      if (!failed && out.writableLength === 0) await new Promise(resolve => setImmediate(resolve));
+      else if (!failed) await new Promise<void>(resolve => out.write('', () => resolve()));
+      return failed ? 2 : exit;
+    },
+  };
 }
 
 function inherit(parent: Command): void {
@@ -101,7 +133,3 @@ function version(): string {
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-function ignoreClosedPipe(error: Error & { code?: string }): void {
-  if (error.code !== 'EPIPE') throw error;
-}

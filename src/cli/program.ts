@@ -29,7 +29,7 @@ export function createProgram(commands: readonly CommandSpec[], options: Program
     .description(ABOUT)
     .version(`slmaudit ${options.version}`, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print help for a command')
+    .helpCommand(false)
     .showHelpAfterError(false)
     .exitOverride();
   for (const o of GLOBAL_OPTIONS) program.addOption(option(o));
@@ -64,7 +64,25 @@ export function createProgram(commands: readonly CommandSpec[], options: Program
       await options.run(spec, { args: args.map(String), options: command.optsWithGlobals() });
     });
   }
+  addHelp(program);
   return program;
+}
+
+/** `help`, `help report`, `help report usage`: commander's own looks at the first word alone. */
+function addHelp(program: Command): void {
+  program
+    .command('help')
+    .argument('[command...]')
+    .description('print help for a command')
+    .exitOverride()
+    .helpOption('-h, --help', 'print this help')
+    .action((words: readonly string[]) => {
+      const named = words.reduce<Command>((at, word) => {
+        const next = at.commands.find(c => c.name() === word);
+        return next ?? program.error(`error: unknown command '${words.join(' ')}'`);
+      }, program);
+      named.help();
+    });
 }
 
 /** The command that only holds others, such as `map` of `map test`. */

@@ -31,7 +31,7 @@ export function targetOf(path: string | undefined, stdout: Writable): Target {
     stream,
     isFile: true,
     async keep() {
-      await ended(stream);
+      await ended(stream, path);
       renameSync(temporary, path);
       kept = true;
     },
@@ -47,8 +47,7 @@ function create(temporary: string, path: string): number {
   try {
     return openSync(temporary, 'wx', 0o600);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.replace(/, open '.*$/, '') : '';
-    throw unwritable(path, why, cause);
+    throw unwritable(path, cause instanceof Error ? systemText(cause) : '', cause);
   }
 }
 
@@ -56,19 +55,29 @@ function create(temporary: string, path: string): number {
 function deviceOf(path: string): Target {
   const stream = createWriteStream(path);
   stream.on('error', () => undefined);
-  return { stream, isFile: true, keep: () => ended(stream), drop: () => void stream.destroy() };
+  return { stream, isFile: true, keep: () => ended(stream, path), drop: () => void stream.destroy() };
 }
 
-function ended(stream: WriteStream): Promise<void> {
+/** Throws OUTPUT_UNWRITABLE where not all of it could be written: a full disk shows at the end as well. */
+function ended(stream: WriteStream, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (stream.errored) reject(stream.errored);
-    stream.once('error', reject).end(resolve);
+    const fail = (cause: Error): void =>
+      reject(unwritable(path, systemText(cause), cause, 'make room, or name another place'));
+    if (stream.errored) return fail(stream.errored);
+    // Whoever waits for the end of a stream is called back when it fails, too.
+    stream.once('error', fail).end((error?: Error | null) => (error ? fail(error) : resolve()));
   });
 }
 
-function unwritable(path: string, why: string, cause?: unknown): AuditError {
-  return new AuditError('OUTPUT_UNWRITABLE', `can't write ${path}: ${why}`, {
-    hint: 'name a file in a folder that is there and that you may write to',
-    cause,
-  });
+/** `no space left on device`: the system's words without its code and call. */
+export const systemText = (error: Error): string =>
+  error.message.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+(?: '.*')?$/, '');
+
+function unwritable(
+  path: string,
+  why: string,
+  cause?: unknown,
+  hint = 'name a file in a folder that is there and that you may write to',
+): AuditError {
+  return new AuditError('OUTPUT_UNWRITABLE', `can't write ${path}: ${why}`, { hint, cause });
 }

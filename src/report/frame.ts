@@ -30,6 +30,8 @@ export interface Frame extends Span {
   readonly events: 'inference' | 'access';
   /** Of such records, in the whole store; undefined where it has none. */
   readonly has: { readonly oldest: string; readonly newest: string } | undefined;
+  /** There are no records to take it from, and nobody named it: it is not to be told. */
+  readonly isMadeUp: boolean;
   readonly notes: readonly string[];
 }
 
@@ -62,6 +64,7 @@ export async function frameOf(asker: Asker, { since, until, zone }: Wanted): Pro
     ...bucketsOf(period, days),
     events: kind?.['event_type'] === 'access' ? 'access' : 'inference',
     has,
+    isMadeUp: has === undefined && until === undefined,
     notes,
   };
 }
@@ -101,10 +104,7 @@ function beforeOf(period: Span, has: Frame['has'], days: Days, notes: string[]):
     length === undefined
       ? tsOfMicros(Math.max(0, 2 * microsOf(period.since) - microsOf(period.until)))!
       : days.shifted(period.since, -length);
-  if (has === undefined) {
-    notes.push('There are no requests in this store.');
-    return undefined;
-  }
+  if (has === undefined) return undefined;
   if (has.oldest >= period.since) {
     notes.push(`There is no period before to compare with: the oldest record is of ${minute(has.oldest)}.`);
     return undefined;

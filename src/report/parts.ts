@@ -1,7 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import type { Frame } from './frame.ts';
 import { numberIn, numberOf, textIn } from './rows.ts';
-import { bucketOf, inFrame, inPeriod, spread, SUMS } from './scope.ts';
+import { bucketOf, FAILED, inFrame, inPeriod, spread, SUMS } from './scope.ts';
 
 /** A part of the traffic: what has one name in a column, in the period and before. */
 export interface Part {
@@ -14,9 +14,11 @@ export interface Part {
   readonly cost_microusd: number | null;
   /** Null where there is no period before. */
   readonly before: { readonly requests: number; readonly failed: number } | null;
-  /** Requests by bucket. */
+  /** Requests by bucket; in `report failures`, of users and of what moved, failed ones. */
   readonly by: readonly number[];
 }
+
+export type PartsBy = 'requests' | 'failed';
 
 /** What the parts are sorted by, the most first. */
 export type Order = 'requests' | 'failed' | 'tokens' | 'cost' | 'moved' | 'moved_failed';
@@ -41,6 +43,7 @@ export async function partsOf(
   column: string,
   order: Order,
   limit: number,
+  by: PartsBy = 'requests',
 ): Promise<Part[]> {
   const rows =
     await asker.all(`WITH buckets AS (SELECT ${column} AS name, bucket, sum(requests) AS requests, sum(failed) AS failed,
@@ -50,7 +53,7 @@ export async function partsOf(
       sum(output) FILTER (WHERE bucket >= 0) AS output, sum(cost) FILTER (WHERE bucket >= 0) AS cost,
       coalesce(sum(requests) FILTER (WHERE bucket < 0), 0) AS requests_before,
       coalesce(sum(failed) FILTER (WHERE bucket < 0), 0) AS failed_before,
-      list([bucket, requests::BIGINT]) FILTER (WHERE bucket >= 0) AS pairs FROM buckets GROUP BY name)
+      list([bucket, ${by}::BIGINT]) FILTER (WHERE bucket >= 0) AS pairs FROM buckets GROUP BY name)
     SELECT * FROM parts WHERE ${ORDERS[order]} > 0 ORDER BY ${ORDERS[order]} DESC, requests DESC, name LIMIT ${limit}`);
   return rows.map(row => partOf(frame, row));
 }
@@ -66,12 +69,13 @@ export const keepNames = (asker: Asker, frame: Frame, table: string, column: str
       FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
   );
 
-/** Lists of parts with their requests by bucket, which are counted for those alone. */
+/** Lists of parts with their requests (or failures) by bucket, which are counted for those alone. */
 export async function spreadParts(
   asker: Asker,
   frame: Frame,
   column: string,
   lists: readonly (readonly Part[])[],
+  by: PartsBy = 'requests',
 ): Promise<Part[][]> {
   const names = [...new Set(lists.flat().map(p => p.name))];
   const texts = names.filter(n => n !== null);
@@ -81,7 +85,7 @@ export async function spreadParts(
   ];
   if (isOne.length === 0) return lists.map(() => []);
   const rows = await asker.all(
-    `SELECT name, list([bucket, requests]) AS pairs FROM (SELECT ${column} AS name, ${bucketOf(frame)} AS bucket, count(*) AS requests
+    `SELECT name, list([bucket, requests]) AS pairs FROM (SELECT ${column} AS name, ${bucketOf(frame)} AS bucket, count(*)${by === 'failed' ? ` FILTER (WHERE ${FAILED})` : ''} AS requests
       FROM records WHERE ${inPeriod(frame)} AND (${isOne.join(' OR ')}) GROUP BY ALL) GROUP BY name`,
     Object.fromEntries(texts.map((text, i) => [`n${i}`, text])),
   );

@@ -60,7 +60,8 @@ export function spread<None extends number | null>(
 }
 
 /** When each bucket begins, as records have times. */
-export const startsOf = (frame: Frame): string[] => frame.edges.map(edge => tsOfMicros(edge)!);
+export const startsOf = (frame: Frame): string[] =>
+  frame.isMadeUp ? [] : frame.edges.map(edge => tsOfMicros(edge)!);
 
 /** Values of buckets for a plot, at times as the clocks of the report's zone show them. */
 export const pointsOf = (frame: Frame, values: readonly (number | null)[]): Point[] =>

@@ -26,20 +26,25 @@ function spanText({ since, until }: Span, zone: string): string {
   return first === last ? first : `${first} to ${last}`;
 }
 
+/** `2026-05-01 16:00 (Europe/Berlin)`: an hour, RFC 3339, as the clocks of the report's zone show it. */
+export const hourText = (ts: string, zone: string): string =>
+  `${clockIn(zone, Date.parse(ts)).slice(0, 16).replace('T', ' ')}${zone === 'UTC' ? ' UTC' : ` (${zone})`}`;
+
 /** How the data of each page begins. */
 export interface FrameData {
   readonly zone: string;
-  readonly since: string;
-  readonly until: string;
+  /** Null: there are no records, and nobody named a period. */
+  readonly since: string | null;
+  readonly until: string | null;
   readonly before: Span | null;
   readonly bucket: Frame['bucket'];
   readonly requests_are: Frame['events'];
 }
 
-export const frameData = ({ zone, since, until, before, bucket, events }: Frame): FrameData => ({
+export const frameData = ({ zone, since, until, before, bucket, events, isMadeUp }: Frame): FrameData => ({
   zone,
-  since,
-  until,
+  since: isMadeUp ? null : since,
+  until: isMadeUp ? null : until,
   before: before ?? null,
   bucket,
   requests_are: events,
@@ -50,7 +55,7 @@ export function emptyPage(title: string, frame: Frame, data: object): Page {
   const where = frame.has ? 'in this time' : 'in this store';
   return {
     title,
-    subtitle: subtitleOf(frame),
+    ...(!frame.isMadeUp && { subtitle: subtitleOf(frame) }),
     summary: [`There are no requests ${where}.`],
     sections: [],
     notes: frame.has

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promptsPage } from '../../src/anomaly/prompts/page.ts';
 import { promptsIn } from '../../src/anomaly/prompts/prompts.ts';
+import { pageText } from '../../src/cli/render/page/format.ts';
 import { withRecords } from '../asked.ts';
 import { asked, DAY, dice, HOUR, hashOf, MONDAY, ordinary, withMonth } from './month.ts';
 
@@ -53,6 +54,12 @@ test('the page has a section for each reason, and says what was not looked at', 
     ['Sent as a script sends', 'Burning most tokens'],
   );
   assert.equal(page.sections[0]!.more, `slmaudit search --prompt-hash ${SCRIPT.slice(0, 16)}`);
+  const narrow = pageText('table', page, { width: 80, plain: true, foot: [] });
+  assert.match(narrow, /^prompt +requests +users +most by +failed .*every s$/m);
+  assert.ok(
+    narrow.split('\n').every(line => line.length <= 80),
+    narrow,
+  );
   assert.deepEqual(page.notes, ['prompts that came fewer than 5 times are not looked at']);
 });
 

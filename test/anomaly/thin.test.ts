@@ -18,6 +18,16 @@ test('an empty store, and one without requests: nothing is judged, and that is s
   assert.ok(admin.notes.includes('there are no requests to count'), admin.notes.join('; '));
 });
 
+test('a time without records is said to be that, not judged backwards', async () => {
+  const records = [asked(MONDAY, { user_id: 'a', client_ip: '10.0.0.1' })];
+  const [behind, before] = await withRecords(records, async asker => [
+    await findAnomalies(asker, { since: at(MONDAY + DAY) }),
+    await findAnomalies(asker, { until: at(MONDAY) }),
+  ]);
+  for (const { since, until, records: n, notes } of [behind, before])
+    assert.deepEqual([since, until, n, notes], [null, null, 0, ['there are no records in this time']]);
+});
+
 test('records of one second have nothing to be compared with', async () => {
   const records = Array.from({ length: 300 }, (_, i) =>
     asked(MONDAY + i * 1000, { user_id: 'a', client_ip: '10.0.0.1' }),

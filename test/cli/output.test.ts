@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -65,7 +74,7 @@ test('a query that fails leaves the file that was there, and no other', async ()
   for (const [to, said] of [
     [
       box.path('no', 'such', 'folder.csv'),
-      /^slmaudit: error: can't write .*folder\.csv: ENOENT.*\nhint: name a file/,
+      /^slmaudit: error: can't write .*folder\.csv: no such file or directory\nhint: name a file/,
     ],
     [box.path('out'), /^slmaudit: error: can't write .*out: it is a folder\nhint: name a file/],
   ] as const) {
@@ -167,3 +176,36 @@ test('in a pipe: no colors, no progress, ndjson, and the first rows before the l
   child.kill('SIGINT');
   assert.equal((await done).code, 130);
 });
+
+test(
+  'an output that is full is told in one line by every verb, and is exit code 2, not 1: nothing was altered',
+  { skip: !existsSync('/dev/full') },
+  async () => {
+    const full = (args: readonly string[]): Promise<Omit<Run, 'stdout'>> =>
+      new Promise(resolve => {
+        const out = openSync('/dev/full', 'w');
+        const binary = join(process.cwd(), 'bin', 'slmaudit');
+        const child = spawn(process.execPath, [binary, ...args], {
+          env: box.env,
+          stdio: ['ignore', out, 'pipe'],
+        });
+        closeSync(out);
+        let stderr = '';
+        child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+        child.on('close', code => resolve({ code, stderr }));
+      });
+    const runs = await Promise.all(
+      [['--version'], ['rules', 'list'], ['query', 'select * from records'], ['report', 'usage']].map(full),
+    );
+    for (const { code, stderr } of runs) {
+      assert.match(
+        stderr,
+        /^slmaudit: error: cannot write to standard output: no space left on device\nhint: .*\n$/,
+      );
+      assert.equal(code, 2);
+    }
+    const named = await box.run(['query', 'select 1 as n', '-o', '/dev/full']);
+    assert.equal(named.code, 2);
+    assert.match(named.stderr, /^slmaudit: error: can't write \/dev\/full: no space left on device\n/);
+  },
+);

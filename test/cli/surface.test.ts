@@ -51,6 +51,22 @@ test('the completion scripts are scripts of their shells and know every verb', (
     execFileSync('/bin/bash', ['-n'], { input: completionScript('bash', COMMANDS) });
 });
 
+test("help of any verb, of two words too, is that verb's own; what there is not is said to be unknown", async () => {
+  for (const words of [...COMMANDS.map(c => c.name.split(' ')), ['report'], []]) {
+    const program = createProgram(COMMANDS, { version: '0', run: () => Promise.resolve() });
+    let said = '';
+    const asked = words.reduce((at, word) => at.commands.find(c => c.name() === word)!, program);
+    asked.configureOutput({ writeOut: text => void (said += text) });
+    await assert.rejects(program.parseAsync(['help', ...words], { from: 'user' }), { exitCode: 0 });
+    assert.ok(said.startsWith(`Usage: ${['slmaudit', ...words].join(' ')} `), said);
+  }
+  const program = createProgram(COMMANDS, { version: '0', run: () => Promise.resolve() });
+  program.configureOutput({ outputError: () => undefined });
+  await assert.rejects(program.parseAsync(['help', 'report', 'nope'], { from: 'user' }), {
+    message: "error: unknown command 'report nope'",
+  });
+});
+
 test('--version, --help, no arguments and wrong ones', async () => {
   assert.deepEqual(await box.run(['--version']), {
     code: 0,

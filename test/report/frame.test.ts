@@ -5,6 +5,7 @@ import { type Frame, frameOf, type Wanted } from '../../src/report/frame.ts';
 import { latencyPage } from '../../src/report/latency/page.ts';
 import { modelsPage } from '../../src/report/models/page.ts';
 import type { Page } from '../../src/report/page.ts';
+import { reachNotes, reachOf } from '../../src/report/reach.ts';
 import { bucketOf } from '../../src/report/scope.ts';
 import { usagePage } from '../../src/report/usage/page.ts';
 import { usersPage } from '../../src/report/users/page.ts';
@@ -29,10 +30,14 @@ const pagesOf = (records: readonly Told[], wanted: Partial<Wanted> = {}): Promis
     return pages;
   });
 
-test('an empty store has pages that say there is nothing, and no tables', async () => {
+test('an empty store has pages that say there is nothing, no tables, and no period that nobody named', async () => {
   for (const page of await pagesOf([])) {
     assert.deepEqual(page.summary, ['There are no requests in this store.']);
     assert.deepEqual(page.sections, []);
+    assert.equal(page.subtitle, undefined);
+    const { since, until } = page.data as { since: unknown; until: unknown };
+    assert.deepEqual([since, until], [null, null]);
+    assert.doesNotMatch(JSON.stringify(page), /1970/);
   }
 });
 
@@ -103,6 +108,37 @@ test('--since alone ends with the hour of the newest record, --until alone begin
   );
   const until = await framed(records, { until: '2026-05-10T12:00:00.000000Z' });
   assert.equal(until.since, '2026-05-03T12:00:00.000000Z');
+});
+
+test('the busiest and the worst hour are told as clocks of the zone show them', async () => {
+  const records = Array.from({ length: 40 }, (_, i) =>
+    inference(i < 10 ? '2026-05-01T21:30:00Z' : `2026-05-01T0${i % 9}:00:00Z`, {
+      status: i < 8 ? 'error' : 'ok',
+    }),
+  );
+  const asked = { since: '2026-05-01T00:00:00.000000Z', until: '2026-05-02T00:00:00.000000Z' };
+  const [usage, failures] = await pagesOf(records, { zone: 'Europe/Berlin', ...asked });
+  assert.match(usage!.summary.join(' '), /busiest hour was 2026-05-01 23:00 \(Europe\/Berlin\), with 10 /);
+  assert.match(failures!.summary.join(' '), /worst hour was 2026-05-01 23:00 \(Europe\/Berlin\): 8 failures/);
+  const worst = failures!.sections.find(s => s.heading === 'Worst hours')!.table!;
+  assert.deepEqual([worst.columns[0]!.name, worst.rows[0]![0]], ['hour (Europe/Berlin)', '2026-05-01 23:00']);
+});
+
+test('records from the future are counted by themselves, and are none of what a store reaches', async () => {
+  const now = '2026-05-08T00:30:00.000000Z';
+  const ahead = (seconds: number): Told =>
+    inference(new Date(Date.parse(now) + seconds * 1000).toISOString());
+  const { span, later } = await withRecords([ahead(-3600), ahead(0), ahead(1), ahead(1e9)], asker =>
+    reachOf(asker, now),
+  );
+  assert.deepEqual(span, { oldest: '2026-05-07T23:30:00.000000Z', newest: now });
+  assert.deepEqual(later, { records: 2, newest: '2058-01-14T02:16:40.000000Z' });
+  assert.deepEqual(reachNotes({ span, later }, {}, true), [
+    'The newest record of the store is of 2026-05-08 00:30, the oldest of 2026-05-07 23:30.',
+    "2 records are later than this host's clock, the newest of 2058-01-14 02:16; without an --until that takes them in, they are left out.",
+  ]);
+  const none = await withRecords([], asker => reachOf(asker, now));
+  assert.deepEqual([none, reachNotes(none, {}, true)], [{ span: null, later: null }, []]);
 });
 
 test('days are those of the zone, also where clocks are changed: a record falls into its own', async () => {

@@ -11,6 +11,7 @@ import { usagePage } from '../../src/report/usage/page.ts';
 import type { UsageData } from '../../src/report/usage/facts.ts';
 import { usersPage } from '../../src/report/users/page.ts';
 import type { UsersData } from '../../src/report/users/facts.ts';
+import { pageText } from '../../src/cli/render/page/format.ts';
 import { withRecords } from './asker.ts';
 import { countBy, FIRST, type Generated, generated, quantile, sumOf, toldOf } from './traffic.ts';
 
@@ -111,6 +112,14 @@ test('usage: totals, days, models and users are what a plain count finds', () =>
   assert.equal(hours.get(data.busiest!.hour), data.busiest!.requests);
 });
 
+test('usage: rows of the totals are told apart, and hold their numbers, on 40 columns', () => {
+  const text = pageText('table', pages.usage, { width: 40, plain: true, foot: [] });
+  const [, totals] = /\n +now +before +change\n([^]*?)\n\n/.exec(text)!;
+  const labels = totals!.split('\n').map(line => line.slice(0, 6));
+  assert.ok(labels.length >= 8);
+  assert.deepEqual([...new Set(labels)], labels);
+});
+
 test('usage: what moved most is what differs most from the period before', () => {
   const data = pages.usage.data as UsageData;
   const [after, earlier] = [countBy(now, r => r.user_id), countBy(then, r => r.user_id)];
@@ -166,6 +175,23 @@ test('failures: ends, kinds, builds, users and logins are what a plain count fin
   }
   assert.equal(data.models.length, 6);
   const failing = countBy(now.filter(isFailed), r => r.user_id);
+  assert.deepEqual(
+    data.users.map(u => u.by),
+    data.users.map(u =>
+      byDay(
+        now.filter(r => isFailed(r) && r.user_id === u.name),
+        day => day.length,
+      ),
+    ),
+  );
+  for (const model of data.moved.models)
+    assert.equal(
+      sumOf(
+        model.by.map(n => ({ n })),
+        ({ n }) => n,
+      ),
+      model.failed,
+    );
   assert.deepEqual(
     data.users.map(u => u.failed),
     [...failing.values()].sort((a, b) => b - a).slice(0, 10),
@@ -262,7 +288,7 @@ test('models: what came, when it was first seen in the whole store, and what ans
   );
 });
 
-test('users: who came and who went, against all that the store has', () => {
+test('users: who is new, back and gone, against all that the store has; the numbers add up', () => {
   const data = pages.users.data as UsersData;
   const earlier = names(
     requests.filter(r => r.at < since),
@@ -271,7 +297,12 @@ test('users: who came and who went, against all that the store has', () => {
   const [here, there] = [names(now, r => r.user_id), names(then, r => r.user_id)];
   const came = [...here].filter(u => !earlier.has(u));
   const gone = [...there].filter(u => !here.has(u));
+  const back = [...here].filter(u => earlier.has(u) && !there.has(u));
   assert.ok(came.length > 0 && gone.length > 0);
+  assert.deepEqual(new Set(data.back.map(u => u.user_id)), new Set(back));
+  const totals = data.totals.now;
+  assert.equal(totals.back, back.length);
+  assert.equal(totals.users, data.totals.before!.users - totals.gone! + totals.back + totals.new!);
   assert.deepEqual(new Set(data.new.map(u => u.user_id)), new Set(came));
   assert.deepEqual(new Set(data.gone.map(u => u.user_id)), new Set(gone));
   assert.equal(data.totals.now.new, came.length);

@@ -3,7 +3,7 @@ import type { Asker } from '../../query/inquiry.ts';
 import { counted, grouped } from '../../record/figures.ts';
 import type { Page, Section } from '../../report/page.ts';
 import { type Prompt, type Prompts, promptsIn, type Why } from './prompts.ts';
-import { percent } from '../says.ts';
+import { percent, sentence } from '../says.ts';
 
 /** The page of `slmaudit report prompts`. */
 export async function promptsPage(
@@ -15,6 +15,7 @@ export async function promptsPage(
     title: 'Prompts',
     ...(data.since !== null && { subtitle: `${minute(data.since)} to ${minute(data.until!)} (UTC)` }),
     summary: summaryOf(data),
+    isEmpty: data.since === null,
     sections: REASONS.flatMap(reason => section(reason, data)),
     notes: data.notes,
     data,
@@ -58,7 +59,8 @@ const REASONS: readonly Reason[] = [
   },
 ];
 
-function summaryOf({ requests, repeated, least, failed_share, prompts }: Prompts): string[] {
+function summaryOf({ since, requests, repeated, least, failed_share, prompts, notes }: Prompts): string[] {
+  if (since === null) return [sentence(notes[0]!)];
   if (requests === 0) return ['There are no prompts to look at.'];
   const scripts = prompts.filter(p => p.why.includes('script')).length;
   const failing = prompts.filter(p => p.why.includes('failing')).length;
@@ -82,13 +84,13 @@ function section({ why, heading, text, by }: Reason, { prompts }: Prompts): Sect
           { name: 'users', numeric: true },
           { name: 'most by' },
           { name: 'failed', numeric: true },
-          { name: 'refused', numeric: true },
+          { name: 'refused', numeric: true, minor: true },
           { name: 'tokens', numeric: true },
-          { name: 'days', numeric: true },
-          { name: 'first' },
-          { name: 'last' },
+          { name: 'days', numeric: true, minor: true },
+          { name: 'first', minor: true },
+          { name: 'last', minor: true },
           { name: 'every s', numeric: true },
-          { name: 'jitter', numeric: true },
+          { name: 'jitter', numeric: true, minor: true },
         ],
         rows: some.map((p): Cell[] => [
           p.prompt_hash.slice(0, 16),

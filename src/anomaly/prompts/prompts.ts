@@ -3,7 +3,7 @@ import { tsOfMicros } from '../../record/time.ts';
 import { cutoff } from '../../stats/discovery.ts';
 import { shareTails } from '../../stats/tails.ts';
 import { textOf } from '../cells.ts';
-import { type Frame, frameOf, OTHERS, within } from '../frame.ts';
+import { type Frame, frameOf, noneIn, OTHERS, within } from '../frame.ts';
 import { EVEN } from '../repetition.ts';
 
 /** What `slmaudit report prompts --format json` prints: stable. Prompts are known by their keyed hashes alone. */
@@ -66,7 +66,7 @@ export async function promptsIn(
   const frame = await frameOf(asker, span);
   const type = frame?.told.prompt_hash;
   if (!frame || type === undefined)
-    return { ...NOTHING, notes: [frame ? 'no record tells the hash of a prompt' : 'there are no records'] };
+    return { ...NOTHING, notes: [frame ? 'no record tells the hash of a prompt' : noneIn(span)] };
   const where = `event_type = '${type}' AND prompt_hash IS NOT NULL AND ${OTHERS} AND ${within(frame.since, frame.until)}`;
   await keepPrompts(asker, where);
   const [sums] = await asker.all(`SELECT count(*) AS n,

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Asker } from '../../query/inquiry.ts';
 import type { Answered } from '../../query/query.ts';
 import { microsOf, tsOfMicros } from '../../record/time.ts';
@@ -6,7 +7,7 @@ import type { Page } from '../../report/page.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { formatByName } from '../answer.ts';
-import { type CommandSpec, type Context, type Given, text } from '../command.ts';
+import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { PAGE_FORMATS, type PageFormat, pageText } from '../render/page/format.ts';
@@ -59,9 +60,9 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
     make: async () => (await import('../../report/models/page.ts')).modelsPage,
   },
   users: {
-    summary: 'say who asked, who came and who went',
+    summary: 'say who asked, who is new, who is back and who is gone',
     about:
-      'Users with most requests, tokens, costs and failures; new ones and those that are gone; whose use changed most.',
+      'Users with most requests, tokens, costs and failures; whose use changed most; who is new (never seen before), back (seen before, not in the period before) and gone (seen in the period before, not in this one), so that users before - gone + back + new are those of now.',
     make: async () => (await import('../../report/users/page.ts')).usersPage,
   },
   anomalies: {
@@ -102,6 +103,7 @@ export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(
     page.about,
     page.period ??
       "The period is the last 7 full days of what the store has, unless --since or --until say another; it is compared with the one before, as long, where records reach back so far. What can't be said is said under Notes.",
+    "Records that are later than this host's clock are left out where --until does not take them in, and Notes counts them.",
     'The digest of every payload is checked before it is read, and the end of the page says of which log it was made. --format html is one file without scripts that loads nothing; json is the same in numbers, in a shape that stays.',
   ],
   arguments: [],
@@ -115,6 +117,10 @@ export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(
     },
     { flags: '-o, --output <FILE>', about: 'write the page there, all of it or nothing' },
     ...LIMIT_OPTIONS,
+    {
+      flags: '--allow-unverified',
+      about: 'say what is there though it was altered; the page says so first',
+    },
   ],
   examples: page.examples ?? [
     {
@@ -140,34 +146,54 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   const span = spanOf(given, context);
   const zone = readZone(text(given, 'zone')) ?? 'UTC';
   const format = formatOf(given, context);
-  const limits = limitsOf(given, context, spec.memory);
+  const limits = {
+    ...limitsOf(given, context, spec.memory),
+    unverified: flag(given, 'allowUnverified'),
+  };
   const { inquire } = await import('../../query/inquiry.ts');
   const { beginLogged } = await import('../../query/logged.ts');
   const { inTime } = await import('../../report/deadline.ts');
+  const { justAfter, reachNotes, reachOf } = await import('../../report/reach.ts');
   const make = await spec.make();
   const at = instantOf(Date.now());
   const question = { sql: `report ${name}`, parameters: {}, ...span };
   const logged = beginLogged(store, { verb: 'report', question, user: userName(), at });
   const target = targetOf(text(given, 'output'), context.stdout);
   const progress = showProgress(context, { count: 0 });
+  const options = { ...limits, ...(logged && { except: logged.batch }), onProgress: progress.heard };
   try {
-    const answered = await inquire(
-      store,
-      {
-        ...limits,
-        ...readOf(spec, span),
-        ...(logged && { except: logged.batch }),
-        onProgress: progress.heard,
-      },
-      asker => make(inTime(asker, limits.timeoutMs ?? Infinity), { ...span, zone }),
+    const answered = await inquire(store, { ...options, ...readOf(spec, span, justAfter(at)) }, asker =>
+      make(inTime(asker, limits.timeoutMs ?? Infinity), { ...span, zone }),
     );
-    progress.end();
     const { value: page, head } = answered;
+    const isEmpty = page.isEmpty === true;
+    // By a clock that has gone on, so that what came meanwhile is not from the future.
+    const reached =
+      isEmpty || mayBeLater(answered, at)
+        ? await inquire(store, { ...options, ...(!isEmpty && { since: at }) }, asker =>
+            reachOf(asker, instantOf(Date.now())),
+          )
+        : undefined;
+    const findings = [...new Set([...answered.findings, ...(reached?.findings ?? [])])];
+    const reach = reached?.value ?? { span: null, later: null };
+    progress.end();
+    if (findings.length > 0) context.voice.warn(`this page is not verified: ${findings.join('; ')}`);
     const log = { origin: head.origin, size: head.size, root: head.root.toString('base64') };
     const shown = { width: target.isFile ? undefined : context.width, plain: target.isFile };
-    const whole = { ...page, data: { ...(page.data as object), made: at, log } };
+    const whole = {
+      ...told(page, findings),
+      notes: [...page.notes, ...reachNotes(reach, span, isEmpty)],
+      data: {
+        ...(page.data as object),
+        later: reach.later,
+        unverified: findings.length > 0 ? findings : null,
+        made: at,
+        log,
+      },
+    };
     const print = printer(target.stream);
-    await print(pageText(format, whole, { ...shown, foot: footOf(answered, at, context.version) }));
+    const foot = footOf({ ...answered, findings }, at, context.version);
+    await print(pageText(format, whole, { ...shown, foot }));
     await target.keep();
     logged?.end('ok', { rows: page.sections.length });
     return 0;
@@ -180,10 +206,22 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   }
 }
 
-function readOf({ history }: PageSpec, { since, until }: Partial<Span>): Partial<Span> {
-  if (history === undefined) return {};
+/** Whoever reads a page of what was altered knows it before anything else. */
+function told(page: Page, findings: readonly string[]): Page {
+  if (findings.length === 0) return page;
+  const why = `Nothing on this page is verified: ${findings.join('; ')}.`;
+  return { ...page, title: `${page.title} (not verified)`, summary: [why, ...page.summary] };
+}
+
+/** Of sealed records the log tells; those that are not sealed yet have to be asked. */
+const mayBeLater = ({ files, plan }: Answered, now: string): boolean =>
+  plan.open || files.some(f => f.span.to > now);
+
+/** Nothing that is later than `end`, the clock's time, where --until does not take it in. */
+function readOf({ history }: PageSpec, { since, until }: Partial<Span>, end: string): Partial<Span> {
+  if (history === undefined) return { until: until !== undefined && until > end ? until : end };
   const from = since && tsOfMicros(Math.max(0, microsOf(since) - history * DAY_US));
-  return { ...(from !== undefined && { since: from }), ...(until !== undefined && { until }) };
+  return { ...(from !== undefined && { since: from }), until: until ?? end };
 }
 
 const DAY_US = 86_400_000_000;
@@ -191,6 +229,11 @@ const DAY_US = 86_400_000_000;
 function formatOf(given: Given, { terminal }: Context): PageFormat {
   const output = text(given, 'output');
   const byName = formatByName(output);
+  const end = /\.\w+$/.exec(basename(output ?? ''))?.[0];
+  if (text(given, 'format') === undefined && byName === undefined && end !== undefined)
+    throw usage(
+      `a file's name that ends in ${end} says nothing of the format: use .html, .md, .json or .txt, or say --format ${PAGE_FORMATS.join('|')}`,
+    );
   const stated = text(given, 'format') ?? byName ?? (terminal && output === undefined ? 'table' : 'json');
   const format = PAGE_FORMATS.find(f => f === stated);
   if (format === undefined)
@@ -201,7 +244,7 @@ function formatOf(given: Given, { terminal }: Context): PageFormat {
 }
 
 /** Of which log a page was made, and what was checked. */
-function footOf({ head, plan, segments }: Answered, at: string, version: string): string[] {
+function footOf({ head, plan, segments, findings }: Answered, at: string, version: string): string[] {
   const pruned = plan.leftOut.filter(l => l.why === 'pruned').length;
   const more = [
     ...(pruned > 0 ? [`The records of ${counted(pruned, 'segment')} were deleted as recorded.`] : []),
@@ -210,7 +253,9 @@ function footOf({ head, plan, segments }: Answered, at: string, version: string)
   return [
     `Log ${head.origin}, ${counted(head.size, 'entry', 'entries')}, root ${head.root.toString('base64')}.`,
     [
-      `Checked: the log against this host's copy of its head, and by digest the records of ${grouped(plan.read.length)} of ${counted(segments.length, 'segment')}.`,
+      findings.length > 0
+        ? 'Not verified: what was found wrong stands above.'
+        : `Checked: the log against this host's copy of its head, and by digest the records of ${grouped(plan.read.length)} of ${counted(segments.length, 'segment')}.`,
       ...more,
     ].join(' '),
     `Made ${at.slice(0, 19)}Z by slmaudit ${version}.`,

@@ -1,11 +1,11 @@
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
-import { keepNames, type Part, partsOf, spreadParts } from '../parts.ts';
+import { keepNames, type Part, type PartsBy, partsOf, spreadParts } from '../parts.ts';
 import { numberOf, textIn, textOf } from '../rows.ts';
 import { FAILED, SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
-/** What `report failures --format json` prints. */
+/** What `report failures --format json` prints. `by` counts failures; of kinds and HTTP statuses all requests that are such. */
 export interface FailuresData extends FrameData {
   readonly form: 'slmaudit-report-failures/1';
   /** By how requests ended. */
@@ -87,20 +87,22 @@ export async function failuresOf(asker: Asker, frame: Frame): Promise<FailuresDa
     column: string,
     order: Parameters<typeof partsOf>[4],
     most = TOP,
-  ): Promise<Part[]> => partsOf(asker, frame, table, column, order, most);
+    by: PartsBy = 'failed',
+  ): Promise<Part[]> => partsOf(asker, frame, table, column, order, most, by);
   const moved = (table: string, column: string): Promise<Part[]> =>
     frame.before ? parts(table, column, 'moved_failed') : Promise.resolve([]);
-  const [users, movedUsers] = await spreadParts(asker, frame, 'user_id', [
+  const lists = [
     await parts('failures_users', 'user_id', 'failed'),
     await moved('failures_users', 'user_id'),
-  ]);
+  ];
+  const [users, movedUsers] = await spreadParts(asker, frame, 'user_id', lists, 'failed');
   return {
     form: 'slmaudit-report-failures/1',
     ...frameData(frame),
     totals: await endsOf(asker, frame),
     series: await seriesOf(asker, frame),
     kinds: await kindsOf(asker, frame),
-    http: (await parts('failures', 'http', 'requests', 20)).filter(p => p.name !== null),
+    http: (await parts('failures', 'http', 'requests', 20, 'requests')).filter(p => p.name !== null),
     models: await buildsOf(asker, frame),
     users: users!,
     worst_hours: await hoursOf(asker, frame),

@@ -5,7 +5,7 @@ import { type Frame, frameOf, minute, type Wanted } from '../frame.ts';
 import type { Page, PageTable, Section } from '../page.ts';
 import { apart, changed, percent, spanOptions } from '../say.ts';
 import { pointsOf } from '../scope.ts';
-import { comparison, emptyPage, moversSection, shownOf, subtitleOf } from '../sections.ts';
+import { comparison, emptyPage, hourText, moversSection, shownOf, subtitleOf } from '../sections.ts';
 import { type FailuresData, STATUSES, failuresOf } from './facts.ts';
 
 /** What failed, how, and where more than before. */
@@ -76,7 +76,13 @@ export async function failuresPage(asker: Asker, wanted: Wanted): Promise<Page> 
   };
 }
 
-function summaryOf({ totals: { now, before }, kinds, models, worst_hours: [worst] }: FailuresData): string[] {
+function summaryOf({
+  zone,
+  totals: { now, before },
+  kinds,
+  models,
+  worst_hours: [worst],
+}: FailuresData): string[] {
   const was =
     before && before.requests > 0 ? `; before it was ${percent(before.failed, before.requests)}` : '';
   const first = kinds.find(k => k.status === 'error' || k.status === 'denied');
@@ -94,7 +100,7 @@ function summaryOf({ totals: { now, before }, kinds, models, worst_hours: [worst
       : []),
     ...(worst
       ? [
-          `The worst hour was ${minute(worst.hour)} UTC: ${counted(worst.failed, 'failure')} of ${counted(worst.requests, 'request')}.`,
+          `The worst hour was ${hourText(worst.hour, zone)}: ${counted(worst.failed, 'failure')} of ${counted(worst.requests, 'request')}.`,
         ]
       : []),
   ];
@@ -230,15 +236,21 @@ function usersTable(frame: Frame, { users }: FailuresData): PageTable {
   };
 }
 
-const hoursTable = ({ worst_hours: hours }: FailuresData): PageTable => ({
+const hoursTable = ({ zone, worst_hours: hours }: FailuresData): PageTable => ({
   columns: [
-    { name: 'hour (UTC)' },
+    { name: `hour (${zone})` },
     { name: 'failed', numeric: true },
     { name: 'of', numeric: true },
     { name: 'share', numeric: true },
     { name: 'mostly' },
   ],
-  rows: hours.map(h => [minute(h.hour), h.failed, h.requests, percent(h.failed, h.requests), h.mostly]),
+  rows: hours.map(h => [
+    hourText(h.hour, zone).slice(0, 16),
+    h.failed,
+    h.requests,
+    percent(h.failed, h.requests),
+    h.mostly,
+  ]),
 });
 
 function loginsSection(frame: Frame, { logins }: FailuresData): Section[] {

@@ -67,10 +67,14 @@ function summaryOf(
     return [`None of ${counted(requests, 'request')} names its model.`];
   return [
     `${counted(counts.models, 'model')} in ${counted(counts.versions, 'version')} answered ${counted(requests, 'request')}.`,
-    ...(came.length > 0 ? [`${counted(counts.new, 'version')} came: ${names(came)}.`] : []),
-    ...(gone.length > 0 ? [`${counted(counts.gone, 'version')} went: ${names(gone)}.`] : []),
+    ...(came.length > 0 ? [`${counted(counts.new, 'version is', 'versions are')} new: ${names(came)}.`] : []),
+    ...(gone.length > 0
+      ? [
+          `${counted(counts.gone, 'version')} of the period before ${counts.gone === 1 ? 'is' : 'are'} gone: ${names(gone)}.`,
+        ]
+      : []),
     // Without a time before, nothing could have.
-    ...(before !== null && came.length + gone.length === 0 ? ['None came and none went.'] : []),
+    ...(before !== null && came.length + gone.length === 0 ? ['None is new and none is gone.'] : []),
   ];
 }
 

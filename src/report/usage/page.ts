@@ -1,11 +1,19 @@
 import type { Asker } from '../../query/inquiry.ts';
 import { counted } from '../../record/figures.ts';
-import { type Frame, frameOf, minute, type Wanted } from '../frame.ts';
+import { type Frame, frameOf, type Wanted } from '../frame.ts';
 import type { Page, Point, Section } from '../page.ts';
 import { namesOf, type Part } from '../parts.ts';
 import { compared, dollars, percent, shellWord, spanOptions } from '../say.ts';
 import { pointsOf } from '../scope.ts';
-import { comparison, emptyPage, moversSection, partsTable, shownOf, subtitleOf } from '../sections.ts';
+import {
+  comparison,
+  emptyPage,
+  hourText,
+  moversSection,
+  partsTable,
+  shownOf,
+  subtitleOf,
+} from '../sections.ts';
 import { type UsageData, type UsagePoint, type UsageTotals, usageOf } from './facts.ts';
 
 /** How much was asked, of what, and by whom. */
@@ -83,7 +91,7 @@ function userCommand(frame: Frame, parts: readonly Part[]): string {
   return `slmaudit search ${first === undefined || first === null ? '' : `--user ${shellWord(first)} `}${spanOptions(frame)}`;
 }
 
-function summaryOf({ totals: { now, before }, busiest, models }: UsageData): string[] {
+function summaryOf({ zone, totals: { now, before }, busiest, models }: UsageData): string[] {
   const by = now.users > 0 ? ` by ${counted(now.users, 'user')}` : '';
   const tokens = (now.input_tokens ?? 0) + (now.output_tokens ?? 0);
   const tokensBefore = before ? (before.input_tokens ?? 0) + (before.output_tokens ?? 0) : undefined;
@@ -92,7 +100,9 @@ function summaryOf({ totals: { now, before }, busiest, models }: UsageData): str
     `${counted(now.requests, 'request')}${by}${compared(now.requests, before?.requests)}; ${percent(now.failed, now.requests) || '0%'} failed.`,
     ...(now.with_tokens > 0 ? [`${counted(tokens, 'token')}${compared(tokens, tokensBefore)}.`] : []),
     ...(busiest
-      ? [`The busiest hour was ${minute(busiest.hour)} UTC, with ${counted(busiest.requests, 'request')}.`]
+      ? [
+          `The busiest hour was ${hourText(busiest.hour, zone)}, with ${counted(busiest.requests, 'request')}.`,
+        ]
       : []),
     ...(first && first.name !== null && now.models > 1
       ? [`Most was asked of ${first.name}: ${percent(first.requests, now.requests)} of all requests.`]
@@ -147,9 +157,9 @@ function totalsTable(frame: Frame, { totals: { now, before } }: UsageData): NonN
     ['addresses', ...each(t => known(t.addresses))],
     ['API keys', ...each(t => known(t.api_keys))],
     ['models', ...each(t => known(t.models))],
-    ['tokens in', ...each(t => t.input_tokens)],
+    ['input tokens', ...each(t => t.input_tokens)],
     ['of them cached', ...each(t => t.cached_tokens)],
-    ['tokens out', ...each(t => t.output_tokens)],
+    ['output tokens', ...each(t => t.output_tokens)],
     ['tokens a request', ...each(perRequest)],
     ['cost, USD', ...each(t => t.cost_microusd), dollars],
   ]);

@@ -19,6 +19,8 @@ export interface UsersData extends FrameData {
   readonly moved: readonly Part[];
   /** First seen in the period, in all the store has; the first 100. */
   readonly new: readonly NewUser[];
+  /** Seen in this period and long ago, not in the period before; the first 100. */
+  readonly back: readonly NewUser[];
   /** Seen in the period before, not in this one; the first 100. */
   readonly gone: readonly GoneUser[];
   readonly kinds: readonly {
@@ -35,7 +37,8 @@ export interface UsersTotals {
   readonly users: number;
   /** Null where the store begins in the period: all would be new. */
   readonly new: number | null;
-  /** Null where there is no period before. */
+  /** Null where there is no period before. With it, users = users before - gone + back + new. */
+  readonly back: number | null;
   readonly gone: number | null;
   /** Requests of the ten users with most. */
   readonly top10_requests: number;
@@ -99,7 +102,8 @@ export async function usersOf(asker: Asker, frame: Frame): Promise<UsersData> {
     by_cost: cost!,
     by_failures: failures!,
     moved: moved!,
-    new: await newOf(asker, frame),
+    new: reachesBack(frame) ? await comeOf(asker, frame, 'new') : [],
+    back: frame.before ? await comeOf(asker, frame, 'back') : [],
     gone: await goneOf(asker, frame),
     kinds: await kindsOf(asker, frame),
   };
@@ -115,7 +119,7 @@ async function totalsOf(asker: Asker, frame: Frame): Promise<UsersData['totals']
     await asker.all(`SELECT (SELECT sum(requests) FROM (SELECT requests FROM users_each ORDER BY requests DESC LIMIT 10)) AS now,
     (SELECT sum(before) FROM (SELECT before FROM users_each ORDER BY before DESC LIMIT 10)) AS before`);
   const [counts] =
-    await asker.all(`SELECT count(*) FILTER (WHERE requests > 0 AND first >= '${frame.since}'::TIMESTAMPTZ) AS new,
+    await asker.all(`SELECT count(*) FILTER (WHERE ${COME.new(frame)}) AS new, count(*) FILTER (WHERE ${COME.back(frame)}) AS back,
     count(*) FILTER (WHERE requests = 0) AS gone FROM users_each JOIN users_seen USING (user_id)`);
   const total = (isNow: boolean): UsersTotals => {
     const row: Row | undefined = sums.find(r => r['is_now'] === isNow);
@@ -124,6 +128,7 @@ async function totalsOf(asker: Asker, frame: Frame): Promise<UsersData['totals']
       without_user: numberOf(row, 'nobody'),
       users: numberOf(row, 'users'),
       new: isNow && reachesBack(frame) ? numberOf(counts, 'new') : null,
+      back: isNow && frame.before ? numberOf(counts, 'back') : null,
       gone: isNow && frame.before ? numberOf(counts, 'gone') : null,
       top10_requests: numberOf(tops, isNow ? 'now' : 'before'),
     };
@@ -140,11 +145,16 @@ async function seriesOf(asker: Asker, frame: Frame): Promise<UsersData['series']
   return startsOf(frame).map((at, i) => ({ at, users: users[i]! }));
 }
 
-async function newOf(asker: Asker, frame: Frame): Promise<NewUser[]> {
-  if (!reachesBack(frame)) return [];
+/** Conditions on `users_each` and `users_seen`: of those that were not in the period before, who never was, and who was long ago. */
+const COME = {
+  new: ({ since }: Frame): string => `requests > 0 AND first >= '${since}'::TIMESTAMPTZ`,
+  back: ({ since }: Frame): string => `requests > 0 AND before = 0 AND first < '${since}'::TIMESTAMPTZ`,
+} as const;
+
+async function comeOf(asker: Asker, frame: Frame, how: keyof typeof COME): Promise<NewUser[]> {
   const rows =
     await asker.all(`WITH came AS (SELECT user_id, first, requests, failed FROM users_each JOIN users_seen USING (user_id)
-      WHERE requests > 0 AND first >= '${frame.since}'::TIMESTAMPTZ ORDER BY requests DESC, user_id LIMIT ${MOST})
+      WHERE ${COME[how](frame)} ORDER BY requests DESC, user_id LIMIT ${MOST})
     SELECT came.user_id, any_value(first) AS first, any_value(requests) AS requests, any_value(failed) AS failed,
       count(DISTINCT client_ip) AS addresses, count(DISTINCT model) AS models
     FROM came JOIN (SELECT user_id, client_ip, model FROM records WHERE ${inFrame({ ...frame, before: undefined })}) AS told USING (user_id)

@@ -11,7 +11,7 @@ import { LEAST_FOR_SHARE, type UsersData, usersOf } from './facts.ts';
 /** New and gone users that people are shown. */
 const SHOWN = 10;
 
-/** Who asked: who came, who went, who asked most. */
+/** Who asked: who is new, back or gone, who asked most. */
 export async function usersPage(asker: Asker, wanted: Wanted): Promise<Page> {
   const frame = await frameOf(asker, wanted);
   const data = await usersOf(asker, frame);
@@ -45,13 +45,15 @@ export async function usersPage(asker: Asker, wanted: Wanted): Promise<Page> {
         table: comparison(frame, [
           ['users', now.users, before?.users ?? null],
           ['new', now.new, null],
+          ['back', now.back, null],
           ['gone', now.gone, null],
           ['requests', now.requests, before?.requests ?? null],
           ['of the ten with most', now.top10_requests, before?.top10_requests ?? null],
           ['without a user', now.without_user, before?.without_user ?? null],
         ]),
       },
-      ...newSection(frame, data),
+      ...comeSection(frame, 'New', data.new, now.new),
+      ...comeSection(frame, 'Back', data.back, now.back),
       ...goneSection(data),
       ...moversSection(frame, [{ kind: 'user', none: '', parts: data.moved }], 'requests', {
         now: now.requests,
@@ -90,7 +92,17 @@ function listsOf(frame: Frame, data: UsersData): Section[] {
   ];
 }
 
-function newSection(frame: Frame, { new: came, totals }: UsersData): Section[] {
+const COME = {
+  New: 'Never seen before, in all that the store has.',
+  Back: 'Seen before, but not in the period before.',
+} as const;
+
+function comeSection(
+  frame: Frame,
+  heading: keyof typeof COME,
+  came: UsersData['new'],
+  all: number | null,
+): Section[] {
   if (came.length === 0) return [];
   const shown = came.slice(0, SHOWN);
   const table: PageTable = {
@@ -112,7 +124,7 @@ function newSection(frame: Frame, { new: came, totals }: UsersData): Section[] {
     ]),
   };
   const more = `slmaudit search --user ${shellWord(came[0]!.user_id)} ${spanOptions(frame)}`;
-  return [{ heading: 'New', text: shownOf(shown.length, totals.now.new ?? 0, 'new user'), table, more }];
+  return [{ heading, text: [COME[heading], ...shownOf(shown.length, all ?? 0, 'user')], table, more }];
 }
 
 function goneSection({ gone, totals }: UsersData): Section[] {
@@ -122,7 +134,11 @@ function goneSection({ gone, totals }: UsersData): Section[] {
     columns: [{ name: 'user' }, { name: 'last seen (UTC)' }, { name: 'requests before', numeric: true }],
     rows: shown.map(u => [u.user_id, minute(u.last_seen), u.requests_before]),
   };
-  return [{ heading: 'Gone', text: shownOf(shown.length, totals.now.gone ?? 0, 'user'), table }];
+  const text = [
+    'Seen in the period before, not in this one.',
+    ...shownOf(shown.length, totals.now.gone ?? 0, 'user'),
+  ];
+  return [{ heading: 'Gone', text, table }];
 }
 
 function kindsSection({ kinds, totals }: UsersData): Section[] {
@@ -146,12 +162,15 @@ function kindsSection({ kinds, totals }: UsersData): Section[] {
 
 function summaryOf({ totals: { now, before } }: UsersData): string[] {
   const changes = [
-    ...(now.new === null ? [] : [`${counted(now.new, 'user')} came`]),
-    ...(now.gone === null ? [] : [`${counted(now.gone, 'user')} of the period before went`]),
+    ...(now.new === null ? [] : [`${counted(now.new, 'is', 'are')} new, never seen before`]),
+    ...(now.back === null ? [] : [`${counted(now.back, 'is', 'are')} back, not seen in the period before`]),
+    ...(now.gone === null
+      ? []
+      : [`${counted(now.gone, 'user', 'users')} of the period before ${now.gone === 1 ? 'is' : 'are'} gone`]),
   ];
   return [
     `${counted(now.users, 'user')} asked${compared(now.users, before?.users)}.`,
-    ...(changes.length > 0 ? [`${changes.join(', ')}.`] : []),
+    ...(changes.length > 0 ? [`${changes.join('; ')}.`] : []),
     ...(now.users > 10
       ? [`The ten with most made ${percent(now.top10_requests, now.requests)} of all requests.`]
       : []),
