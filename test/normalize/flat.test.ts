@@ -91,74 +91,85 @@ const NAMES = [
   '',
 ];
 
-const value = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(...VALUES) },
-  { weight: 2, arbitrary: fc.string({ unit: 'grapheme' }).map(s => JSON.stringify(s)) },
-  { weight: 1, arbitrary: fc.nat().map(String) },
-);
-const text = fc.oneof(
-  fc.constantFrom(...VALUES),
-  fc.string({ unit: 'binary' }).map(s => JSON.stringify(s)),
-);
-const role = fc.constantFrom(
-  '"user"',
-  '"assistant"',
-  '"system"',
-  '"User"',
-  '""',
-  '"litellm_truncated"',
-  '"us\\u0065r"',
-  '7',
-);
-const message = fc.oneof(
-  { weight: 8, arbitrary: fc.tuple(role, text).map(([r, t]) => `{"role":${r},"content":${t}}`) },
-  { weight: 1, arbitrary: fc.tuple(role, text).map(([r, t]) => `{ "role" :${r}, "content": ${t} }`) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(
-      '{}',
-      '7',
-      '{"role":"user"}',
-      '{"content":"a","role":"user"}',
-      '{"role":"user","content":"a","name":"b"}',
-    ),
-  },
-);
-const messages = fc.array(message, { maxLength: 4 }).map(m => `[${m.join(',')}]`);
-const plain = fc.constantFrom('"ok"', '"ana"', '7', 'true', 'null', '""', '"Zoë"', '"10.0.0.1"');
-const word = fc.constantFrom(
-  '"ok"',
-  '"auth"',
-  '"ana"',
-  '"10.0.0.1"',
-  '"Zoë"',
-  '"/v1"',
-  '"a-long_word/of:some.kind"',
-);
 /** A value that its column takes. */
 const fitting = fc.constantFrom(...COLUMNS.filter(c => c.own !== true && c.type !== 'ts')).chain(c => {
-  const values =
-    c.type === 'bool' ? fc.boolean().map(String) : c.type === 'text' ? word : fc.nat(999).map(String);
+  const word = fc.constantFrom(
+    '"ok"',
+    '"auth"',
+    '"ana"',
+    '"10.0.0.1"',
+    '"Zoë"',
+    '"/v1"',
+    '"a-long_word/of:a.kind"',
+  );
+  const count = fc.constantFrom(
+    ...'0 1 01 7 999 2147483647 2147483648 999999999999999 1000000000000000'.split(' '),
+  );
+  const values = c.type === 'bool' ? fc.boolean().map(String) : c.type === 'text' ? word : count;
   return fc.tuple(fc.constant(c.name), values);
 });
+const fragments = String.raw`a  bc  \n  \"  \\  é  _  東  \t`.split('  ');
+const anyFragment = fc.constantFrom(
+  ...fragments,
+  ...String.raw`\/  \u0061  \x  litellm_truncated  \ud800`.split('  '),
+  'litellm_truncated',
+  'b',
+);
+const text = fc
+  .oneof(
+    { weight: 6, arbitrary: fc.array(fc.constantFrom(...fragments), { minLength: 1, maxLength: 5 }) },
+    { weight: 1, arbitrary: fc.array(anyFragment, { maxLength: 3 }) },
+  )
+  .map(parts => `"${parts.join('')}"`);
+const role = fc.constantFrom('"user"', '"user"', '"assistant"', '"system"', '"tool"');
+const odd = fc.constantFrom('"User"', '""', '"litellm_truncated"', '"us\\u0065r"', '7');
+const message = fc.tuple(role, text).map(([r, t]) => `{"role":${r},"content":${t}}`);
+const oddMessage = fc.oneof(
+  fc.tuple(odd, text).map(([r, t]) => `{"role":${r},"content":${t}}`),
+  fc.tuple(role, text).map(([r, t]) => `{ "role": ${r} , "content": ${t} }`),
+  fc.constantFrom(
+    '{}',
+    '7',
+    '{"role":"user"}',
+    '{"content":"a","role":"user"}',
+    '{"role":"user","content":"a","name":"b"}',
+  ),
+);
+const messages = fc
+  .tuple(
+    fc.array(message, { maxLength: 3 }),
+    fc.array(oddMessage, { maxLength: 1 }),
+    fc.constantFrom(',', ', ', ' ,'),
+  )
+  .map(([some, strange, comma]) => `[${[...some, ...strange].join(comma)}]`);
 const member = fc.oneof(
-  { weight: 20, arbitrary: fitting },
-  { weight: 3, arbitrary: fc.tuple(fc.constantFrom(...NAMES), value) },
-  { weight: 5, arbitrary: fc.tuple(fc.constantFrom(...NAMES), plain) },
-  { weight: 2, arbitrary: fc.tuple(fc.constant('messages'), messages) },
-  { weight: 2, arbitrary: fc.tuple(fc.constant('completion'), text) },
+  { weight: 8, arbitrary: fitting },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('messages'), messages) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('completion'), text) },
+);
+/** At most one thing of a line is as it may not be: the rest must not hide it. */
+const oddMember = fc.tuple(
+  fc.constantFrom(...NAMES),
+  fc.oneof(
+    fc.constantFrom(...VALUES),
+    fc.string({ unit: 'grapheme' }).map(s => JSON.stringify(s)),
+  ),
 );
 const line = fc
   .tuple(
-    fc.constantFrom(...TIMES),
-    fc.array(member, { maxLength: 8 }),
-    fc.constantFrom(',', ', ', ' ,'),
-    fc.constantFrom(':', ': ', ' :'),
-    fc.constantFrom('}', '}', '}', ' }', '} ', '},', '', '}\r'),
+    fc.oneof(fc.constant('"2026-05-01T00:00:07.603718Z"'), fc.constantFrom(...TIMES)),
+    fc.uniqueArray(member, { maxLength: 6, selector: ([name]) => name }),
+    fc.array(oddMember, { maxLength: 1 }),
+    fc.constantFrom(',', ',', ', ', ' ,'),
+    fc.constantFrom(':', ':', ': ', ' :'),
+    fc.constantFrom('}', '}', '}', '}', ' }', '} ', '},', '', '}\r'),
   )
-  .map(([ts, members, comma, colon, end]) => {
-    const all = [['ts', ts] as const, ...members].map(([name, v]) => `${JSON.stringify(name)}${colon}${v}`);
-    return Buffer.from(`{${all.join(comma)}${end}`, 'utf8');
+  .map(([ts, members, strange, comma, colon, end]) => {
+    const all = [['ts', ts] as const, ...members, ...strange];
+    return Buffer.from(
+      `{${all.map(([name, v]) => JSON.stringify(name) + colon + v).join(comma)}${end}`,
+      'utf8',
+    );
   });
 
 test('a line that is read the short way becomes the record that it becomes the long way', () => {
