@@ -1,7 +1,7 @@
 import { createMac, digestText } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
-import { classOf, type Policy } from '../log/policy.ts';
+import { classOf, DEFAULT_CLASS, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
 import { addRemoved, type Removed, scannerOf } from '../normalize/secrets.ts';
@@ -121,7 +121,8 @@ export function createDigester(options: DigestOptions, policyOf: () => Policy): 
 
   function add(out: Gathered, raw: Buffer, at: Place, fault?: RejectReason): void {
     if (fault === undefined && flat?.read(withoutReturn(raw), at.start) === true) {
-      const klass = classOf(policyOf(), flat.ruled);
+      const policy = policyOf();
+      const klass = policy.rules.length === 0 ? DEFAULT_CLASS : classOf(policy, flat.ruled);
       const { bytes, length } = flat.line;
       out.bytes(recordHead(ordinal, at.end, klass), bytes, length, flat.micros, klass);
       return out.line(at.end, LINE.record, 1);

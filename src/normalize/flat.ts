@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { RuledColumn } from '../log/policy.ts';
+import { RULED, type RuledColumn } from '../log/policy.ts';
 import { Assembled, bytesOf, pieceOf, placeOf } from '../record/assembled.ts';
 import { type ColumnName, COLUMNS, SCHEMA_VERSION } from '../record/schema.ts';
 import { microsOf, readTime } from '../record/time.ts';
@@ -56,18 +56,25 @@ export class FlatReader {
   #isWide = false;
   #promptChars = 0;
   #completionChars = 0;
-  #ruled: Record<string, string> = {};
+  /** What columns keep of this line's texts, by place. */
+  readonly #texts: string[] = [];
 
   constructor(options: NormalizerOptions, eventId: EventId) {
     this.#options = options;
     this.#eventId = eventId;
     this.#members = membersOf(options);
     this.#pieces = piecesOf(options);
+    this.#texts[placeOf('source_id')] = options.sourceId;
+    this.#texts[placeOf('source_format')] = 'native';
   }
 
   get ruled(): Ruled {
-    const { sourceId } = this.#options;
-    return { event_type: 'inference', ...this.#ruled, source_id: sourceId, source_format: 'native' };
+    const ruled: Record<string, string> = {};
+    for (const column of RULED) {
+      const place = placeOf(column);
+      if (this.line.has(place)) ruled[column] = this.#texts[place]!;
+    }
+    return ruled;
   }
 
   /** `raw` without its line feed. False for a line that goes the long way. */
@@ -78,7 +85,6 @@ export class FlatReader {
     this.#isWide = false;
     this.#promptChars = 0;
     this.#completionChars = 0;
-    this.#ruled = {};
     if (raw[0] !== OPEN || raw.length > LONGEST) return false;
     this.#at = 1;
     for (let before: Member | undefined; ;) {
@@ -106,7 +112,10 @@ export class FlatReader {
     const { line } = this;
     const { always, event, status, reported, alg, promptChars, completionChars } = this.#pieces;
     for (const [place, piece] of always) line.piece(place, piece);
-    if (!line.has(PLACE.event)) line.piece(PLACE.event, event);
+    if (!line.has(PLACE.event)) {
+      line.piece(PLACE.event, event);
+      this.#texts[PLACE.event] = 'inference';
+    }
     if (!line.has(PLACE.status)) line.piece(PLACE.status, status);
     if ((line.has(PLACE.input) || line.has(PLACE.output)) && !line.has(PLACE.usage))
       line.piece(PLACE.usage, reported);
@@ -180,7 +189,7 @@ export class FlatReader {
     } else {
       const found = kept.of(raw, from, at, hash);
       if (!found) return false;
-      this.#ruled[column] = found.value;
+      this.#texts[place] = found.value;
       this.line.piece(place, found.piece);
     }
     return true;
