@@ -1,10 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { RULED, type RuledColumn } from '../log/policy.ts';
-import { Assembled, bytesOf, pieceOf, placeOf } from '../record/assembled.ts';
-import { type ColumnName, COLUMNS, SCHEMA_VERSION } from '../record/schema.ts';
+import { Assembled, bytesOf, placeOf } from '../record/assembled.ts';
 import { microsOf, readTime } from '../record/time.ts';
-import { LIMITS } from './draft.ts';
-import { KeptTexts } from './kept.ts';
+import { Derived } from './derived.ts';
+import { isEachAnother, type Member, membersOf } from './members.ts';
 import type { NormalizerOptions } from './normalize.ts';
 import { ASSISTANT, Said } from './said.ts';
 
@@ -28,8 +27,8 @@ const TRUE = bytesOf('true');
 const FALSE = bytesOf('false');
 const ROLE = bytesOf('"role":');
 const CONTENT = bytesOf('"content":');
-/** Texts of these columns are each another. */
-const IDS: ReadonlySet<string> = new Set(['request_id', 'trace_id']);
+const TS = placeOf('ts');
+const EVENT_TYPE = placeOf('event_type');
 const MOST_DIGITS = 15;
 /** Buffers that are kept grow with the longest line. */
 const LONGEST = 1 << 20;
@@ -48,7 +47,7 @@ export class FlatReader {
   readonly #options: NormalizerOptions;
   readonly #eventId: EventId;
   readonly #members: ReadonlyMap<string, Member>;
-  readonly #pieces: ReturnType<typeof piecesOf>;
+  readonly #derived: Derived;
   readonly #said = new Said();
   #first: Member | undefined;
   #at = 0;
@@ -63,7 +62,7 @@ export class FlatReader {
     this.#options = options;
     this.#eventId = eventId;
     this.#members = membersOf(options);
-    this.#pieces = piecesOf(options);
+    this.#derived = new Derived(options);
     this.#texts[placeOf('source_id')] = options.sourceId;
     this.#texts[placeOf('source_format')] = 'native';
   }
@@ -85,6 +84,7 @@ export class FlatReader {
     this.#isWide = false;
     this.#promptChars = 0;
     this.#completionChars = 0;
+    this.#texts[EVENT_TYPE] = 'inference';
     if (raw[0] !== OPEN || raw.length > LONGEST) return false;
     this.#at = 1;
     for (let before: Member | undefined; ;) {
@@ -99,31 +99,13 @@ export class FlatReader {
       if (c !== COMMA) return false;
       this.#spaces(raw);
     }
-    if (this.#at !== raw.length || !line.has(PLACE.ts)) return false;
+    if (this.#at !== raw.length || !line.has(TS)) return false;
     if ((this.#isWide || this.#said.isWide) && !isUtf8(raw)) return false;
-    this.#derive();
-    line.piece(PLACE.eventId, this.#pieces.eventId(this.#eventId(offset, 0, raw)));
+    if (this.#promptChars > 0) this.#derived.chars(line, 'prompt', this.#promptChars);
+    if (this.#completionChars > 0) this.#derived.chars(line, 'completion', this.#completionChars);
+    this.#derived.rest(line, this.#eventId(offset, 0, raw));
     line.end(raw);
     return true;
-  }
-
-  /** What no member says. */
-  #derive(): void {
-    const { line } = this;
-    const { always, event, status, reported, alg, promptChars, completionChars } = this.#pieces;
-    for (const [place, piece] of always) line.piece(place, piece);
-    if (!line.has(PLACE.event)) {
-      line.piece(PLACE.event, event);
-      this.#texts[PLACE.event] = 'inference';
-    }
-    if (!line.has(PLACE.status)) line.piece(PLACE.status, status);
-    if ((line.has(PLACE.input) || line.has(PLACE.output)) && !line.has(PLACE.usage))
-      line.piece(PLACE.usage, reported);
-    if (this.#promptChars + this.#completionChars > 0) line.piece(PLACE.alg, alg);
-    if (this.#promptChars > 0 && !line.has(PLACE.promptChars))
-      line.piece(PLACE.promptChars, promptChars(this.#promptChars));
-    if (this.#completionChars > 0 && !line.has(PLACE.completionChars))
-      line.piece(PLACE.completionChars, completionChars(this.#completionChars));
   }
 
   /** The member whose name and colon stand here; lines of one writer have theirs in one order. */
@@ -182,7 +164,7 @@ export class FlatReader {
     this.#at = at + 1;
     if (all > 0x7f) this.#isWide = true;
     if (at === from) this.line.empty(place);
-    else if (IDS.has(column)) {
+    else if (isEachAnother(column)) {
       const text = raw.toString('utf8', from, at);
       if (kept.value(text) !== text) return false;
       this.line.slice(place, from - 1, at + 1);
@@ -224,8 +206,7 @@ export class FlatReader {
     if (!read || read.raw !== undefined) return false;
     this.#at = end + 1;
     this.micros = microsOf(read.ts);
-    this.line.piece(PLACE.ts, this.#pieces.ts(read.ts));
-    this.line.piece(PLACE.quality, this.#pieces.quality[read.quality]);
+    this.#derived.time(this.line, read);
     return !Number.isNaN(this.micros);
   }
 
@@ -260,9 +241,9 @@ export class FlatReader {
     if (raw[this.#at++] !== CLOSE_LIST || !said.end()) return false;
     const { mac } = this.#options;
     this.#promptChars = said.chars;
-    this.line.piece(PLACE.prompt, this.#pieces.prompt(said.hash(mac, 'prompt')));
+    this.#derived.hash(this.line, 'prompt', said.hash(mac, 'prompt'));
     const last = said.lastUser(mac);
-    if (last !== undefined) this.line.piece(PLACE.lastUser, this.#pieces.lastUser(last));
+    if (last !== undefined) this.#derived.hash(this.line, 'last_user', last);
     return true;
   }
 
@@ -274,8 +255,7 @@ export class FlatReader {
     if (end < 0 || !said.end()) return false;
     this.#at = end + 1;
     this.#completionChars = said.chars;
-    const hash = said.hash(this.#options.mac, 'completion');
-    this.line.piece(PLACE.completion, this.#pieces.completion(hash));
+    this.#derived.hash(this.line, 'completion', said.hash(this.#options.mac, 'completion'));
     return true;
   }
 
@@ -289,105 +269,4 @@ export class FlatReader {
 function isAt(raw: Buffer, at: number, bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (raw[at + i] !== bytes[i]) return false;
   return true;
-}
-
-interface Member {
-  readonly column: ColumnName;
-  readonly place: number;
-  readonly kind: 'text' | 'count' | 'flag' | 'time' | 'prompt' | 'completion';
-  /** `"name":` */
-  readonly label: Uint8Array;
-  readonly least: number;
-  readonly most: number;
-  readonly kept: KeptTexts;
-  /** What stood behind it the last time. */
-  next: Member | undefined;
-}
-
-/** The members that a flat line may have. */
-function membersOf(options: NormalizerOptions): ReadonlyMap<string, Member> {
-  const members = new Map<string, Member>();
-  const add = (name: string, column: ColumnName, kind: Member['kind'], least = 0, most = 0): void => {
-    members.set(name, {
-      column,
-      place: placeOf(column),
-      kind,
-      label: bytesOf(`"${name}":`),
-      least,
-      most,
-      kept: new KeptTexts(column, options),
-      next: undefined,
-    });
-  };
-  for (const { name, type, own, min } of COLUMNS) {
-    if (own) continue;
-    if (type === 'text') add(name, name, 'text');
-    else if (type === 'bool') add(name, name, 'flag');
-    else if (type === 'int16' || type === 'int32' || type === 'int64')
-      add(name, name, 'count', min, LIMITS[type]);
-  }
-  add('ts', 'ts', 'time');
-  add('messages', 'prompt_hash', 'prompt');
-  add('completion', 'completion_hash', 'completion');
-  return members;
-}
-
-const PLACE = {
-  eventId: placeOf('event_id'),
-  ts: placeOf('ts'),
-  quality: placeOf('ts_quality'),
-  event: placeOf('event_type'),
-  status: placeOf('status'),
-  input: placeOf('input_tokens'),
-  output: placeOf('output_tokens'),
-  usage: placeOf('usage_source'),
-  prompt: placeOf('prompt_hash'),
-  completion: placeOf('completion_hash'),
-  lastUser: placeOf('last_user_hash'),
-  promptChars: placeOf('prompt_chars'),
-  completionChars: placeOf('completion_chars'),
-  alg: placeOf('hash_alg'),
-};
-
-function piecesOf({ sourceId, hashAlg }: NormalizerOptions) {
-  return {
-    always: [
-      [placeOf('v'), pieceOf('v', SCHEMA_VERSION)],
-      [placeOf('source_id'), pieceOf('source_id', sourceId)],
-      [placeOf('source_format'), pieceOf('source_format', 'native')],
-    ] as const,
-    event: pieceOf('event_type', 'inference'),
-    status: pieceOf('status', 'unknown'),
-    reported: pieceOf('usage_source', 'reported'),
-    alg: pieceOf('hash_alg', hashAlg),
-    quality: {
-      exact: pieceOf('ts_quality', 'exact'),
-      coarse: pieceOf('ts_quality', 'coarse'),
-      assumed_zone: pieceOf('ts_quality', 'assumed_zone'),
-    },
-    eventId: overwritten('event_id', 36),
-    ts: overwritten('ts', 27),
-    prompt: overwritten('prompt_hash', 64),
-    completion: overwritten('completion_hash', 64),
-    lastUser: overwritten('last_user_hash', 64),
-    promptChars: counted('prompt_chars'),
-    completionChars: counted('completion_chars'),
-  };
-}
-
-/** A piece whose value is always as long: each is written over the one before. */
-function overwritten(column: ColumnName, length: number): (text: string) => Uint8Array {
-  const piece = pieceOf(column, '0'.repeat(length));
-  const from = piece.length - 1 - length;
-  return text => {
-    for (let i = 0; i < length; i++) piece[from + i] = text.charCodeAt(i);
-    return piece;
-  };
-}
-
-const MOST_COUNTED = 4096;
-
-function counted(column: ColumnName): (n: number) => Uint8Array {
-  const known: (Uint8Array | undefined)[] = [];
-  return n => (n < MOST_COUNTED ? (known[n] ??= pieceOf(column, n)) : pieceOf(column, n));
 }

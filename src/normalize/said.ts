@@ -26,7 +26,7 @@ export class Said {
   chars = 0;
   /** Some byte is not ASCII's: whether the source is UTF-8 is still to be seen. */
   isWide = false;
-  #bytes = Buffer.allocUnsafe(1 << 16);
+  #bytes = Buffer.allocUnsafe(4096);
   #at = 0;
   #lastUser = -1;
   #lastUserEnd = 0;
@@ -34,7 +34,7 @@ export class Said {
 
   begin(most: number): void {
     // A message of 26 bytes becomes one of 49.
-    if (this.#bytes.length < most * 3) this.#bytes = Buffer.allocUnsafe(most * 4);
+    if (this.#bytes.length < most * 3 + 64) this.#bytes = Buffer.allocUnsafe(most * 4 + 4096);
     this.chars = 0;
     this.#lastUser = -1;
     this.#isMarked = false;

@@ -1,5 +1,5 @@
-import { canonicalLine } from './canonical.ts';
-import { type AuditRecord, type ColumnName, COLUMNS } from './schema.ts';
+import { canonicalValue } from './canonical.ts';
+import { type ColumnName, COLUMNS } from './schema.ts';
 
 /** Columns by their place in a canonical line. */
 const PLACES: readonly ColumnName[] = COLUMNS.map(c => c.name).sort((a, b) => (a < b ? -1 : 1));
@@ -7,8 +7,8 @@ const LABELS: readonly Uint8Array[] = PLACES.map(name => bytesOf(`,"${name}":`))
 export const placeOf = (column: ColumnName): number => PLACES.indexOf(column);
 
 /** A column and its value as they stand in a line, behind a comma. */
-export const pieceOf = <C extends ColumnName>(column: C, value: AuditRecord[C]): Uint8Array =>
-  bytesOf(`,${canonicalLine({ [column]: value } as unknown as AuditRecord).slice(1, -1)}`);
+export const pieceOf = (column: ColumnName, value: string | number | boolean): Uint8Array =>
+  bytesOf(`,"${column}":${canonicalValue(value)}`);
 
 export function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'utf8'));
@@ -23,7 +23,7 @@ const PIECE = 3;
 /** A canonical line put together from bytes: pieces, and values that stand in their source as they are to be written. */
 export class Assembled {
   /** The line: its first `length` bytes. */
-  bytes: Uint8Array = new Uint8Array(1 << 16);
+  bytes: Uint8Array = new Uint8Array(4096);
   length = 0;
   readonly #filled = new Uint8Array(PLACES.length);
   readonly #from = new Int32Array(PLACES.length);
