@@ -1,7 +1,7 @@
 import { createMac, digestText } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
-import { classOf, type Policy } from '../log/policy.ts';
+import { classOf, DEFAULT_CLASS, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
 import { addRemoved, type Removed, scannerOf } from '../normalize/secrets.ts';
@@ -9,7 +9,7 @@ import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf, type TimeReading } from '../record/time.ts';
 import { instantOf } from '../store/clock.ts';
-import { maxFrameBytes, recordHead, rejectHead, writeFrame } from '../store/frame.ts';
+import { maxFrameBytes, recordHead, rejectHead, writeFrame, writeRecordFrame } from '../store/frame.ts';
 import { rejectSealer } from './reject.ts';
 
 /** From..to, bytes. */
@@ -116,9 +116,17 @@ export function createDigester(options: DigestOptions, policyOf: () => Policy): 
     ...(options.format !== undefined && { format: formatOf(options.format) }),
     ...(options.live && { arrival: () => instantOf(Date.now()) }),
   });
+  const { flat } = normalizer;
   const sealReject = rejectSealer(options.recordKey, scanner);
 
   function add(out: Gathered, raw: Buffer, at: Place, fault?: RejectReason): void {
+    if (fault === undefined && flat?.read(withoutReturn(raw), at.start) === true) {
+      const policy = policyOf();
+      const klass = policy.rules.length === 0 ? DEFAULT_CLASS : classOf(policy, flat.ruled);
+      const { bytes, length } = flat.line;
+      out.bytes(recordHead(ordinal, at.end, klass), bytes, length, flat.micros, klass);
+      return out.line(at.end, LINE.record, 1);
+    }
     const outcome = outcomeOf(raw, at.start, fault);
     if ('skip' in outcome) return out.line(at.end, LINE[outcome.skip], 0);
     const records = 'records' in outcome ? outcome.records : [];
@@ -234,6 +242,18 @@ class Gathered {
 
   record(head: string, line: string, micros: number, name: string): void {
     const start = this.#write(`${head}${line}}`);
+    this.#recorded(start, head, micros, name);
+  }
+
+  /** A record whose line is bytes already: the first `length` of them. */
+  bytes(head: string, line: Uint8Array, length: number, micros: number, name: string): void {
+    const start = this.#at;
+    this.#room(maxFrameBytes(head) + length);
+    this.#at = writeRecordFrame(this.#frames, start, head, line, length);
+    this.#recorded(start, head, micros, name);
+  }
+
+  #recorded(start: number, head: string, micros: number, name: string): void {
     // The leaf is SHA-256(0x00 ‖ line), and the line stands in the frame: its neighbour lends the byte.
     const from = start + FRAME_HEAD + head.length - 1;
     const neighbour = this.#frames[from]!;
@@ -285,14 +305,17 @@ class Gathered {
 
   #write(rest: string): number {
     const start = this.#at;
-    const needed = start + maxFrameBytes(rest);
-    if (needed > this.#frames.length) {
-      const grown = Buffer.allocUnsafe(needed * 2);
-      this.#frames.copy(grown, 0, 0, start);
-      this.#frames = grown;
-    }
+    this.#room(maxFrameBytes(rest));
     this.#at = writeFrame(this.#frames, start, rest);
     return start;
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#at + bytes;
+    if (needed <= this.#frames.length) return;
+    const grown = Buffer.allocUnsafe(needed * 2);
+    this.#frames.copy(grown, 0, 0, this.#at);
+    this.#frames = grown;
   }
 }
 

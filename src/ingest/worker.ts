@@ -5,6 +5,8 @@ import type { WorkerAnswer, WorkerTask } from './pool.ts';
 
 /** A thread that digests blocks; it reads and writes no file. */
 const digesters = new Map<number, Digester>();
+/** A block's result does not depend on those before it: of a source that was not seen for long a new one will do. */
+const MOST_DIGESTERS = 16;
 let newest: Policy = KEEP_ALL;
 
 parentPort?.on('message', ({ id, options, policy, block }: WorkerTask) => {
@@ -12,6 +14,8 @@ parentPort?.on('message', ({ id, options, policy, block }: WorkerTask) => {
   let digester = digesters.get(options.ordinal);
   if (!digester) {
     digester = createDigester(options, () => newest);
+    const [oldest] = digesters.keys();
+    if (digesters.size === MOST_DIGESTERS) digesters.delete(oldest!);
     digesters.set(options.ordinal, digester);
   }
   const { bytes: _, ...digested } = digester.lines(block);

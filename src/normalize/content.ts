@@ -54,6 +54,10 @@ export function contentOf(messages: readonly Message[]): Content | undefined {
 export const contentHash = (mac: Mac, kind: ContentKind, { json }: Content): string =>
   mac(LABELS[kind], json);
 
+/** The same of a content's JSON in bytes. */
+export const bytesHash = (mac: Mac, kind: ContentKind, ...json: readonly Uint8Array[]): string =>
+  mac(LABELS[kind], ...json);
+
 /** Of messages that are hashed as one kind alone. */
 export function hashContent(
   mac: Mac,

@@ -20,7 +20,12 @@ import type { Wrapping } from './wrapper.ts';
 
 /** UTF-16 units of a text column; longer text goes to `extra`. */
 const MAX_TEXT = 2048;
-const LIMITS = { int16: 32_767, int32: 2_147_483_647, int64: Number.MAX_SAFE_INTEGER } as const;
+/** The largest value of a column of this type. */
+export const LIMITS: Readonly<Record<'int16' | 'int32' | 'int64', number>> = {
+  int16: 32_767,
+  int32: 2_147_483_647,
+  int64: Number.MAX_SAFE_INTEGER,
+};
 
 export interface RecordKeyed {
   /** HMAC under the record key. */

@@ -4,6 +4,8 @@ import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
 import type { Adapter, Choice, Parts } from './adapter.ts';
 import { Draft, type RecordKeyed } from './draft.ts';
 import { eventIds } from './event.ts';
+import { FlatReader } from './flat.ts';
+import { native } from './formats/native.ts';
 import { type Gathering, Memory } from './memory.ts';
 import { type Cut, type Piece, type PieceFault, piecesOf } from './piece.ts';
 import { recognize } from './recognize.ts';
@@ -40,6 +42,8 @@ export interface NormalizerOptions extends RecordKeyed {
 export interface Normalizer {
   /** `raw` without its line feed; `offset` where it begins in its source, bytes. */
   line(raw: Buffer, offset: number): Outcome;
+  /** For lines of which nothing is gathered, and that are native by choice: tried first. */
+  readonly flat: FlatReader | undefined;
   /** Requests whose end has not come, and lines that their carrier cut: the input is over, or quiet. */
   rest(which: 'all' | 'enough'): {
     readonly records: readonly AuditRecord[];
@@ -70,7 +74,9 @@ export function createNormalizer(options: NormalizerOptions): Normalizer {
     if (pieces.length === 0) line.skip ??= cut && cut.size > 0 && raw.length > 0 ? 'part' : 'blank';
     return line.outcome();
   };
+  const isNative = options.format?.adapter === native && options.scattered === true;
   return {
+    flat: isNative ? new FlatReader(options, eventId) : undefined,
     line(raw, offset) {
       try {
         return read(raw, offset);

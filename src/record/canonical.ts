@@ -15,10 +15,13 @@ export function canonicalLine(record: AuditRecord): string {
     if (value === undefined) continue;
     out += out === '' ? '{' : ',';
     out += label;
-    out += typeof value === 'string' ? formatString(value) : String(value);
+    out += canonicalValue(value);
   }
   return `${out}}`;
 }
+
+export const canonicalValue = (value: string | number | boolean): string =>
+  typeof value === 'string' ? formatString(value) : String(value);
 
 /** RFC 6962 leaf hash of a canonical line. */
 export function leafHash(line: string | Uint8Array): Buffer {

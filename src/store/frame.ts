@@ -89,7 +89,25 @@ export const markFrame = (source: number, offset: number, mark: Mark): string =>
  * needs at most is maxFrameBytes(rest).
  */
 export function writeFrame(out: Buffer, at: number, rest: string): number {
-  const end = at + PREFIX + out.write(rest, at + PREFIX, 'utf8');
+  return sealedFrame(out, at, at + PREFIX + out.write(rest, at + PREFIX, 'utf8'));
+}
+
+/** The same where `rest` is a head of ASCII, the first `length` bytes of a record, and `}`. */
+export function writeRecordFrame(
+  out: Buffer,
+  at: number,
+  head: string,
+  line: Uint8Array,
+  length: number,
+): number {
+  const from = at + PREFIX + out.write(head, at + PREFIX, 'latin1');
+  out.set(line.subarray(0, length), from);
+  out[from + length] = 0x7d;
+  return sealedFrame(out, at, from + length + 1);
+}
+
+/** Sets the checksum before what stands behind it up to `end`. */
+function sealedFrame(out: Buffer, at: number, end: number): number {
   out.set(BLANK, at);
   let crc = crc32(out.subarray(at + PREFIX, end));
   for (let digit = at + CRC_END; digit > at + CRC_END - 8; crc >>>= 4) out[--digit] = HEX[crc & 15]!;
