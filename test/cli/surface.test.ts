@@ -124,6 +124,9 @@ test('no store, no keys, a store of a newer format: one error, the next command,
 
 test('nothing in a log can command a terminal', () => {
   assert.equal(printable('a\u001b[2J\u202eb\u0007\n'), 'a\\u{1b}[2J\\u{202e}b\\u{7}\\u{a}');
+  for (const unseen of '\u061c\u00ad\u200b\u200c\u200d\u2060\u3164\ufe0f\u{e0041}\ufeff')
+    assert.equal(printable(`a${unseen}b`), `a\\u{${unseen.codePointAt(0)!.toString(16)}}b`);
+  assert.equal(printable('grüße, 東京 🚀'), 'grüße, 東京 🚀');
 });
 
 test('spans, sizes and counts are read as people write them', () => {

@@ -1,8 +1,9 @@
 import type { Outcome } from '../../rules/try.ts';
 import type { Rules } from '../../rules/read.ts';
 import type { CompiledRule, RuleProblem } from '../../rules/rule.ts';
-import { type CommandSpec, flag } from '../command.ts';
-import { printList } from '../render/list.ts';
+import { type CommandSpec, type Context, flag, type Given } from '../command.ts';
+import { GAP } from '../render/fit.ts';
+import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { isShipped, ruleNamed, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
 import { counted } from '../values.ts';
@@ -44,12 +45,35 @@ export const rulesListCommand: CommandSpec = {
         id,
       };
     });
-    const names = ['name', 'level', 'title', 'kind', 'entity', 'whose', 'id'] as const;
-    await printList(given, context, { names, numeric: [] }, rows);
+    await printList(given, context, { names: namesFor(given, context, rows), numeric: [] }, rows);
+    for (const { whose, name } of rows.filter(row => read.replaced.has(row.id)))
+      context.voice.say(`${name}: ${whose}`);
     warnOf(read, context);
     return 0;
   },
 };
+
+const NAMES = ['name', 'level', 'title', 'kind', 'entity', 'whose', 'id'] as const;
+
+/** For machines all of it; on a terminal what fits, and names are never cut for it: they are what other commands take. */
+function namesFor(
+  given: Given,
+  { terminal, width = Infinity }: Context,
+  rows: readonly Readonly<Record<(typeof NAMES)[number], string>>[],
+): readonly (typeof NAMES)[number][] {
+  if (listFormat(given, terminal) !== 'table') return NAMES;
+  const room = (names: readonly (typeof NAMES)[number][]): number =>
+    names.reduce((sum, name) => sum + Math.max(...rows.map(row => row[name].length), name.length) + GAP, 0);
+  const sets = [
+    ['name', 'level', 'title', 'kind', 'entity', 'whose'],
+    ['name', 'level', 'title', 'kind'],
+    ['name', 'level', 'title'],
+  ] as const;
+  return (
+    sets.find(names => room(names) <= width + GAP) ??
+    (room(['name', 'level', 'name']) <= width ? sets[2] : ['name', 'title'])
+  );
+}
 
 /** `shipped`, or the file; and instead of which other one. */
 function whoseOf(compiled: CompiledRule, { replaced }: Rules): string {
