@@ -15,7 +15,7 @@ export const rulesListCommand: CommandSpec = {
   name: 'rules list',
   summary: 'list the rules that detection runs',
   description: [
-    'List the rules that `slmaudit detect` runs: shipped ones, your own (files .yml in the XDG config folder, slmaudit/rules) and those of --rules. A rule of the same id takes the place of a shipped one; `status: deprecated` or `unsupported` is not run. --parts lists those too that only others are made from.',
+    'List the rules that `slmaudit detect` runs: shipped ones, your own (files .yml in the XDG config folder, slmaudit/rules) and those of --rules. A rule of the same id takes the place of a shipped one, which is said; a name means the rule of its own file first, so that no other file changes what a correlation is made from. `status: deprecated` or `unsupported` is not run. --parts lists those too that only others are made from.',
     'Rules are Sigma 2.1, detections and correlations, over the columns of `records`. Windows slide over the time of the events and are exact: at every event counts what its group did in the timespan up to it, both ends included. Events of one instant see one another; for an order of rules they are in order. Whose group-by field is missing belongs to no group.',
     'Texts compare whatever the case, as in Sigma; `re` is RE2 and minds it. What is not supported is refused by name: lookarounds, backreferences, placeholders, filters in other files, value_median, value_percentile, extended temporal conditions.',
   ],
@@ -163,13 +163,13 @@ export const rulesLintCommand: CommandSpec = {
   name: 'rules lint',
   summary: 'say what is wrong with rules',
   description: [
-    'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Without FILE: all that detection would run.',
+    'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Two rules of one name, and two of one id in one folder, are a problem; a key of the first level that is nearly one of Sigma is a warning. Without FILE: all that detection would run.',
   ],
   arguments: [{ name: 'FILE', about: 'a file of rules, or a folder', many: true, optional: true }],
   options: [...RULES_OPTIONS, { flags: '--json', about: 'print one JSON array' }],
   examples: [{ command: 'slmaudit rules lint ./rules', about: 'in CI' }],
   exits: [
-    [0, 'all can be used'],
+    [0, 'all can be used; there may be warnings'],
     [2, 'some can not'],
   ],
   async run(given, context) {
