@@ -125,7 +125,7 @@ function noting<T>(problems: RuleProblem[], file: string, work: () => T): T | un
   try {
     return work();
   } catch (error) {
-    if (error instanceof RuleError) problems.push(error.problem);
+    if (error instanceof RuleError) problems.push(error.problem, ...error.more);
     else if (error instanceof AuditError) problems.push({ file, code: error.code, message: error.message });
     else throw error;
     return undefined;

@@ -203,3 +203,23 @@ test('files of a folder are read once, whatever links lead to them', t => {
     ['it is larger than 1 MiB, too large to be a Sigma rule'],
   );
 });
+
+test('mistakes in several parts of a rule are all said', () => {
+  const { problems } = rulesIn([
+    [
+      'it.yml',
+      `title: it
+level: hgh
+logsource: { product: slmaudit }
+detection:
+  a: { usr_id: x }
+  b: { modl: y }
+  condition: a and b
+slmaudit: { entiti: [user_id] }`,
+    ],
+  ]);
+  assert.deepEqual(
+    problems.map(p => p.line),
+    [2, 8, 5, 6],
+  );
+});
