@@ -223,3 +223,20 @@ slmaudit: { entiti: [user_id] }`,
     [2, 8, 5, 6],
   );
 });
+
+test('a correlation of another set that silences a rule says so', () => {
+  const own = (more: string): string =>
+    `title: own\ncorrelation: { type: event_count, rules: [good], timespan: 1m, condition: { gte: 2 }${more} }`;
+  const made = (more: string): ReturnType<typeof rulesIn> =>
+    rulesIn([
+      ['shipped.yml', GOOD, 0],
+      ['own.yml', own(more), 1],
+    ]);
+  const { rules, warnings } = made('');
+  assert.deepEqual(
+    [rules.map(r => r.rule.title), warnings.map(w => [w.file, w.line, w.code])],
+    [['own'], [['own.yml', 1, 'SILENCED']]],
+  );
+  assert.match(warnings[0]!.message, /^good \(shipped\.yml:1\) does not alert by itself any more/);
+  assert.deepEqual(made(', generate: true').warnings, []);
+});
