@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { doorsOf, type Subject } from '../door/door.ts';
 import type { Asker } from '../query/inquiry.ts';
 import { tsOfMicros } from '../record/time.ts';
-import { shellWord, shortTs } from '../report/say.ts';
+import { searchOptions, shellWord } from '../record/shell.ts';
+import { shortTs } from '../report/say.ts';
 import { about, type Evidence, evidenceOf, onsetIn, ownersOf, sharesBefore } from './evidence.ts';
 import { type Candidate, FAMILIES, HOUR_US, type Plotted } from './finding.ts';
 import { type Frame, frameOf, noneIn } from './frame.ts';
@@ -183,17 +184,10 @@ function showOf(finding: Candidate, from: number, to: number): string {
   const around = isLess ? HOUR_US : 0;
   const span = `--since ${second(from - around, Math.floor)} --until ${second(to + around, Math.ceil)}`;
   const { user_id, client_ip, model, model_version, source_id } = finding.entity;
-  if (isLess && model !== undefined) return `slmaudit search ${span} --model ${shellWord(model)}`;
+  if (isLess && model !== undefined) return ['slmaudit search', span, ...searchOptions({ model })].join(' ');
   if (isLess)
     return `slmaudit coverage ${span} --silences --silence 10m${source_id === undefined ? '' : ` --source ${shellWord(source_id)}`}`;
-  const options = [
-    span,
-    finding.flags,
-    user_id === undefined ? '' : `--user ${shellWord(user_id)}`,
-    client_ip === undefined ? '' : `--ip ${shellWord(client_ip)}`,
-    model === undefined ? '' : `--model ${shellWord(model)}`,
-    model_version === undefined ? '' : `--model-version ${shellWord(model_version)}`,
-  ];
+  const options = [span, finding.flags, ...searchOptions({ user_id, client_ip, model, model_version })];
   return `slmaudit search ${options.filter(o => o !== '').join(' ')}`;
 }
 

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { chalkStderr } from 'chalk';
 import { AuditError } from '../errors.ts';
+import { UNSEEN } from '../record/unseen.ts';
 
 /** How the program speaks to people: on standard error, calmly, never with what a log put there to be obeyed. */
 export interface Voice {
@@ -80,10 +81,6 @@ function unexpected(error: unknown): AuditError {
   });
 }
 
-/** Control characters, bidirectional overrides and lone surrogates as `\u{..}`: nothing reaches a terminal as a command. */
-export function printable(text: string): string {
-  return text.replaceAll(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu,
-    c => `\\u{${c.codePointAt(0)!.toString(16)}}`,
-  );
-}
+/** What commands a terminal or isn't seen as `\u{..}`. */
+export const printable = (text: string): string =>
+  text.replaceAll(UNSEEN, c => `\\u{${c.codePointAt(0)!.toString(16)}}`);

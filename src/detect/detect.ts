@@ -165,10 +165,12 @@ const NOT_LOOKED_AT: Door = {
   says: 'logins could not be looked at',
 };
 
+const WHO = ['user_id', 'client_ip', 'api_key_id'] as const;
+
 /** Those of whom the episode is, and those that all its hits share. */
 function subjectOf({ id, from, compiled, entity, row }: Found): Subject {
   const { by } = compiled.rule.options.door;
-  const told = ['user_id', 'client_ip', 'api_key_id'].flatMap(name => {
+  const told = WHO.flatMap(name => {
     const own = entity[compiled.entity.indexOf(name)] ?? row[name];
     return by.includes(name) && typeof own === 'string' ? [[name, own]] : [];
   });
@@ -234,6 +236,9 @@ function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episo
   const { rule } = compiled;
   const number = (name: 'value' | 'usual'): Pick<Episode, 'value' | 'usual'> =>
     typeof row[name] === 'number' ? { [name]: row[name] } : {};
+  const fired = WHO.flatMap(name =>
+    typeof row[name] === 'string' && !compiled.entity.includes(name) ? [[name, row[name]]] : [],
+  );
   return {
     id,
     rule: toldOf(rule),
@@ -244,6 +249,7 @@ function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episo
     hits,
     ...number('value'),
     ...number('usual'),
+    ...(fired.length > 0 && { fired: Object.fromEntries(fired) }),
     events: evidence.length > 0 ? evidence : ((row['events'] as string[] | null) ?? []),
     door,
     show: compiled.show(from, to, entity),

@@ -18,6 +18,8 @@ export interface Episode {
   /** The largest value that it fired with, and what was usual then. */
   readonly value?: number;
   readonly usual?: number;
+  /** Of the events at which it fired, what all of them have and the entity does not say. */
+  readonly fired?: Readonly<Partial<Record<'user_id' | 'client_ip' | 'api_key_id', string>>>;
   /** Event ids of records that contributed: a few of the first and of the last. */
   readonly events: readonly string[];
   readonly door: Door;

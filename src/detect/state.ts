@@ -28,8 +28,11 @@ type Line =
   | { readonly accepted: { readonly target: string; readonly id: string } };
 
 const FORM = 'slmaudit-detect/1';
-/** Episodes that are remembered, and alerts that wait for a target; beyond, the oldest go. */
-const MOST_TOLD = 50_000;
+/**
+ * Episodes that are remembered: more than forty rules with as many as are told of one; what is forgotten would come again. Alerts that
+ * wait for a target; beyond, the oldest go.
+ */
+const MOST_TOLD = 400_000;
 const MOST_PENDING = 10_000;
 
 /**

@@ -1,4 +1,5 @@
 import { grouped } from '../record/figures.ts';
+import { searchOptions } from '../record/shell.ts';
 import type { Span } from './frame.ts';
 
 /** Numbers as a report says them. */
@@ -69,6 +70,9 @@ export const shortTs = (ts: string): string =>
     .replace(/(\.\d*?)0*Z$/, '$1Z')
     .replace(/\.Z$/, 'Z');
 
-/** A word that a shell takes as it is. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+/** `slmaudit search` for records of a period of which these are so. */
+export const searchCommand = (
+  span: Span,
+  wanted: Parameters<typeof searchOptions>[0],
+  where?: string,
+): string => ['slmaudit search', ...searchOptions(wanted, where), spanOptions(span)].join(' ');

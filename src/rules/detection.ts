@@ -3,6 +3,7 @@ import { meant } from '../record/yaml.ts';
 import { type Condition, parseCondition } from './condition.ts';
 import { fieldIn, keywordSql, type Looking, matchSql } from './matching.ts';
 import { modifiedOf } from './modifiers.ts';
+import { Mistakes } from './reader.ts';
 
 /**
  * What `detection:` says as a condition in SQL. A NULL stands for false in it; behind `not` it is made so, or a record that
@@ -27,7 +28,9 @@ export function detectionSql(looking: Looking, node: Node): string {
     return sql;
   };
   // What no condition uses must be right too: it is a typing error, or will be used.
-  for (const name of searches.keys()) search(name);
+  const mistakes = new Mistakes();
+  for (const name of searches.keys()) mistakes.in(() => search(name));
+  mistakes.end();
   return anyOf(
     reader.listed(condition).map(one => {
       const tree = parseCondition(reader.text(one), [...searches.keys()]);

@@ -32,6 +32,10 @@ export class Named implements Known {
     return undefined;
   }
 
+  setOf(id: string): number {
+    return this.#byId.get(id)?.set ?? 0;
+  }
+
   *all(): Generator<Parsed> {
     for (const { parsed } of this.#byId.values()) yield parsed;
   }

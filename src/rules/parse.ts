@@ -4,7 +4,7 @@ import { type Correlated, correlationOf } from './correlation.ts';
 import { allOf, detectionSql } from './detection.ts';
 import { optionsOf } from './options.ts';
 import { isNearly } from '../record/nearest.ts';
-import type { RuleReader } from './reader.ts';
+import { Mistakes, type RuleReader } from './reader.ts';
 import { type CorrelationType, LEVELS, type Rule, type RuleProblem } from './rule.ts';
 import { CATEGORIES, type Logsource, SERVICES, type Source, sourceOf } from './sources.ts';
 
@@ -87,22 +87,30 @@ export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Pars
   if (correlation && detection)
     reader.refuse(correlation, 'RULE_INVALID', 'a correlation stands in a document of its own, behind ---');
   const own = members.get('slmaudit');
+  const mistakes = new Mistakes();
+  const described = mistakes.in(() => about(reader, members));
   if (correlation) {
-    const read = correlationOf(reader, correlation);
-    const options = optionsOf(reader, own, read);
-    const what = MEASURES[read.type]?.(read.field ?? '');
-    const measures = what === undefined ? {} : { measures: { what, within: read.timespan } };
-    return { ...read, rule: { ...about(reader, members), correlation: read.type, ...measures, options } };
+    const read = mistakes.in(() => correlationOf(reader, correlation));
+    const options = read && mistakes.in(() => optionsOf(reader, own, read));
+    mistakes.end();
+    const what = MEASURES[read!.type]?.(read!.field ?? '');
+    const measures = what === undefined ? {} : { measures: { what, within: read!.timespan } };
+    return { ...read!, rule: { ...described!, correlation: read!.type, ...measures, options: options! } };
   }
-  const source = logsourceOf(reader, reader.need(members, 'logsource', reader.contents), resolve);
-  const options = optionsOf(reader, own, { source });
-  const where = detectionSql({ reader, source, zone: options.zone }, detection!);
-  return {
-    is: 'plain',
-    rule: { ...about(reader, members), options },
-    source,
-    where: source.where === undefined ? where : allOf([source.where, where]),
-  };
+  const logsource = mistakes.in(() =>
+    logsourceOf(reader, reader.need(members, 'logsource', reader.contents), resolve),
+  );
+  const options = logsource && mistakes.in(() => optionsOf(reader, own, { source: logsource }));
+  const zone = options?.zone ?? 'UTC';
+  const where =
+    logsource && mistakes.in(() => detectionSql({ reader, source: logsource, zone }, detection!));
+  mistakes.end();
+  return plainOf({ ...described!, options: options! }, logsource!, where!);
+}
+
+function plainOf(rule: Rule, source: Source, where: string): Plain {
+  const whole = source.where === undefined ? where : allOf([source.where, where]);
+  return { is: 'plain', rule, source, where: whole };
 }
 
 function misspelled(members: Members): string {

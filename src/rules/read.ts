@@ -68,6 +68,15 @@ export function rulesIn(
     compiled.map(c => c.parsed),
     named,
   );
+  for (const [{ rule }, by] of silent)
+    if (named.setOf(rule.id) < named.setOf(by.rule.id))
+      warnings.push(
+        problemAt(
+          by,
+          'SILENCED',
+          `${rule.name ?? rule.id} (${rule.file}:${rule.line}) does not alert by itself any more, for this is made from it; \`generate: true\` lets it`,
+        ),
+      );
   const [rules, parts]: [CompiledRule[], CompiledRule[]] = [[], []];
   for (const { parsed, one } of compiled)
     (silent.has(parsed) || UNRUN.includes(parsed.rule.status ?? '') ? parts : rules).push(one);
@@ -75,18 +84,18 @@ export function rulesIn(
 }
 
 /**
- * Rules that correlations are made from, none of which says `generate: true`. A correlation that can't be used silences nothing: what it
+ * Rules that correlations are made from, none of which says `generate: true`, and one of these. A correlation that can't be used silences nothing: what it
  * names would alert nobody then.
  */
-function silentIn(all: readonly Parsed[], named: Named): Set<Parsed> {
-  const [silent, loud] = [new Set<Parsed>(), new Set<Parsed>()];
+function silentIn(all: readonly Parsed[], named: Named): Map<Parsed, Parsed> {
+  const [silent, loud] = [new Map<Parsed, Parsed>(), new Map<Parsed, Parsed>()];
   for (const parsed of all)
     if (parsed.is === 'correlation')
       for (const { name } of parsed.refs) {
         const referred = named.get(name, parsed.rule.file);
-        if (referred) (parsed.generate ? loud : silent).add(referred);
+        if (referred) (parsed.generate ? loud : silent).set(referred, parsed);
       }
-  return new Set([...silent].filter(parsed => !loud.has(parsed)));
+  return new Map([...silent].filter(([parsed]) => !loud.has(parsed)));
 }
 
 function* parsedIn(
@@ -125,7 +134,7 @@ function noting<T>(problems: RuleProblem[], file: string, work: () => T): T | un
   try {
     return work();
   } catch (error) {
-    if (error instanceof RuleError) problems.push(error.problem);
+    if (error instanceof RuleError) problems.push(error.problem, ...error.more);
     else if (error instanceof AuditError) problems.push({ file, code: error.code, message: error.message });
     else throw error;
     return undefined;

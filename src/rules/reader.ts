@@ -15,10 +15,35 @@ const MOST_NODES = 50_000;
 /** One rule can't be used; the others can. */
 export class RuleError extends AuditError {
   readonly problem: RuleProblem;
+  /** What else is wrong with it. */
+  readonly more: readonly RuleProblem[];
 
-  constructor(problem: RuleProblem) {
+  constructor(problem: RuleProblem, more: readonly RuleProblem[] = []) {
     super(problem.code, `${problem.file}:${problem.line ?? 1}: ${problem.message}`);
     this.problem = problem;
+    this.more = more;
+  }
+}
+
+/** Mistakes in parts of a rule that don't need one another. */
+export class Mistakes {
+  readonly #all: RuleProblem[] = [];
+
+  /** What `work` makes; undefined where it makes a mistake. */
+  in<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error;
+      this.#all.push(error.problem, ...error.more);
+      return undefined;
+    }
+  }
+
+  /** Throws what was found. */
+  end(): void {
+    const [first, ...more] = this.#all;
+    if (first) throw new RuleError(first, more);
   }
 }
 

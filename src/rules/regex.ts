@@ -131,3 +131,16 @@ const unsupported = (what: string): RegexProblem => ({
   code: 'UNSUPPORTED_REGEX',
   message: `${what} is nothing that RE2 reads`,
 });
+
+/** How the engine begins to tell what RE2 refuses. */
+const REFUSED =
+  /^(?:[\w ]+ Error: )*((?:invalid|missing|bad|unexpected|no argument|trailing|pattern too) .*)$/s;
+
+/** What the engine says of a rule; of a regular expression, that it is one. */
+export function engineSaid({ code, message }: { readonly code: string; readonly message: string }): {
+  readonly code: string;
+  readonly message: string;
+} {
+  const why = REFUSED.exec(message)?.[1];
+  return why === undefined ? { code, message } : { code: 'REGEX', message: `RE2 can't read it: ${why}` };
+}

@@ -1,4 +1,4 @@
-import { quote } from '../duck/engine.ts';
+import { shellText as shell, sqlLine, sqlText } from '../record/shell.ts';
 import type { Same } from './compile.ts';
 import type { CompiledRule } from './rule.ts';
 
@@ -10,15 +10,13 @@ export function showOf(
 ): CompiledRule['show'] {
   return (from, to, values) => {
     if (entries)
-      return `slmaudit query ${shell(`SELECT * FROM entries WHERE "at" BETWEEN ${quote(from)} AND ${quote(to)}`)}`;
+      return `slmaudit query ${shell(`SELECT * FROM entries WHERE "at" BETWEEN ${sqlText(from)} AND ${sqlText(to)}`)}`;
     const same = entity.map((name, i) => {
       const value = values[i];
-      const is = value === null || value === undefined ? 'IS NULL' : `= ${quote(value)}`;
+      const is = value === null || value === undefined ? 'IS NULL' : `= ${sqlText(value)}`;
       return [name, (sql: string) => `${sql} ${is}`] as const;
     });
-    const where = evidence(new Map(same))
-      .replace(/^\((.*)\)$/s, '$1')
-      .replaceAll(/\n\s*/g, ' ');
+    const where = sqlLine(evidence(new Map(same)).replace(/^\((.*)\)$/s, '$1'));
     return `slmaudit search --since ${from} --until ${after(to)} --where ${shell(where)}`;
   };
 }
@@ -32,5 +30,3 @@ function after(time: string): string {
     .slice(0, 19);
   return `${whole}.${String(micros % 1_000_000).padStart(6, '0')}Z`;
 }
-
-const shell = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

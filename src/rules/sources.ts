@@ -74,7 +74,7 @@ const USUAL_SECONDS = 28 * 86_400;
  *
  * A pause that lasts ends at the newest record of all sources, or where that is later at `end`, less the time in which nine of ten segments
  * with records of the source were sealed: what comes once a day is not silent for a day. Where its last record was sealed over a day
- * after it happened, it was imported: nobody knows of what comes next.
+ * after it happened, it was imported: nobody knows of what comes next, and its pause ends at the newest record of what was imported.
  */
 const silencesFrom = (
   end: string,
@@ -92,11 +92,12 @@ const silencesFrom = (
       FROM (SELECT unnest(sources) AS source_id, sealed_at, from_ts FROM segments
         WHERE from_ts IS NOT NULL AND sealed_at >= (SELECT max(sealed_at) FROM segments) - INTERVAL 28 DAY) GROUP BY source_id),
     last AS (SELECT source_id, max(last_ts) AS last_ts, arg_max(last_seq, minute) AS seq FROM minutes GROUP BY source_id),
-    open AS (SELECT source_id, make_timestamptz(epoch_us(${end}) - us) AS ends FROM last JOIN sealing USING (source_id)
-      JOIN segments ON seq BETWEEN first_seq AND first_seq + records - 1 AND sealed_at - last_ts <= INTERVAL 1 DAY),
-    pauses AS (SELECT coalesce(next, greatest(newest, ends)) AS ts, last_ts AS from_ts, source_id
-      FROM (SELECT *, lead(first_ts) OVER (PARTITION BY source_id ORDER BY minute) AS next, max(last_ts) OVER () AS newest FROM minutes)
-        LEFT JOIN open USING (source_id)),
+    sealed AS (SELECT source_id, last_ts, coalesce(sealed_at - last_ts > INTERVAL 1 DAY, false) AS late,
+        CASE WHEN sealed_at IS NOT NULL THEN make_timestamptz(epoch_us(${end}) - us) END AS ends
+      FROM last LEFT JOIN segments ON seq BETWEEN first_seq AND first_seq + records - 1 LEFT JOIN sealing USING (source_id)),
+    open AS (SELECT source_id, CASE WHEN late THEN max(CASE WHEN late THEN last_ts END) OVER () ELSE greatest(max(last_ts) OVER (), ends) END AS ends FROM sealed),
+    pauses AS (SELECT coalesce(next, ends) AS ts, last_ts AS from_ts, source_id
+      FROM (SELECT *, lead(first_ts) OVER (PARTITION BY source_id ORDER BY minute) AS next FROM minutes) JOIN open USING (source_id)),
     long AS MATERIALIZED (SELECT * FROM pauses WHERE epoch_us(ts) - epoch_us(from_ts) >= ${SHORTEST_PAUSE} * 1000000),
     parts AS (SELECT *, unnest(generate_series(date_trunc('hour', from_ts), least(ts, from_ts + INTERVAL ${LONGEST_LOOKED_AT} HOUR), INTERVAL 1 HOUR)) AS hour
       FROM long),

@@ -1,6 +1,7 @@
 import { type Trial, withTrial } from '../duck/trial.ts';
 import { AuditError } from '../errors.ts';
 import type { Rules } from './read.ts';
+import { engineSaid } from './regex.ts';
 import { episodesSql } from './episodes.ts';
 import type { CompiledRule, ExpectedHit, RuleProblem, RuleTest } from './rule.ts';
 
@@ -93,17 +94,9 @@ export function checkRules({ rules, parts }: Pick<Rules, 'rules' | 'parts'>): Pr
           await trial.check(sql);
         } catch (error) {
           if (!(error instanceof AuditError)) throw error;
-          problems.push({ file: rule.file, line: rule.line, ...saidOf(error) });
+          problems.push({ file: rule.file, line: rule.line, ...engineSaid(error) });
           break;
         }
     return problems;
   });
-}
-
-/** The engine's words for a regular expression that RE2 refuses. */
-const REGEX = /^(?:[\w ]+ Error: )?((?:invalid|missing|bad|unexpected|no argument|trailing|pattern too) .*)$/;
-
-function saidOf({ code, message }: AuditError): Pick<RuleProblem, 'code' | 'message'> {
-  const why = REGEX.exec(message)?.[1];
-  return why === undefined ? { code, message } : { code: 'REGEX', message: `RE2 can't read it: ${why}` };
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { EPISODE_FORMATS, printEpisodes } from '../../src/cli/render/episodes.ts';
+import { isRead, printer } from '../../src/cli/render/rows.ts';
 import type { Episode } from '../../src/detect/episode.ts';
 import { madeEpisode } from '../detect/episodes.ts';
 
@@ -59,6 +61,40 @@ test('machines get all of an episode, a line each or in one list; nothing in Mar
   );
   const marked = await printed('markdown', [madeEpisode('|<script>\u001b[31m', 5)]);
   assert.match(marked, /\\\|&lt;script\\>\\\\u\{1b\}\\\[31m/);
+});
+
+test('a narrow terminal gets lines that fit it, and nothing of them is left out', async () => {
+  const says = 'same user, same address: 12 logins failed, 1 succeeded in the 24h before';
+  const episode = { ...EPISODES[0]!, entity: { user_id: `ana-${'x'.repeat(90)}` } };
+  const text = await printed('table', [{ ...episode, door: { ...episode.door, says } }], 60);
+  const [block = ''] = text.split('records of');
+  assert.deepEqual(
+    block.split('\n').filter(line => line.length > 60),
+    [],
+  );
+  assert.match(block.replaceAll(/\s+/g, ''), /ana-x{90}Rulea-rule/);
+  assert.match(block.replaceAll(/\n */g, ' '), new RegExp(says));
+});
+
+test('whose event fired stands behind whom the episode is about, where that tells who it was', async () => {
+  const { measures: _, ...alone } = EPISODES[0]!.rule;
+  const guessed = { ...EPISODES[0]!, entity: { client_ip: '192.0.2.7' }, fired: { user_id: 'edda' } };
+  assert.match(await printed('table', [{ ...guessed, rule: alone }]), / 192\.0\.2\.7 \(edda\) /);
+  assert.doesNotMatch(await printed('table', [guessed]), /edda/);
+});
+
+test('more episodes than a table holds are all there: all of them count as shown', async () => {
+  const many = Array.from({ length: 1001 }, (_, i) => madeEpisode(`ana${i}`, i));
+  for (const width of [undefined, 300])
+    assert.equal((await printed('table', many, width)).match(/ana\d+$/gm)?.length, 1001);
+});
+
+test('a reader that goes while the last of it is written has not seen it', async () => {
+  const out = new Writable({ write: (_, __, done) => process.nextTick(done, new Error('EPIPE')) });
+  out.on('error', () => undefined);
+  const print = printer(out);
+  assert.equal(await printEpisodes(EPISODES, 'ndjson', print, {}), true);
+  assert.equal(await isRead(print), false);
 });
 
 test('a reader that is gone has not seen it', async () => {

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
-import { optionKey } from '../../src/cli/command.ts';
+import { type Context, optionKey } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { manPages } from '../../src/cli/man.ts';
 import { commandOf, createProgram, GLOBAL_OPTIONS } from '../../src/cli/program.ts';
 import { readCount, readSize, readSpan } from '../../src/cli/values.ts';
+import { rulesListCommand } from '../../src/cli/commands/rules.ts';
 import { printable } from '../../src/cli/voice.ts';
 import { FORMATS } from '../../src/normalize/formats.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
@@ -140,6 +142,9 @@ test('no store, no keys, a store of a newer format: one error, the next command,
 
 test('nothing in a log can command a terminal', () => {
   assert.equal(printable('a\u001b[2J\u202eb\u0007\n'), 'a\\u{1b}[2J\\u{202e}b\\u{7}\\u{a}');
+  for (const unseen of '\u061c\u00ad\u200b\u200c\u200d\u2060\u3164\ufe0f\u{e0041}\ufeff')
+    assert.equal(printable(`a${unseen}b`), `a\\u{${unseen.codePointAt(0)!.toString(16)}}b`);
+  assert.equal(printable('grüße, 東京 🚀'), 'grüße, 東京 🚀');
 });
 
 test('spans, sizes and counts are read as people write them', () => {
@@ -159,5 +164,27 @@ test('spans, sizes and counts are read as people write them', () => {
     assert.throws(() => readSpan(bad, '--x'), { code: 'USAGE' });
     assert.throws(() => readSize(bad, '--x'), { code: 'USAGE' });
     assert.throws(() => readCount(bad, '--x'), { code: 'USAGE' });
+  }
+});
+
+test('rules list cuts no name on any terminal, and machines have ids', async () => {
+  const listed = async (width: number | undefined, format: string): Promise<string[]> => {
+    let out = '';
+    const stdout = new Writable({ write: (part: Buffer, _, done) => done(void (out += part.toString())) });
+    const context = { stdout, terminal: true, width, rulesFolder: '/nowhere' } as Context;
+    await rulesListCommand.run({ args: [], options: { shipped: true, format } }, context);
+    return out.split('\n');
+  };
+  const [head, ...rows] = (await listed(undefined, 'csv')).map(line => line.trim().split(','));
+  assert.equal(head!.at(-1), 'id');
+  const names = rows.map(row => row[0]!).filter(name => name !== '');
+  for (const width of [60, 80, 120, 200]) {
+    const lines = await listed(width, 'table');
+    for (const name of names)
+      assert.ok(
+        lines.some(line => line.startsWith(`${name} `)),
+        `${width}: ${name}`,
+      );
+    assert.ok(Math.max(...lines.map(line => line.length)) <= width);
   }
 });

@@ -47,6 +47,7 @@ test('an episode says who, when, how much, what the same user did at the door, a
         [{ user_id: 'ana' }, at(0), 8],
       ],
     );
+    assert.deepEqual(episodes[0]!.fired, { client_ip: '10.0.0.2' });
     const { door, id, ...ana } = episodes[1]!;
     assert.match(id, /^[0-9a-f]{32}$/);
     assert.deepEqual(ana, {

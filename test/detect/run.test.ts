@@ -126,6 +126,16 @@ test('what a kill has caught between being sent and being remembered, or was not
     /error: 1 alert waits for http:\/\/127\.0\.0\.1:\d+: answered 500\nhint: .* the next run/,
   );
   assert.doesNotMatch(again.stdout + again.stderr, /SECRETPATH/);
+  const without = await box.run([
+    '-q',
+    'detect',
+    '--no-shipped',
+    '--rules',
+    box.path('own.yml'),
+    '--new-only',
+  ]);
+  assert.equal(without.code, 2);
+  assert.match(without.stderr, /error: 1 alert waits for a --notify that was not given now/);
   respond = response => void response.writeHead(200).end();
   assert.equal((await detect(...args)).code, 0);
   assert.deepEqual(idsSent(), [first]);
@@ -134,6 +144,32 @@ test('what a kill has caught between being sent and being remembered, or was not
       .split('\n')
       .map(l => (l === '' ? '' : (JSON.parse(l) as { id: string }).id)),
     [first, ''],
+  );
+});
+
+test('that a rule has more episodes than are told is said under -q too, and so is what its regular expression lacks, before any number', async () => {
+  const crowd = Array.from({ length: 10_001 }, (_, i) => line(500, { operation: 'noisy', user_id: `u${i}` }));
+  await box.run(['ingest', '--source', 'crowd'], crowd.join(''));
+  writeFileSync(
+    box.path('noisy.yml'),
+    `title: Noise
+logsource: { product: slmaudit }
+detection: { it: { operation: noisy }, condition: it }
+---
+title: Odd
+logsource: { product: slmaudit }
+detection: { it: { user_id|re: '\\p{Nothing}' }, condition: it }
+`,
+  );
+  const args = ['detect', '--no-shipped', '--rules', box.path('noisy.yml'), '--format', 'ndjson'];
+  const quiet = await box.run(['-q', ...args, '--rule', 'noise']);
+  assert.equal(quiet.code, 0);
+  assert.match(quiet.stderr, /Noise \(.*noisy\.yml:1\): only the latest 10,000 of 10,001 episodes are told/);
+  const odd = await box.run([...args, '--level', 'medium', '--rule', 'odd']);
+  assert.equal(odd.code, 2);
+  assert.match(
+    odd.stderr,
+    /error: Odd \(.*noisy\.yml:5\) could not be asked: RE2 can't read it: .*\n1 rule, 0/,
   );
 });
 

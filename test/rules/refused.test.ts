@@ -203,3 +203,40 @@ test('files of a folder are read once, whatever links lead to them', t => {
     ['it is larger than 1 MiB, too large to be a Sigma rule'],
   );
 });
+
+test('mistakes in several parts of a rule are all said', () => {
+  const { problems } = rulesIn([
+    [
+      'it.yml',
+      `title: it
+level: hgh
+logsource: { product: slmaudit }
+detection:
+  a: { usr_id: x }
+  b: { modl: y }
+  condition: a and b
+slmaudit: { entiti: [user_id] }`,
+    ],
+  ]);
+  assert.deepEqual(
+    problems.map(p => p.line),
+    [2, 8, 5, 6],
+  );
+});
+
+test('a correlation of another set that silences a rule says so', () => {
+  const own = (more: string): string =>
+    `title: own\ncorrelation: { type: event_count, rules: [good], timespan: 1m, condition: { gte: 2 }${more} }`;
+  const made = (more: string): ReturnType<typeof rulesIn> =>
+    rulesIn([
+      ['shipped.yml', GOOD, 0],
+      ['own.yml', own(more), 1],
+    ]);
+  const { rules, warnings } = made('');
+  assert.deepEqual(
+    [rules.map(r => r.rule.title), warnings.map(w => [w.file, w.line, w.code])],
+    [['own'], [['own.yml', 1, 'SILENCED']]],
+  );
+  assert.match(warnings[0]!.message, /^good \(shipped\.yml:1\) does not alert by itself any more/);
+  assert.deepEqual(made(', generate: true').warnings, []);
+});

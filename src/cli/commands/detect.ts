@@ -1,5 +1,7 @@
 import type { Ran } from '../../detect/run.ts';
 import { AuditError } from '../../errors.ts';
+import { MOST_EPISODES } from '../../rules/episodes.ts';
+import { engineSaid } from '../../rules/regex.ts';
 import { type Level, LEVELS, type RuleProblem } from '../../rules/rule.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
@@ -8,7 +10,7 @@ import { type CommandSpec, flag, text, texts } from '../command.ts';
 import { LIMIT_OPTIONS } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { EPISODE_FORMATS, printEpisodes } from '../render/episodes.ts';
-import { printer } from '../render/rows.ts';
+import { isRead, printer } from '../render/rows.ts';
 import { ruleNamed, RULES_OPTIONS, rulesOf } from '../rules.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, grouped, readSpan } from '../values.ts';
@@ -20,6 +22,7 @@ export const detectCommand: CommandSpec = {
     'Ask the records what Sigma rules look for, over exact windows in the time of the events. Hits of one rule and of one user, address or key that belong together are one episode. Each says what the same user, key or address did at the door before: logins that failed or succeeded, new factors, keys; and how sure it is that this was the same one.',
     'Rules are the shipped ones, your own in the XDG config folder, slmaudit/rules, and those of --rules; a later one of the same id stands for an earlier one. A rule that can not be used or answered is named, and the others run.',
     '--since cuts what is told; as far as rules compare with what was before, that is read too.',
+    'With --new-only, leave --since out: a span is of the time of the events, and what is delivered late, or says that it happened before, would never be told. All the history is asked then at each run. Where that takes too long, let --since reach back further than any delivery is late, such as 30d.',
     '--new-only leaves out what was shown before, also where it goes on. --notify sends each episode as one JSON object, a CloudEvent whose id stays the same: to a webhook, to the standard input of a command, or to the end of a file. It is tried again with growing pauses, at the next run too, until it is accepted (an answer 2xx, an exit code 0), and never again after that; a receiver that sees an id twice may drop it. Redirects to another origin are not followed. What has been shown and sent is remembered in the XDG state folder, slmaudit/detect.',
   ],
   arguments: [],
@@ -59,15 +62,16 @@ export const detectCommand: CommandSpec = {
   examples: [
     { command: 'slmaudit detect --since 7d', about: 'what a week held' },
     { command: 'slmaudit detect --since 1d --fail-on high', about: 'for cron or CI' },
+    { command: 'slmaudit detect --new-only', about: 'once before that: what it shows is never sent' },
     {
-      command: 'slmaudit -q detect --since 2d --new-only --level medium --notify "exec:mail -s slmaudit ops"',
+      command: 'slmaudit -q detect --new-only --level medium --notify "exec:mail -s slmaudit ops"',
       about: 'every ten minutes from cron: each alert once, by mail',
     },
   ],
   exits: [
     [0, 'asked; with --fail-on: and nothing of that level'],
     [1, 'with --fail-on: there is something; or something that was sealed has been altered'],
-    [2, 'a rule could not be used or answered, or an alert not delivered; all else was done'],
+    [2, 'a rule could not be used or answered, or an alert not delivered or not made; all else was done'],
     [75, 'another run with --new-only or --notify goes on'],
     [130, 'interrupted'],
   ],
@@ -90,6 +94,7 @@ export const detectCommand: CommandSpec = {
       throw new AuditError('NO_RULES', 'there is no rule to ask', {
         hint: '`slmaudit rules list` lists them; --level, --rule and --no-shipped leave some out',
       });
+    if (named.length === 0) for (const one of read.warnings) voice.warn(problemText(one));
     const store = context.openStore();
     const span = spanOf(given, context);
     const question = { sql: 'detect', parameters: { rules: rules.map(r => r.rule.id).join(' ') }, ...span };
@@ -128,7 +133,9 @@ export const detectCommand: CommandSpec = {
           progress.end();
           logged?.end('ok', { rows: episodes.length });
           voice.clear();
-          return printEpisodes(episodes, format, printer(context.stdout), { width: context.width });
+          const print = printer(context.stdout);
+          const isPrinted = await printEpisodes(episodes, format, print, { width: context.width });
+          return isPrinted && isRead(print);
         },
       });
     } catch (error) {
@@ -137,15 +144,22 @@ export const detectCommand: CommandSpec = {
     } finally {
       progress.end();
     }
-    voice.say(`${counted(rules.length, 'rule')}, ${summaryOf(ran)}`);
-    for (const { rule, total } of ran.noisy)
-      voice.warn(`${rule.title}: the latest 10,000 of ${grouped(total)} episodes; such a rule is noise`);
-    if (ran.elsewhere > 0)
-      voice.warn(
-        `${counted(ran.elsewhere, 'alert waits', 'alerts wait')} for a --notify that was not given now; one that is spelled otherwise is another`,
-      );
-    const troubles = [...problems.map(p => trouble(p.code, problemText(p), p.hint)), ...troublesOf(ran)];
+    const troubles = [
+      ...problems.map(p => trouble(p.code, problemText(p), p.hint)),
+      ...troublesOf(ran, context.detectFolder),
+    ];
     for (const one of troubles) voice.error(one);
+    // A list that is cut is one that can be looked at; an alert that is not sent is one that nobody gets.
+    const noise = ran.noisy.map(({ rule, total }) =>
+      trouble(
+        'NOISY_RULE',
+        `${rule.title} (${rule.file}:${rule.line}): only the latest ${grouped(MOST_EPISODES)} of ${grouped(total)} episodes are told`,
+        'such a rule is noise: make it narrower, or leave it out',
+      ),
+    );
+    for (const one of noise) voice.error(one);
+    if (targets.length > 0) troubles.push(...noise);
+    voice.say(`${counted(rules.length, 'rule')}, ${summaryOf(ran)}`);
     if (context.signal.aborted) return context.signal.reason === 'SIGINT' ? 130 : 2;
     if (failOn !== undefined && ran.episodes.some(e => isAtLeast(e.rule.level, failOn))) return 1;
     return troubles.length > 0 ? 2 : 0;
@@ -170,18 +184,19 @@ function problemText({ file, line, column, message }: RuleProblem): string {
 }
 
 /** What should have been done and wasn't. */
-function troublesOf({ failed, doorless, deliveries, dropped }: Ran): AuditError[] {
+function troublesOf({ failed, doorless, deliveries, dropped, elsewhere }: Ran, folder: string): AuditError[] {
   return [
     ...(doorless
       ? [trouble(doorless.code, `nobody was looked for at the door: ${doorless.message}`, doorless.hint)]
       : []),
-    ...failed.map(({ rule, error }) =>
-      trouble(
-        error.code,
-        `${rule.title} (${rule.file}:${rule.line}) could not be asked: ${error.message}`,
+    ...failed.map(({ rule, error }) => {
+      const { code, message } = engineSaid(error);
+      return trouble(
+        code,
+        `${rule.title} (${rule.file}:${rule.line}) could not be asked: ${message}`,
         error.hint,
-      ),
-    ),
+      );
+    }),
     ...deliveries
       .filter(d => d.left > 0)
       .map(({ target, left, why }) =>
@@ -191,6 +206,15 @@ function troublesOf({ failed, doorless, deliveries, dropped }: Ran): AuditError[
           'they are sent first at the next run with the same --notify',
         ),
       ),
+    ...(elsewhere > 0
+      ? [
+          trouble(
+            'ALERTS_WAIT',
+            `${counted(elsewhere, 'alert waits', 'alerts wait')} for a --notify that was not given now; one that is spelled otherwise is another`,
+            `give it once more; what is remembered stands in ${folder}`,
+          ),
+        ]
+      : []),
     ...(dropped > 0
       ? [
           trouble(

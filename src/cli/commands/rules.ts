@@ -1,8 +1,9 @@
 import type { Outcome } from '../../rules/try.ts';
 import type { Rules } from '../../rules/read.ts';
 import type { CompiledRule, RuleProblem } from '../../rules/rule.ts';
-import { type CommandSpec, flag } from '../command.ts';
-import { printList } from '../render/list.ts';
+import { type CommandSpec, type Context, flag, type Given } from '../command.ts';
+import { GAP } from '../render/fit.ts';
+import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { isShipped, ruleNamed, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
 import { counted } from '../values.ts';
@@ -14,7 +15,7 @@ export const rulesListCommand: CommandSpec = {
   name: 'rules list',
   summary: 'list the rules that detection runs',
   description: [
-    'List the rules that `slmaudit detect` runs: shipped ones, your own (files .yml in the XDG config folder, slmaudit/rules) and those of --rules. A rule of the same id takes the place of a shipped one; `status: deprecated` or `unsupported` is not run. --parts lists those too that only others are made from.',
+    'List the rules that `slmaudit detect` runs: shipped ones, your own (files .yml in the XDG config folder, slmaudit/rules) and those of --rules. A rule of the same id takes the place of a shipped one, which is said; a name means the rule of its own file first, so that no other file changes what a correlation is made from. `status: deprecated` or `unsupported` is not run. --parts lists those too that only others are made from.',
     'Rules are Sigma 2.1, detections and correlations, over the columns of `records`. Windows slide over the time of the events and are exact: at every event counts what its group did in the timespan up to it, both ends included. Events of one instant see one another; for an order of rules they are in order. Whose group-by field is missing belongs to no group.',
     'Texts compare whatever the case, as in Sigma; `re` is RE2 and minds it. What is not supported is refused by name: lookarounds, backreferences, placeholders, filters in other files, value_median, value_percentile, extended temporal conditions.',
   ],
@@ -44,12 +45,35 @@ export const rulesListCommand: CommandSpec = {
         id,
       };
     });
-    const names = ['name', 'level', 'title', 'kind', 'entity', 'whose', 'id'] as const;
-    await printList(given, context, { names, numeric: [] }, rows);
+    await printList(given, context, { names: namesFor(given, context, rows), numeric: [] }, rows);
+    for (const { whose, name } of rows.filter(row => read.replaced.has(row.id)))
+      context.voice.say(`${name}: ${whose}`);
     warnOf(read, context);
     return 0;
   },
 };
+
+const NAMES = ['name', 'level', 'title', 'kind', 'entity', 'whose', 'id'] as const;
+
+/** For machines all of it; on a terminal what fits, and names are never cut for it: they are what other commands take. */
+function namesFor(
+  given: Given,
+  { terminal, width = Infinity }: Context,
+  rows: readonly Readonly<Record<(typeof NAMES)[number], string>>[],
+): readonly (typeof NAMES)[number][] {
+  if (listFormat(given, terminal) !== 'table') return NAMES;
+  const room = (names: readonly (typeof NAMES)[number][]): number =>
+    names.reduce((sum, name) => sum + Math.max(...rows.map(row => row[name].length), name.length) + GAP, 0);
+  const sets = [
+    ['name', 'level', 'title', 'kind', 'entity', 'whose'],
+    ['name', 'level', 'title', 'kind'],
+    ['name', 'level', 'title'],
+  ] as const;
+  return (
+    sets.find(names => room(names) <= width + GAP) ??
+    (room(['name', 'level', 'name']) <= width ? sets[2] : ['name', 'title'])
+  );
+}
 
 /** `shipped`, or the file; and instead of which other one. */
 function whoseOf(compiled: CompiledRule, { replaced }: Rules): string {
@@ -139,13 +163,13 @@ export const rulesLintCommand: CommandSpec = {
   name: 'rules lint',
   summary: 'say what is wrong with rules',
   description: [
-    'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Without FILE: all that detection would run.',
+    'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Two rules of one name, and two of one id in one folder, are a problem; a key of the first level that is nearly one of Sigma is a warning. Without FILE: all that detection would run.',
   ],
   arguments: [{ name: 'FILE', about: 'a file of rules, or a folder', many: true, optional: true }],
   options: [...RULES_OPTIONS, { flags: '--json', about: 'print one JSON array' }],
   examples: [{ command: 'slmaudit rules lint ./rules', about: 'in CI' }],
   exits: [
-    [0, 'all can be used'],
+    [0, 'all can be used; there may be warnings'],
     [2, 'some can not'],
   ],
   async run(given, context) {

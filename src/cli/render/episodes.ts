@@ -5,7 +5,8 @@ import { counted, grouped } from '../values.ts';
 import { printable } from '../voice.ts';
 import { lasting, type Listed } from './coverage.ts';
 import { shownText } from './draw.ts';
-import { fitted, GAP } from './fit.ts';
+import { fitted, GAP, MOST } from './fit.ts';
+import { wrapped } from './wrap.ts';
 import { type Print, rowSink, type Shown } from './rows.ts';
 
 export const EPISODE_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const;
@@ -25,8 +26,10 @@ export async function printEpisodes(
   // Nothing to be told is nothing to be mailed by cron.
   if (format === 'table' && episodes.length === 0) return true;
   const { columns, rows } = format === 'csv' ? wholeRows(episodes) : briefRows(episodes);
-  if (format === 'table' && shown.width !== undefined && !fits(columns, rows, shown.width))
-    return print(blocksOf(episodes) + commandsOf(episodes));
+  // A table ends after so many, and what is not printed would count as shown.
+  const isTable = shown.width === undefined || fits(columns, rows, shown.width);
+  if (format === 'table' && (!isTable || episodes.length > MOST))
+    return print(blocksOf(episodes, shown.width) + commandsOf(episodes));
   let isThere = true;
   const sink = rowSink(
     format,
@@ -82,19 +85,23 @@ function fits(columns: Listed['columns'], rows: Listed['rows'], width: number): 
   return widths.reduce((sum, w) => sum + w, 0) + GAP * (columns.length - 1) <= width;
 }
 
+/** Behind the longest level but one. */
+const INDENT = 10;
+
 /** Where a table would cut everything: each in a few lines. */
-function blocksOf(episodes: readonly Episode[]): string {
+function blocksOf(episodes: readonly Episode[], width: number | undefined): string {
   return episodes
     .map(e => {
       const [level, when, lasted, rule, who, what, door, unverified] = briefRows([e]).rows[0]!.map(shownText);
       const lines = [
-        `${level!.padEnd(8)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`.trimEnd(),
-        `          ${rule}`,
-        `          ${what}${lasted === '0 s' ? '' : `, in ${lasted}`}`,
-        ...(e.door.by === 'none' ? [] : [`          ${door}`]),
-        ...(unverified === undefined ? [] : [`          not verified: ${unverified}`]),
+        `${level!.padEnd(INDENT - 2)}  ${when!.replace(/\.0{6}Z$/, 'Z')}  ${who}`.trimEnd(),
+        rule!,
+        `${what}${lasted === '0 s' ? '' : `, in ${lasted}`}`,
+        ...(e.door.by === 'none' ? [] : [door!]),
+        ...(unverified === undefined ? [] : [`not verified: ${unverified}`]),
       ];
-      return `${lines.join('\n')}\n\n`;
+      const [first, ...others] = lines.map((line, i) => wrapped(line, width, INDENT, i > 0));
+      return `${[first, ...others].join('\n')}\n\n`;
     })
     .join('');
 }
@@ -158,10 +165,13 @@ function wholeRows(episodes: readonly Episode[]): Listed {
   };
 }
 
-/** The value of the only column, else each with its name. */
-function whoOf({ entity }: Episode): string {
+/** The value of the only column, else each with its name; and whose events fired, where that is somebody else: `192.0.2.7 (ada)`. */
+function whoOf({ entity, fired, rule: { measures } }: Episode): string {
   const told = Object.entries(entity).filter(([, value]) => value !== null);
-  return told.length === 1 ? told[0]![1]! : told.map(([name, value]) => `${name} ${value}`).join(', ');
+  const who = told.length === 1 ? told[0]![1]! : told.map(([name, value]) => `${name} ${value}`).join(', ');
+  // The event at which a number is reached is one of many.
+  const more = measures ? undefined : (fired?.user_id ?? fired?.client_ip ?? fired?.api_key_id);
+  return more === undefined ? who : `${who} (${more})`.trimStart();
 }
 
 /** `up to 48 events in 1 h (before at most 9), 12 hits`. */

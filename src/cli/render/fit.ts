@@ -6,6 +6,8 @@ import { drawn, kindsOf, shownText, type Tight } from './draw.ts';
 
 /** Between columns. */
 export const GAP = 2;
+/** Rows that are held to align columns; beyond, a table is not what helps. */
+export const MOST = 1000;
 /** A text is not cut below so many places, a sparkline not below the hours of a day. */
 const LEAST = 6;
 const LEAST_LINE = 24;

@@ -42,6 +42,15 @@ export function printer(out: Writable): Print {
   };
 }
 
+/**
+ * Was all of it taken, as far as a pipe tells? That the reader has gone is an event, which comes only once nothing else runs; what lay in
+ * the pipe when it went is lost all the same.
+ */
+export async function isRead(print: Print): Promise<boolean> {
+  await new Promise(resolve => void setImmediate(resolve));
+  return print('');
+}
+
 export interface Shown {
   /** Columns of the terminal that a table must fit; undefined: as wide as it is. */
   readonly width?: number | undefined;

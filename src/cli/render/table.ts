@@ -4,11 +4,8 @@ import stringWidth from 'string-width';
 import type { Cell, ResultColumn } from '../../duck/job.ts';
 import type { ResultSink } from '../../duck/process.ts';
 import { counted, grouped } from '../values.ts';
-import { type Drawing, fitted, GAP } from './fit.ts';
+import { type Drawing, fitted, GAP, MOST } from './fit.ts';
 import type { Print } from './rows.ts';
-
-/** Rows that are held to align columns; beyond, a table is not what helps. */
-const MOST = 1000;
 
 const PLAIN = {
   top: '',

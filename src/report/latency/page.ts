@@ -2,7 +2,7 @@ import type { Asker } from '../../query/inquiry.ts';
 import { counted } from '../../record/figures.ts';
 import { type Frame, frameOf, minute, type Wanted } from '../frame.ts';
 import type { Page, PageTable, Section } from '../page.ts';
-import { changed, millis, percent, shellWord, spanOptions } from '../say.ts';
+import { changed, millis, percent, searchCommand } from '../say.ts';
 import { pointsOf } from '../scope.ts';
 import { comparison, emptyPage, subtitleOf } from '../sections.ts';
 import {
@@ -282,7 +282,11 @@ function slowestSection(frame: Frame, { slowest }: LatencyData): Section {
       ]),
     },
     ...(first && {
-      more: `slmaudit search ${first.model === null ? '' : `--model ${shellWord(first.model)} `}--where 'latency_ms >= ${Math.floor(slowest.at(-1)!.latency_us / 1000)}' ${spanOptions(frame)}`,
+      more: searchCommand(
+        frame,
+        { model: first.model },
+        `latency_ms >= ${Math.floor(slowest.at(-1)!.latency_us / 1000)}`,
+      ),
     }),
   };
 }

@@ -2,7 +2,7 @@ import type { Asker } from '../../query/inquiry.ts';
 import { counted } from '../../record/figures.ts';
 import { type Frame, frameOf, minute, type Wanted } from '../frame.ts';
 import type { Page, PageTable } from '../page.ts';
-import { changed, millis, percent, shellWord, spanOptions } from '../say.ts';
+import { changed, millis, percent, searchCommand } from '../say.ts';
 import { emptyPage, shownOf, subtitleOf } from '../sections.ts';
 import { type ModelsData, modelsOf, type Version } from './facts.ts';
 
@@ -81,8 +81,8 @@ function summaryOf(
 const nameOf = ({ model, model_version: version }: Version): string =>
   `${model ?? '(no model)'}${version === null ? '' : ` (${version})`}`;
 
-const moreOf = (frame: Frame, { model, model_version: version }: Version): string =>
-  `slmaudit search ${model === null ? '' : `--model ${shellWord(model)} `}${version === null ? '' : `--model-version ${shellWord(version)} `}${spanOptions(frame)}`;
+const moreOf = (frame: Frame, { model, model_version }: Version): string =>
+  searchCommand(frame, { model, model_version });
 
 function notesOf(
   frame: Frame,

@@ -3,7 +3,7 @@ import { counted } from '../../record/figures.ts';
 import { type Frame, frameOf, type Wanted } from '../frame.ts';
 import type { Page, Point, Section } from '../page.ts';
 import { namesOf, type Part } from '../parts.ts';
-import { compared, dollars, percent, shellWord, spanOptions } from '../say.ts';
+import { compared, dollars, percent, searchCommand } from '../say.ts';
 import { pointsOf } from '../scope.ts';
 import {
   comparison,
@@ -88,7 +88,7 @@ export async function usagePage(asker: Asker, wanted: Wanted): Promise<Page> {
 
 function userCommand(frame: Frame, parts: readonly Part[]): string {
   const first = parts.find(p => p.name !== null)?.name;
-  return `slmaudit search ${first === undefined || first === null ? '' : `--user ${shellWord(first)} `}${spanOptions(frame)}`;
+  return searchCommand(frame, { user_id: first });
 }
 
 function summaryOf({ zone, totals: { now, before }, busiest, models }: UsageData): string[] {

@@ -3,7 +3,7 @@ import { counted } from '../../record/figures.ts';
 import { type Frame, frameOf, minute, type Wanted } from '../frame.ts';
 import type { Page, PageTable, Section } from '../page.ts';
 import type { Part } from '../parts.ts';
-import { compared, percent, shellWord, spanOptions } from '../say.ts';
+import { compared, percent, searchCommand } from '../say.ts';
 import { pointsOf } from '../scope.ts';
 import { comparison, emptyPage, moversSection, partsTable, shownOf, subtitleOf } from '../sections.ts';
 import { LEAST_FOR_SHARE, type UsersData, usersOf } from './facts.ts';
@@ -78,7 +78,7 @@ function listsOf(frame: Frame, data: UsersData): Section[] {
   const list = (heading: string, some: readonly Part[], text: string[]): Section[] => {
     const [first] = some;
     if (!first) return [];
-    const more = `slmaudit search --user ${shellWord(first.name ?? '')} ${spanOptions(frame)}`;
+    const more = searchCommand(frame, { user_id: first.name });
     return [{ heading, text, table: partsTable(frame, some, shown), more }];
   };
   const of = (some: readonly Part[]): string[] => shownOf(some.length, now.users, 'user');
@@ -123,7 +123,7 @@ function comeSection(
       u.models,
     ]),
   };
-  const more = `slmaudit search --user ${shellWord(came[0]!.user_id)} ${spanOptions(frame)}`;
+  const more = searchCommand(frame, { user_id: came[0]!.user_id });
   return [{ heading, text: [COME[heading], ...shownOf(shown.length, all ?? 0, 'user')], table, more }];
 }
 
