@@ -77,7 +77,8 @@ function counted(windowed: Windowed): string {
   const windowsOf = (from: string): string => type === 'value_count' ? differentSql(from, whose, span) : `SELECT *, ${valueOf(type)} OVER w AS value, ${told === '' ? 'first_value(ts)' : `min(ts)${told}`} OVER w AS from_ts FROM ${from}
     WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW)`;
   const shown = shownOf(whose);
-  const first = [...ctes, `windows AS (${windowsOf(near)})`];
+  const rising = risingSql(windowed, near);
+  const first = [...ctes, ...rising.ctes, `windows AS (${windowsOf(rising.from)})`];
   if (!usual)
     return `${first.join(', ')} SELECT ts, from_ts, value::DOUBLE AS value, NULL::DOUBLE AS usual, ${shown} FROM windows WHERE ${met.join(' AND ')}`;
   // Only of groups that ever meet the bound all windows are looked at; and they are set against those that share no event with them.
@@ -106,6 +107,48 @@ function differentSql(from: string, whose: string, span: number): string {
     WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW)) WHERE is_event`;
 }
 
+/**
+ * Only groups that can have risen so far above what is usual of them, by what they did in stretches as long as a window: two of these
+ * hold a window, and one of them is held by a window that ends with its last event. A service that is always busy
+ * is told from one that never was without looking at its windows.
+ */
+function risingSql(
+  { type, groups, timespan, bounds, positive, usual, late }: Windowed,
+  near: string,
+): { readonly ctes: readonly string[]; readonly from: string } {
+  if (!usual || type === 'value_avg' || (type === 'value_sum' && !positive)) return { ctes: [], from: near };
+  const whose = numbered('g', groups).join(', ');
+  const span = timespan * MICROS;
+  const value = { event_count: '1', value_count: 'x', value_sum: 'x' }[type as 'event_count'];
+  const told = toldOf(late, value);
+  const v = type === 'value_count' ? `count(DISTINCT ${told})` : type === 'value_sum' ? `sum(${told})` : `count(${told})`;
+  const least = leastOf(bounds);
+  const back = Math.floor((usual.over * MICROS) / span) - 1;
+  const lower =
+    back < 2
+      ? 'NULL'
+      : `max(v) OVER (PARTITION BY ${whose} ORDER BY b RANGE BETWEEN ${back} PRECEDING AND 2 PRECEDING)`;
+  return {
+    ctes: [
+      `buckets AS (SELECT ${whose}, (us + ${FROM_YEAR_1}) // ${span} AS b, ${v} AS v, max(us) AS last FROM ${near} GROUP BY ${whose}, b)`,
+      `starts AS (SELECT ${whose}, min(CASE WHEN ${told} IS NOT NULL THEN us END) AS began FROM stream GROUP BY ${whose})`,
+      `rising AS MATERIALIZED (SELECT DISTINCT ${whose} FROM (SELECT *, ${lower} AS lower,
+          sum(v) OVER (PARTITION BY ${whose} ORDER BY b RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS upper FROM buckets)
+        JOIN starts USING (${whose})
+        WHERE last - began >= ${usual.after * MICROS} AND upper >= ${usual.times} * coalesce(lower, 0)${least === -Infinity ? '' : ` AND upper >= ${least}`})`,
+      `upward AS NOT MATERIALIZED (SELECT * FROM ${near} SEMI JOIN rising USING (${whose}))`,
+    ],
+    from: 'upward',
+  };
+}
+
+/** Of a row that turns out to be of no group, or to have no value, nothing. */
+const toldOf = (late: readonly string[], column: string): string =>
+  late.length === 0 ? column : `CASE WHEN ${late.map(c => `${c} IS NOT NULL`).join(' AND ')} THEN ${column} END`;
+
+const leastOf = (bounds: Bounds): number =>
+  Math.max(...[bounds.gt, bounds.gte, bounds.eq].filter(n => n !== undefined), -Infinity);
+
 const SIGNS: Readonly<Record<keyof Bounds, string>> = {
   gt: '>',
   gte: '>=',
@@ -126,26 +169,29 @@ interface Stage {
 }
 
 /** Each looks at what the one before lets through; every one reads the records once more. */
-function stagesOf({ type, groups, coarse, timespan, bounds, positive }: Windowed): Stage[] {
-  const least = Math.max(...[bounds.gt, bounds.gte, bounds.eq].filter(n => n !== undefined), -Infinity);
+function stagesOf({ type, groups, coarse, timespan, bounds, positive, late }: Windowed): Stage[] {
+  const least = leastOf(bounds);
   if (least === -Infinity) return [];
   const key = `hash(${numbered('g', groups).join(', ')})`;
   const stretch = Math.max(timespan * MICROS, DAY);
   if (type === 'value_avg') return [{ key, stretch, having: `max(x) >= ${least}` }];
   if (type === 'value_sum') return positive ? [{ key, stretch, having: `sum(x) * 2 >= ${least}` }] : [];
   if (least <= 2) return [];
-  const many = (of: string): Stage => ({ key: of, stretch, having: `count(*) * 2 >= ${least}` });
+  // What is found to be NULL late only is in no group all the same, and all of it together would be a large one.
+  const whole = (column: string): string => toldOf(late, column);
+  const many: Stage = { key, stretch, having: `count(${whole('1')}) * 2 >= ${least}` };
   const isFine = coarse.length < groups;
-  const first = isFine && coarse.length > 0 ? [many(`hash(${coarse.map(g => `g${g}`).join(', ')})`)] : [];
-  if (type === 'event_count') return [...first, many(key)];
+  const coarsely = `hash(${coarse.map(g => `g${g}`).join(', ')})`;
+  const first = isFine && coarse.length > 0 ? [{ key: coarsely, stretch, having: `count(*) * 2 >= ${least}` }] : [];
+  if (type === 'event_count') return [...first, many];
   // The windows cost ten times what this does, where a day has many values and an hour few.
-  const different = `count(DISTINCT x) * 2 >= ${least}`;
+  const different = `count(DISTINCT ${whole('x')}) * 2 >= ${least}`;
   const own = timespan * MICROS;
   return [
     ...first,
-    ...(isFine || least >= MANY ? [many(key)] : []),
+    ...(isFine || least >= MANY ? [many] : []),
     { key, stretch, having: different },
-    ...(own < stretch && !isFine ? [{ key, stretch: own, having: different }] : []),
+    ...(own < stretch ? [{ key, stretch: own, having: different }] : []),
   ];
 }
 

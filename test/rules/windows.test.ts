@@ -12,7 +12,7 @@ const RUNS = Math.ceil(Number(process.env['SLMAUDIT_STREAMS'] ?? 200) / STREAMS)
 const DAY = 86_400_000_000;
 
 const FEW = { streams: STREAMS, longest: 14 };
-const LONG = { streams: 4, longest: 90 };
+const LONG = { streams: 4, longest: 200 };
 
 /** Times at the edges of windows, of days and of stretches, some the same, in any order of arrival. */
 const batches = (span: number, { streams: count, longest } = FEW): fc.Arbitrary<Told[]> =>
@@ -236,7 +236,7 @@ name: many
 correlation: { type: event_count, rules: [ra], group-by: [session_id, user_id], timespan: ${span}, condition: { gte: ${n} } }
 ---
 title: it
-correlation: { type: temporal_ordered, rules: [many, rc], group-by: [session_id, user_id], timespan: 10m }`,
+correlation: { type: temporal_ordered, rules: [many, rc], group-by: [session_id, user_id], timespan: ${span} }`,
         expected: events => {
           const many = counted(events.filter(is('a')), {
             type: 'event_count',
@@ -244,7 +244,7 @@ correlation: { type: temporal_ordered, rules: [many, rc], group-by: [session_id,
             met: v => v >= n,
           });
           const hits = many.map(({ seq }) => ({ ...events[seq]!, kind: 'many' }));
-          return ordered([...hits, ...events.filter(is('c'))], [is('many'), is('c')], MICROS['10m']);
+          return ordered([...hits, ...events.filter(is('c'))], [is('many'), is('c')], MICROS[span]);
         },
       })),
     ));
