@@ -44,7 +44,7 @@ export interface Detected {
 }
 
 /** Episodes whose contributing records are asked for; of others the events that fired are named. */
-const MOST_LOOKED_AT = 100;
+const MOST_LOOKED_AT = 25;
 /** Of an episode's events, from each of its ends. */
 const FEW = 3;
 const OF_THE_QUESTION = new Set(['SQL_ERROR', 'SQL_REFUSED', 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED']);

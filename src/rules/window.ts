@@ -169,7 +169,7 @@ interface Stage {
 }
 
 /** Each looks at what the one before lets through; every one reads the records once more. */
-function stagesOf({ type, groups, coarse, timespan, bounds, positive, late }: Windowed): Stage[] {
+function stagesOf({ type, groups, coarse, timespan, bounds, positive, usual, late }: Windowed): Stage[] {
   const least = leastOf(bounds);
   if (least === -Infinity) return [];
   const key = `hash(${numbered('g', groups).join(', ')})`;
@@ -184,15 +184,11 @@ function stagesOf({ type, groups, coarse, timespan, bounds, positive, late }: Wi
   const coarsely = `hash(${coarse.map(g => `g${g}`).join(', ')})`;
   const first = isFine && coarse.length > 0 ? [{ key: coarsely, stretch, having: `count(*) * 2 >= ${least}` }] : [];
   if (type === 'event_count') return [...first, many];
-  // The windows cost ten times what this does, where a day has many values and an hour few.
+  const crowd = isFine || least >= MANY ? [many] : [];
+  // What rises is looked for in stretches like these.
+  if (usual) return [...first, ...crowd];
   const different = `count(DISTINCT ${whole('x')}) * 2 >= ${least}`;
-  const own = timespan * MICROS;
-  return [
-    ...first,
-    ...(isFine || least >= MANY ? [many] : []),
-    { key, stretch, having: different },
-    ...(own < stretch ? [{ key, stretch: own, having: different }] : []),
-  ];
+  return [...first, ...crowd, { key, stretch: timespan * MICROS, having: different }];
 }
 
 /** What is left of `from` behind all stages: the stretches that can meet the bound, and those beside them. */
