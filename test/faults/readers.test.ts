@@ -16,12 +16,19 @@ const [ROUNDS, PRUNED, MOST_MS] = ALL ? [60, 100, 300_000] : [2, 4, 60_000];
 
 test('verify and query in a loop beside two ingests that seal all the time: never a false finding', () =>
   withStore(async box => {
-    const writers = [0, 1].map(i =>
-      box.run(['ingest', '--seal-records', '20'], nativeLines(LINES, i * 10_000)),
-    );
+    let [rounds, seen, lines] = [0, 0, 0];
+    const hadRounds = (): boolean => rounds >= 3;
+    /** Goes on until readers have had their rounds. */
+    const write = async (): Promise<void> => {
+      do {
+        const first = lines;
+        lines += LINES;
+        const done = await box.run(['ingest', '--seal-records', '20'], nativeLines(LINES, first));
+        assert.equal(done.code, 0, done.stderr);
+      } while (!hadRounds());
+    };
     let writing = true;
-    const written = Promise.all(writers).finally(() => (writing = false));
-    let [rounds, seen] = [0, 0];
+    const written = Promise.all([write(), write()]).finally(() => (writing = false));
     const isWriting = (): boolean => writing;
     while (isWriting()) {
       const [verified, asked] = await Promise.all([
@@ -41,13 +48,10 @@ test('verify and query in a loop beside two ingests that seal all the time: neve
       seen = n;
       rounds++;
     }
-    assert.deepEqual(
-      (await written).map(r => r.code),
-      [0, 0],
-    );
+    await written;
     assert.ok(rounds >= 3, `${rounds} rounds beside the writers`);
     const last = await box.run(['query', 'select count(*) n from records', '--format', 'json']);
-    assert.equal(last.stdout, `[{"n":${2 * LINES}}]\n`);
+    assert.equal(last.stdout, `[{"n":${lines}}]\n`);
   }));
 
 test('query, verify, prove and export beside sealing, compact, redact and prune that never rest: no false alarm, no wrong count', async () => {
