@@ -45,15 +45,19 @@ async function run(job: QueryJob): Promise<void> {
     });
     checked = reading.checked;
     const mark = job.unverified ? [reading.findings.join('; ') || null] : [];
-    await watched(db, opened, tell, async () => {
-      if (job.parquet) await writeParquet(db, job, inner, mark);
-      else await sendRows(db, { sql: job.sql, text: inner, parameters: job.parameters }, mark, answer);
-      if (job.parquet?.andRows) {
-        const text = `FROM read_parquet(${quote(job.parquet.path)})`;
-        await sendRows(db, { sql: text, text, parameters: {} }, [], answer);
-      }
-    });
-    reading.again();
+    try {
+      await watched(db, opened, tell, async () => {
+        if (job.parquet) await writeParquet(db, job, inner, mark);
+        else await sendRows(db, { sql: job.sql, text: inner, parameters: job.parameters }, mark, answer);
+        if (job.parquet?.andRows) {
+          const text = `FROM read_parquet(${quote(job.parquet.path)})`;
+          await sendRows(db, { sql: text, text, parameters: {} }, [], answer);
+        }
+      });
+    } finally {
+      // If it failed, perhaps because of this.
+      reading.again();
+    }
     await answer({ kind: 'answered', engine: engineVersion() });
     if (job.filters !== undefined && asksFor(asked, FILTERED))
       checked = [...checked, ...(await makeFilters(db, opened, job.filters, FILTERS_MS))];
