@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TEMPORARY } from '../../src/store/durable.ts';
 import { type Sandbox, withStore } from '../sandbox.ts';
 
 const MAP = 'name: w\ntime: when\ncolumns:\n  user_id: who\n';
@@ -110,5 +111,7 @@ test('a retry that is killed at any moment leaves each line read once or not at 
     );
     const verify = await box.run(['verify', '--records']);
     assert.equal(verify.code, 0, verify.stdout);
-    assert.deepEqual(readdirSync(`${box.store}/open`), []);
+    // A temporary file of the last one that was killed stays for a minute: it could be another's who is at work.
+    const left = readdirSync(`${box.store}/open`).filter(name => !TEMPORARY.test(name));
+    assert.deepEqual(left, []);
   }));

@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { textOf } from '../../src/duck/cell.ts';
 import { quote, withEngine } from '../../src/duck/engine.ts';
@@ -507,7 +508,7 @@ test("a payload that somebody has mapped can't be altered behind its check unsee
     mapper.once('spawn', () => resolve(true)).once('error', () => resolve(false)),
   );
   if (!exists) return t.skip('no python3 to map a file with');
-  const lines = mapper.stdout.setEncoding('utf8')[Symbol.asyncIterator]();
+  const lines = createInterface({ input: mapper.stdout })[Symbol.asyncIterator]();
   try {
     const [shows] = [String((await lines.next()).value)];
     if (!shows.startsWith('True')) return t.skip('this file system keeps no times of mapped writes');
