@@ -23,6 +23,8 @@ export interface Digestible {
   readonly line: number;
   /** Where each value begins and ends in `bytes`, if the source is no list of lines. */
   readonly values?: readonly Span[];
+  /** Memory to put frames in, if they fit. */
+  readonly room?: Uint8Array;
 }
 
 /** What a digester has to know of a source. */
@@ -160,17 +162,17 @@ export function createDigester(options: DigestOptions, policyOf: () => Policy): 
 
   return {
     lines(block) {
-      const out = new Gathered(block.bytes.length);
+      const out = new Gathered(block.room ?? roomFor(block.bytes.length));
       eachLine(block, (raw, at) => add(out, raw, at, at.length > maxLine ? 'too_long' : undefined));
       return out.digested(block.bytes, block.start, normalizer.waiting);
     },
     odd({ bytes, start, line }, end, length, reason) {
-      const out = new Gathered(bytes.length);
+      const out = new Gathered(roomFor(bytes.length));
       add(out, asBuffer(bytes), { start, end, line, length }, reason);
       return out.digested(bytes, start, normalizer.waiting);
     },
     rest(at, line, which) {
-      const out = new Gathered(0);
+      const out = new Gathered(roomFor(0));
       const { records, cut, removed } = normalizer.rest(which);
       addRemoved(out.removed, removed);
       for (const record of records) put(out, record, at);
@@ -220,24 +222,29 @@ function eachLine({ bytes, start, line, values }: Digestible, visit: (raw: Buffe
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
+/** Bytes that frames of lines of so many bytes mostly have room in. */
+export const framesRoom = (bytes: number): number => Math.max(4096, bytes + (bytes >> 1));
+const roomFor = (bytes: number): Uint8Array => Buffer.allocUnsafe(framesRoom(bytes));
+
 /** Frames in one buffer that grows, and the arrays beside it. */
 class Gathered {
   #frames: Buffer;
   #at = 0;
-  readonly #frameEnds: number[] = [];
-  readonly #ends: number[] = [];
-  readonly #kinds: number[] = [];
-  readonly #counts: number[] = [];
-  #leaves = Buffer.allocUnsafe(64 * HASH_BYTES);
+  #lines = 0;
+  #frameEnds = new Uint32Array(64);
+  #ends = new Float64Array(64);
+  #kinds = new Uint8Array(64);
+  #counts = new Uint32Array(64);
   #records = 0;
-  readonly #times: number[] = [];
-  readonly #classes: number[] = [];
+  #leaves = Buffer.allocUnsafe(64 * HASH_BYTES);
+  #times = new Float64Array(64);
+  #classes = new Uint16Array(64);
   readonly #classNames: string[] = [];
   readonly #reasons: Partial<Record<RejectReason, number>> = {};
   readonly removed: Removed = {};
 
-  constructor(bytes: number) {
-    this.#frames = Buffer.allocUnsafe(Math.max(4096, bytes + (bytes >> 1)));
+  constructor(room: Uint8Array) {
+    this.#frames = asBuffer(room);
   }
 
   record(head: string, line: string, micros: number, name: string): void {
@@ -258,17 +265,29 @@ class Gathered {
     const from = start + FRAME_HEAD + head.length - 1;
     const neighbour = this.#frames[from]!;
     this.#frames[from] = 0;
-    this.#addLeaf(digestText(this.#frames.subarray(from, this.#at - 2)));
+    const leaf = digestText(this.#frames.subarray(from, this.#at - 2));
     this.#frames[from] = neighbour;
-    this.#times.push(micros);
+    const record = this.#records++;
+    if (record === this.#times.length) this.#roomForRecords();
+    this.#leaves.write(leaf, record * HASH_BYTES, 'latin1');
+    this.#times[record] = micros;
     const known = this.#classNames.indexOf(name);
-    this.#classes.push(known < 0 ? this.#classNames.push(name) - 1 : known);
+    this.#classes[record] = known < 0 ? this.#classNames.push(name) - 1 : known;
   }
 
-  #addLeaf(digest: string): void {
-    const at = this.#records++ * HASH_BYTES;
-    if (at === this.#leaves.length) this.#leaves = Buffer.concat([this.#leaves, Buffer.allocUnsafe(at)]);
-    this.#leaves.write(digest, at, 'latin1');
+  #roomForRecords(): void {
+    const most = this.#times.length * 2;
+    this.#times = grown(this.#times, new Float64Array(most));
+    this.#classes = grown(this.#classes, new Uint16Array(most));
+    this.#leaves = grown(this.#leaves, Buffer.allocUnsafe(most * HASH_BYTES));
+  }
+
+  #roomForLines(): void {
+    const most = this.#ends.length * 2;
+    this.#frameEnds = grown(this.#frameEnds, new Uint32Array(most));
+    this.#ends = grown(this.#ends, new Float64Array(most));
+    this.#kinds = grown(this.#kinds, new Uint8Array(most));
+    this.#counts = grown(this.#counts, new Uint32Array(most));
   }
 
   reject(head: string, sealed: string, reason: RejectReason): void {
@@ -278,10 +297,12 @@ class Gathered {
 
   /** What was written since the line before was this line's. */
   line(end: number, kind: number, records: number): void {
-    this.#frameEnds.push(this.#at);
-    this.#ends.push(end);
-    this.#kinds.push(kind);
-    this.#counts.push(records);
+    const line = this.#lines++;
+    if (line === this.#ends.length) this.#roomForLines();
+    this.#frameEnds[line] = this.#at;
+    this.#ends[line] = end;
+    this.#kinds[line] = kind;
+    this.#counts[line] = records;
   }
 
   digested(bytes: Uint8Array, start: number, waiting: number): Digested {
@@ -289,13 +310,13 @@ class Gathered {
       bytes,
       start,
       frames: this.#frames.subarray(0, this.#at),
-      frameEnds: Uint32Array.from(this.#frameEnds),
-      ends: Float64Array.from(this.#ends),
-      kinds: Uint8Array.from(this.#kinds),
-      counts: Uint32Array.from(this.#counts),
-      leaves: this.#leaves.subarray(0, this.#records * HASH_BYTES),
-      times: Float64Array.from(this.#times),
-      classes: Uint16Array.from(this.#classes),
+      frameEnds: this.#frameEnds.slice(0, this.#lines),
+      ends: this.#ends.slice(0, this.#lines),
+      kinds: this.#kinds.slice(0, this.#lines),
+      counts: this.#counts.slice(0, this.#lines),
+      leaves: new Uint8Array(this.#leaves.subarray(0, this.#records * HASH_BYTES)),
+      times: this.#times.slice(0, this.#records),
+      classes: this.#classes.slice(0, this.#records),
       classNames: this.#classNames,
       reasons: this.#reasons,
       removed: this.removed,
@@ -317,6 +338,11 @@ class Gathered {
     this.#frames.copy(grown, 0, 0, this.#at);
     this.#frames = grown;
   }
+}
+
+function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 const FRAME_HEAD = 16;

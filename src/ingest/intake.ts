@@ -186,7 +186,11 @@ export class Intake {
       return this.#apply(source, coming);
     }
     const before = this.#applied;
-    const turn = before.then(async () => this.#apply(source, await coming));
+    const turn = before.then(async () => {
+      const digested = await coming;
+      await this.#apply(source, digested);
+      this.#pool.release(digested);
+    });
     // Whoever waits for the last turn hears of it.
     turn.catch(() => undefined);
     coming.catch(() => undefined);

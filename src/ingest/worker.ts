@@ -20,8 +20,7 @@ parentPort?.on('message', ({ id, options, policy, block }: WorkerTask) => {
   }
   const { bytes: _, ...digested } = digester.lines(block);
   const answer: WorkerAnswer = { id, digested };
-  const { frames, leaves } = digested;
-  // Small ones may lie in a buffer that others share: only whole buffers change hands.
-  const whole = [frames, leaves].filter(a => a.byteLength > 1 << 16).map(a => a.buffer as ArrayBuffer);
-  parentPort?.postMessage(answer, [...new Set(whole)]);
+  // What did not fit into shared memory changes hands.
+  const { buffer } = digested.frames;
+  parentPort?.postMessage(answer, buffer instanceof ArrayBuffer ? [buffer] : []);
 });

@@ -44,27 +44,54 @@ export function createOpenSegment(path: string, header: OpenHeader): OpenSegment
   createFile(path, headerFrame(header), 0o600);
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
   const { dev, ino } = fstatSync(fd);
-  let frames: Uint8Array[] = [];
-  let pending = 0;
+  let pending = new Pending();
+  let spare: Pending | undefined;
   let running: Promise<void> = Promise.resolve();
   return {
     path,
     header,
-    pending: () => pending,
-    add(frame) {
-      const bytes = typeof frame === 'string' ? Buffer.from(frame, 'utf8') : frame;
-      frames.push(bytes);
-      pending += bytes.length;
-    },
+    pending: () => pending.size,
+    add: frame => pending.add(frame),
     sync() {
-      const data = Buffer.concat(frames);
-      frames = [];
-      pending = 0;
-      running = running.then(() => append(fd, data)).then(() => checkSameFile(path, dev, ino));
+      const full = pending;
+      const { bytes } = full;
+      pending = spare ?? new Pending();
+      spare = undefined;
+      running = running
+        .then(() => append(fd, bytes))
+        .then(() => {
+          full.size = 0;
+          spare = full;
+          checkSameFile(path, dev, ino);
+        });
       return running;
     },
     close: () => closeSync(fd),
   };
+}
+
+/** Frames behind one another, in memory that is used again once they are on disk. */
+class Pending {
+  size = 0;
+  #data = Buffer.alloc(0);
+
+  get bytes(): Buffer {
+    return this.#data.subarray(0, this.size);
+  }
+
+  add(frame: string | Uint8Array): void {
+    const needed = this.size + (typeof frame === 'string' ? frame.length * 3 : frame.length);
+    if (needed > this.#data.length) {
+      const grown = Buffer.allocUnsafe(Math.max(1 << 16, needed * 2));
+      this.#data.copy(grown, 0, 0, this.size);
+      this.#data = grown;
+    }
+    if (typeof frame === 'string') this.size += this.#data.write(frame, this.size, 'utf8');
+    else {
+      this.#data.set(frame, this.size);
+      this.size += frame.length;
+    }
+  }
 }
 
 async function append(fd: number, data: Buffer): Promise<void> {
