@@ -1,5 +1,6 @@
 import { createMac, digestText } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
+import type { FlatReader } from '../normalize/flat.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
 import { classOf, DEFAULT_CLASS, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
@@ -125,8 +126,7 @@ export function createDigester(options: DigestOptions, policyOf: () => Policy): 
     if (fault === undefined && flat?.read(withoutReturn(raw), at.start) === true) {
       const policy = policyOf();
       const klass = policy.rules.length === 0 ? DEFAULT_CLASS : classOf(policy, flat.ruled);
-      const { bytes, length } = flat.line;
-      out.bytes(recordHead(ordinal, at.end, klass), bytes, length, flat.micros, klass);
+      out.assembled(recordHead(ordinal, at.end, klass), flat, flat.micros, klass);
       return out.line(at.end, LINE.record, 1);
     }
     const outcome = outcomeOf(raw, at.start, fault);
@@ -252,11 +252,11 @@ class Gathered {
     this.#recorded(start, head, micros, name);
   }
 
-  /** A record whose line is bytes already: the first `length` of them. */
-  bytes(head: string, line: Uint8Array, length: number, micros: number, name: string): void {
+  /** A record whose line is put together where its frame stands. */
+  assembled(head: string, line: FlatReader, micros: number, name: string): void {
     const start = this.#at;
-    this.#room(maxFrameBytes(head) + length);
-    this.#at = writeRecordFrame(this.#frames, start, head, line, length);
+    this.#room(maxFrameBytes(head) + line.most);
+    this.#at = writeRecordFrame(this.#frames, start, head, line.write);
     this.#recorded(start, head, micros, name);
   }
 
@@ -334,9 +334,7 @@ class Gathered {
   #room(bytes: number): void {
     const needed = this.#at + bytes;
     if (needed <= this.#frames.length) return;
-    const grown = Buffer.allocUnsafe(needed * 2);
-    this.#frames.copy(grown, 0, 0, this.#at);
-    this.#frames = grown;
+    this.#frames = grown(this.#frames, Buffer.allocUnsafe(needed * 2));
   }
 }
 

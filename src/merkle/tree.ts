@@ -67,10 +67,9 @@ export class CompactTree {
     return this.frontier.reduceRight((right, left) => nodeHash(left, right));
   }
 
+  /** Byte for byte: a view of 32 of them takes longer. */
   #push(hashes: Uint8Array, from: number): void {
-    const hash =
-      from === 0 && hashes.length === HASH_BYTES ? hashes : hashes.subarray(from, from + HASH_BYTES);
-    this.#roots.set(hash, this.#end);
+    for (let i = 0; i < HASH_BYTES; i++) this.#roots[this.#end + i] = hashes[from + i]!;
     this.#end += HASH_BYTES;
   }
 }

@@ -12,6 +12,11 @@ const INPUT = placeOf('input_tokens');
 const OUTPUT = placeOf('output_tokens');
 const USAGE = placeOf('usage_source');
 const ALG = placeOf('hash_alg');
+const HASHES = {
+  prompt: placeOf('prompt_hash'),
+  completion: placeOf('completion_hash'),
+  last_user: placeOf('last_user_hash'),
+} as const;
 
 /** The columns of a flat line that do not stand in it as they are written: normalize.ts says which, here they are bytes. */
 export class Derived {
@@ -25,13 +30,6 @@ export class Derived {
     assumed_zone: pieceOf('ts_quality', 'assumed_zone'),
   };
   readonly #alg: Uint8Array;
-  readonly #ts = new Overwritten('ts', 27);
-  readonly #eventId = new Overwritten('event_id', 36);
-  readonly #hashes = {
-    prompt: new Overwritten('prompt_hash', 64),
-    completion: new Overwritten('completion_hash', 64),
-    last_user: new Overwritten('last_user_hash', 64),
-  };
   readonly #chars = { prompt: new Counted('prompt_chars'), completion: new Counted('completion_chars') };
 
   constructor({ sourceId, hashAlg }: NormalizerOptions) {
@@ -44,13 +42,18 @@ export class Derived {
   }
 
   time(line: Assembled, { ts, quality }: ReadTime): void {
-    line.piece(TS, this.#ts.with(ts));
+    line.text(TS, ts);
     line.piece(QUALITY, this.#quality[quality]);
   }
 
+  /** A time that stands in the source as it is to be written, its quotes from..to. */
+  plainTime(line: Assembled, from: number, to: number): void {
+    line.slice(TS, from, to);
+    line.piece(QUALITY, this.#quality.exact);
+  }
+
   hash(line: Assembled, kind: 'prompt' | 'completion' | 'last_user', hash: string): void {
-    const { place, with: made } = this.#hashes[kind];
-    line.piece(place, made(hash));
+    line.text(HASHES[kind], hash);
     line.piece(ALG, this.#alg);
   }
 
@@ -62,26 +65,10 @@ export class Derived {
 
   rest(line: Assembled, eventId: string): void {
     for (const [place, piece] of this.#always) line.piece(place, piece);
-    line.piece(EVENT_ID, this.#eventId.with(eventId));
+    line.text(EVENT_ID, eventId);
     if (!line.has(EVENT_TYPE)) line.piece(EVENT_TYPE, this.#eventType);
     if (!line.has(STATUS)) line.piece(STATUS, this.#status);
     if ((line.has(INPUT) || line.has(OUTPUT)) && !line.has(USAGE)) line.piece(USAGE, this.#usage);
-  }
-}
-
-/** A piece whose value is always as long: each is written over the one before. */
-class Overwritten {
-  readonly place: number;
-  readonly with: (text: string) => Uint8Array;
-
-  constructor(column: ColumnName, length: number) {
-    this.place = placeOf(column);
-    const piece = pieceOf(column, '0'.repeat(length));
-    const from = piece.length - 1 - length;
-    this.with = text => {
-      for (let i = 0; i < length; i++) piece[from + i] = text.charCodeAt(i);
-      return piece;
-    };
   }
 }
 

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { RULED, type RuledColumn } from '../log/policy.ts';
 import { Assembled, bytesOf, placeOf } from '../record/assembled.ts';
-import { microsOf, readTime } from '../record/time.ts';
+import { microsOf, PLAIN_LENGTH, plainMicros, readTime } from '../record/time.ts';
 import { Derived } from './derived.ts';
+import { ordinaryPrivacy } from './extra.ts';
 import { isEachAnother, type Member, membersOf } from './members.ts';
 import type { NormalizerOptions } from './normalize.ts';
 import { ASSISTANT, Said } from './said.ts';
@@ -30,6 +31,13 @@ const CONTENT = bytesOf('"content":');
 const TS = placeOf('ts');
 const EVENT_TYPE = placeOf('event_type');
 const MOST_DIGITS = 15;
+/** What a byte of a text is, beside a hex digit of lower case or a hyphen. */
+const OTHER = 1;
+const WIDE = 2;
+const BEYOND = Uint8Array.from({ length: 256 }, (_, b) =>
+  b > 0x7f ? WIDE | OTHER : /[0-9a-f-]/.test(String.fromCharCode(b)) ? 0 : OTHER,
+);
+const MOST_HEX = 64;
 /** Buffers that are kept grow with the longest line. */
 const LONGEST = 1 << 20;
 
@@ -40,7 +48,7 @@ const LONGEST = 1 << 20;
  * first thing out of the ordinary the line goes the long way (test/normalize/flat.test.ts: both say the same).
  */
 export class FlatReader {
-  /** The canonical line of the line that was read, until the next one is. */
+  /** What the canonical line of the line that was read is put together from. */
   readonly line: Assembled = new Assembled();
   /** Its `ts` in microseconds since 1970. */
   micros = 0;
@@ -49,7 +57,9 @@ export class FlatReader {
   readonly #members: ReadonlyMap<string, Member>;
   readonly #derived: Derived;
   readonly #said = new Said();
+  readonly #sparesHex: boolean;
   #first: Member | undefined;
+  #raw: Buffer = Buffer.alloc(0);
   #at = 0;
   /** Some byte of a column's text is not ASCII's. */
   #isWide = false;
@@ -63,6 +73,7 @@ export class FlatReader {
     this.#eventId = eventId;
     this.#members = membersOf(options);
     this.#derived = new Derived(options);
+    this.#sparesHex = (options.privacy ?? ordinaryPrivacy).scanner.sparesHex;
     this.#texts[placeOf('source_id')] = options.sourceId;
     this.#texts[placeOf('source_format')] = 'native';
   }
@@ -104,9 +115,17 @@ export class FlatReader {
     if (this.#promptChars > 0) this.#derived.chars(line, 'prompt', this.#promptChars);
     if (this.#completionChars > 0) this.#derived.chars(line, 'completion', this.#completionChars);
     this.#derived.rest(line, this.#eventId(offset, 0, raw));
-    line.end(raw);
+    this.#raw = raw;
     return true;
   }
+
+  /** Bytes that the canonical line has at most. */
+  get most(): number {
+    return this.line.most(this.#raw);
+  }
+
+  /** Writes the canonical line of the line that was read to `into` at `at`; returns its end. */
+  readonly write = (into: Buffer, at: number): number => this.line.write(this.#raw, into, at);
 
   /** The member whose name and colon stand here; lines of one writer have theirs in one order. */
   #member(raw: Buffer, before: Member | undefined): Member | undefined {
@@ -150,23 +169,34 @@ export class FlatReader {
   #text(raw: Buffer, { place, column, kept }: Member): boolean {
     if (raw[this.#at] !== QUOTE) return false;
     const from = this.#at + 1;
+    const again = kept.again(raw, from);
+    if (again) {
+      this.#at = from + again.text.length + 1;
+      if (again.isWide) this.#isWide = true;
+      this.#texts[place] = again.value;
+      this.line.piece(place, again.piece);
+      return true;
+    }
     let hash = 0;
-    let all = 0;
+    let seen = 0;
     let at = from;
     for (; at < raw.length; at++) {
       const b = raw[at]!;
       if (b === QUOTE) break;
       if (b < SPACE || b === BACKSLASH) return false;
-      all |= b;
+      seen |= BEYOND[b]!;
       hash = Math.imul(hash ^ b, 0x0100_0193);
     }
     if (at >= raw.length) return false;
     this.#at = at + 1;
-    if (all > 0x7f) this.#isWide = true;
+    if ((seen & WIDE) !== 0) this.#isWide = true;
     if (at === from) this.line.empty(place);
     else if (isEachAnother(column)) {
-      const text = raw.toString('utf8', from, at);
-      if (kept.value(text) !== text) return false;
+      const isSpared = this.#sparesHex && seen === 0 && at - from <= MOST_HEX;
+      if (!isSpared) {
+        const text = raw.toString('utf8', from, at);
+        if (kept.value(text) !== text) return false;
+      }
       this.line.slice(place, from - 1, at + 1);
     } else {
       const found = kept.of(raw, from, at, hash);
@@ -199,7 +229,15 @@ export class FlatReader {
 
   #time(raw: Buffer): boolean {
     if (raw[this.#at] !== QUOTE) return false;
-    let end = this.#at + 1;
+    const from = this.#at + 1;
+    const micros = raw[from + PLAIN_LENGTH] === QUOTE ? plainMicros(raw, from) : NaN;
+    if (!Number.isNaN(micros)) {
+      this.#at = from + PLAIN_LENGTH + 1;
+      this.micros = micros;
+      this.#derived.plainTime(this.line, from - 1, this.#at);
+      return true;
+    }
+    let end = from;
     for (let c = raw[end]!; c !== QUOTE; c = raw[++end]!)
       if (!(c >= SPACE && c < 0x7f) || c === BACKSLASH) return false;
     const read = readTime(raw.toString('latin1', this.#at + 1, end), this.#options.times);

@@ -1,9 +1,13 @@
 import type { ColumnName } from '../record/schema.ts';
-import { bytesOf, pieceOf } from '../record/assembled.ts';
+import { pieceOf } from '../record/assembled.ts';
 import { Draft, type RecordKeyed } from './draft.ts';
 
 /** What a column keeps of a text. */
 export interface Kept {
+  /** The text itself. */
+  readonly text: Uint8Array;
+  /** Some byte of it is not ASCII's. */
+  readonly isWide: boolean;
   readonly value: string;
   /** As it stands in a canonical line. */
   readonly piece: Uint8Array;
@@ -21,23 +25,39 @@ const LONGEST = 128;
 export class KeptTexts {
   readonly #column: ColumnName;
   readonly #keyed: RecordKeyed;
-  readonly #known: ({ readonly text: Uint8Array; readonly kept: Kept } | undefined)[] = [];
+  readonly #known: (Kept | undefined)[] = [];
+  #last: Kept | undefined;
 
   constructor(column: ColumnName, keyed: RecordKeyed) {
     this.#column = column;
     this.#keyed = keyed;
   }
 
+  /** The one that was asked for last, if its text stands at `from` before a quote: fields of a log are mostly what they were before. */
+  again(raw: Buffer, from: number): Kept | undefined {
+    const last = this.#last;
+    if (!last) return undefined;
+    const { text } = last;
+    for (let i = 0; i < text.length; i++) if (text[i] !== raw[from + i]) return undefined;
+    return raw[from + text.length] === 0x22 ? last : undefined;
+  }
+
   /** `hash` of the bytes from..to. Undefined where there is more to say than a value of the column. */
   of(raw: Buffer, from: number, to: number, hash: number): Kept | undefined {
     const place = (hash ^ (hash >>> 15)) & (MOST - 1);
     const known = this.#known[place];
-    if (known && isSame(known.text, raw, from, to)) return known.kept;
+    if (known && isSame(known.text, raw, from, to)) return (this.#last = known);
     const text = raw.toString('utf8', from, to);
     const value = this.value(text);
     if (value === undefined) return undefined;
-    const kept = { value, piece: pieceOf(this.#column, value) };
-    if (to - from <= LONGEST) this.#known[place] = { text: bytesOf(text), kept };
+    const bytes = Uint8Array.from(raw.subarray(from, to));
+    const kept = {
+      text: bytes,
+      isWide: bytes.some(b => b > 0x7f),
+      value,
+      piece: pieceOf(this.#column, value),
+    };
+    if (to - from <= LONGEST) this.#last = this.#known[place] = kept;
     return kept;
   }
 

@@ -113,6 +113,8 @@ export function addRemoved(to: Removed, more: Readonly<Removed>): void {
 }
 
 export interface Scanner {
+  /** No rule finds anything in lower-case hex digits and hyphens: ids of 64 characters at most go unasked. */
+  readonly sparesHex: boolean;
   /** The rule that finds a secret in this text; `but` has no say. */
   find(text: string, but?: string): string | undefined;
   /** The text with every secret replaced by `[removed:<rule>]`: for lines that can't be taken apart. */
@@ -128,11 +130,13 @@ const KEPT_CHARS = 31;
 const MOST_KEPT = 8192;
 
 export function scannerOf(optional: readonly string[]): Scanner {
-  const rules: readonly Rule[] = [...RULES, ...OPTIONAL.filter(({ name }) => optional.includes(name))];
+  const asked = OPTIONAL.filter(({ name }) => optional.includes(name));
+  const rules: readonly Rule[] = asked.length === 0 ? RULES : [...RULES, ...asked];
   const any = anyOf(rules);
   const all = rules.map(rule => ({ ...rule, pattern: new RegExp(rule.pattern, `${rule.pattern.flags}g`) }));
   const clean = new Set<string>();
   return {
+    sparesHex: rules === RULES,
     find(text, but) {
       if (text.length <= KEPT_CHARS && clean.has(text)) return undefined;
       if (!any(text)) {

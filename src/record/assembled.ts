@@ -4,6 +4,7 @@ import { type ColumnName, COLUMNS } from './schema.ts';
 /** Columns by their place in a canonical line. */
 const PLACES: readonly ColumnName[] = COLUMNS.map(c => c.name).sort((a, b) => (a < b ? -1 : 1));
 const LABELS: readonly Uint8Array[] = PLACES.map(name => bytesOf(`,"${name}":`));
+const ALL_LABELS = LABELS.reduce((sum, label) => sum + label.length, 2);
 export const placeOf = (column: ColumnName): number => PLACES.indexOf(column);
 
 /** A column and its value as they stand in a line, behind a comma. */
@@ -19,16 +20,15 @@ const ABSENT = 0;
 const EMPTY = 1;
 const SLICE = 2;
 const PIECE = 3;
+const TEXT = 4;
 
 /** A canonical line put together from bytes: pieces, and values that stand in their source as they are to be written. */
 export class Assembled {
-  /** The line: its first `length` bytes. */
-  bytes: Uint8Array = new Uint8Array(4096);
-  length = 0;
   readonly #filled = new Uint8Array(PLACES.length);
   readonly #from = new Int32Array(PLACES.length);
   readonly #to = new Int32Array(PLACES.length);
   readonly #pieces: Uint8Array[] = PLACES.map(() => new Uint8Array(0));
+  readonly #texts: string[] = PLACES.map(() => '');
 
   begin(): void {
     this.#filled.fill(ABSENT);
@@ -58,25 +58,46 @@ export class Assembled {
     this.#pieces[place] = piece;
   }
 
-  /** Writes the line. Copied byte for byte: they are short, and a call of the engine's copy takes as long as 60 of them. */
-  end(source: Uint8Array): void {
-    let room = source.length + 1;
-    for (let place = 0; place < PLACES.length; place++)
-      room += LABELS[place]!.length + (this.#filled[place] === PIECE ? this.#pieces[place]!.length : 0);
-    if (room > this.bytes.length) this.bytes = new Uint8Array(room * 2);
-    const { bytes } = this;
-    let at = 0;
+  /** A text of ASCII without anything that JSON escapes. */
+  text(place: number, text: string): void {
+    this.#filled[place] = TEXT;
+    this.#texts[place] = text;
+  }
+
+  /** Bytes that the line has at most. */
+  most(source: Uint8Array): number {
+    let most = source.length + ALL_LABELS;
+    for (let place = 0; place < PLACES.length; place++) {
+      const filled = this.#filled[place];
+      if (filled === PIECE) most += this.#pieces[place]!.length;
+      else if (filled === TEXT) most += this.#texts[place]!.length + 2;
+    }
+    return most;
+  }
+
+  /**
+   * Writes the line to `into` at `start`; returns its end. Copied byte for byte: they are short, and a call of the engine's copy takes as
+   * long as 60 of them.
+   */
+  write(source: Uint8Array, into: Buffer, start: number): number {
+    let at = start;
     for (let place = 0; place < PLACES.length; place++) {
       const filled = this.#filled[place]!;
       if (filled < SLICE) continue;
       const whole = filled === PIECE ? this.#pieces[place]! : LABELS[place]!;
-      for (let i = 0; i < whole.length; i++) bytes[at++] = whole[i]!;
+      for (let i = 0; i < whole.length; i++) into[at++] = whole[i]!;
       if (filled === PIECE) continue;
+      if (filled === TEXT) {
+        into[at++] = 0x22;
+        at += into.write(this.#texts[place]!, at, 'latin1');
+        into[at++] = 0x22;
+        continue;
+      }
       const to = this.#to[place]!;
-      for (let i = this.#from[place]!; i < to; i++) bytes[at++] = source[i]!;
+      for (let i = this.#from[place]!; i < to; i++) into[at++] = source[i]!;
     }
-    bytes[0] = 0x7b;
-    bytes[at++] = 0x7d;
-    this.length = at;
+    into[start] = 0x7b;
+    into[at++] = 0x7d;
+    return at;
   }
 }

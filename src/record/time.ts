@@ -76,6 +76,44 @@ export function microsOf(ts: string): number {
   return lastDay.micros + ((hour * 60 + minute) * 60 + second) * 1_000_000 + Number(ts.slice(20, 26));
 }
 
+/** Of what plainMicros() was asked last: days are `YYYYMMDD`, as a number. */
+const lastPlain = { day: NaN, micros: NaN };
+
+/** Microseconds since 1970 of the 27 bytes at `from`, if they are a time that readTime() takes as it is; NaN for others. */
+export function plainMicros(bytes: Uint8Array, from: number): number {
+  const year = digitsAt(bytes, from, 4);
+  const [month, date] = [digitsAt(bytes, from + 5, 2), digitsAt(bytes, from + 8, 2)];
+  const [hour, minute, second] = [
+    digitsAt(bytes, from + 11, 2),
+    digitsAt(bytes, from + 14, 2),
+    digitsAt(bytes, from + 17, 2),
+  ];
+  for (let i = 0; i < MARKS.length; i += 2) if (bytes[from + MARKS[i]!] !== MARKS[i + 1]) return NaN;
+  if (!(hour < 24 && minute < 60 && second < 60)) return NaN;
+  const day = (year * 100 + month) * 100 + date;
+  if (day !== lastPlain.day) {
+    if (!(year >= 1970 && year < 2200 && isDay(year, month, date))) return NaN;
+    lastPlain.day = day;
+    lastPlain.micros = Date.UTC(year, month - 1, date) * 1000;
+  }
+  return lastPlain.micros + ((hour * 60 + minute) * 60 + second) * 1_000_000 + digitsAt(bytes, from + 20, 6);
+}
+
+/** Places of a plain time that are no digits, and what stands there. */
+const MARKS = [4, 0x2d, 7, 0x2d, 10, 0x54, 13, 0x3a, 16, 0x3a, 19, 0x2e, 26, 0x5a] as const;
+export const PLAIN_LENGTH = 27;
+
+/** NaN where one of them is no digit. */
+function digitsAt(bytes: Uint8Array, from: number, count: number): number {
+  let n = 0;
+  for (let i = from; i < from + count; i++) {
+    const digit = bytes[i]! - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return NaN;
+    n = n * 10 + digit;
+  }
+  return n;
+}
+
 /** The inverse of microsOf; undefined outside [1970, 2200). */
 export function tsOfMicros(micros: number): string | undefined {
   return made(BigInt(micros), 'exact')?.ts;

@@ -92,18 +92,16 @@ export function writeFrame(out: Buffer, at: number, rest: string): number {
   return sealedFrame(out, at, at + PREFIX + out.write(rest, at + PREFIX, 'utf8'));
 }
 
-/** The same where `rest` is a head of ASCII, the first `length` bytes of a record, and `}`. */
+/** The same where `rest` is a head of ASCII, a record that `write` puts there (it returns the record's end), and `}`. */
 export function writeRecordFrame(
   out: Buffer,
   at: number,
   head: string,
-  line: Uint8Array,
-  length: number,
+  write: (out: Buffer, at: number) => number,
 ): number {
-  const from = at + PREFIX + out.write(head, at + PREFIX, 'latin1');
-  out.set(line.subarray(0, length), from);
-  out[from + length] = 0x7d;
-  return sealedFrame(out, at, from + length + 1);
+  const end = write(out, at + PREFIX + out.write(head, at + PREFIX, 'latin1'));
+  out[end] = 0x7d;
+  return sealedFrame(out, at, end + 1);
 }
 
 /** Sets the checksum before what stands behind it up to `end`. */

@@ -82,9 +82,9 @@ class Pending {
   add(frame: string | Uint8Array): void {
     const needed = this.size + (typeof frame === 'string' ? frame.length * 3 : frame.length);
     if (needed > this.#data.length) {
-      const grown = Buffer.allocUnsafe(Math.max(1 << 16, needed * 2));
-      this.#data.copy(grown, 0, 0, this.size);
-      this.#data = grown;
+      const wider = Buffer.allocUnsafe(Math.max(1 << 16, needed * 2));
+      this.#data.copy(wider, 0, 0, this.size);
+      this.#data = wider;
     }
     if (typeof frame === 'string') this.size += this.#data.write(frame, this.size, 'utf8');
     else {

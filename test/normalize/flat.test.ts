@@ -42,7 +42,8 @@ function bothWays(raw: Buffer, offset = 4096): number {
   for (const n of NORMALIZERS) {
     if (!n.flat!.read(raw, offset)) continue;
     spoke++;
-    const said = Buffer.from(n.flat!.line.bytes.subarray(0, n.flat!.line.length)).toString('utf8');
+    const line = Buffer.alloc(n.flat!.most);
+    const said = line.toString('utf8', 0, n.flat!.write(line, 0));
     const outcome = n.line(raw, offset);
     const about = raw.toString('utf8').slice(0, 2000);
     assert.ok('records' in outcome && outcome.records.length === 1, about);
