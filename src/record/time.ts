@@ -238,7 +238,22 @@ function fromNumber(text: string | undefined): ReadTime | undefined {
 
 function made(micros: bigint, quality: ReadTime['quality'], raw?: string): ReadTime | undefined {
   if (micros < 0n || micros >= END) return undefined;
-  const below = String(micros % 1000n).padStart(3, '0');
-  const ts = new Date(Number(micros / 1000n)).toISOString().replace('Z', `${below}Z`);
-  return { ts, quality, ...(raw !== undefined && { raw }) };
+  return { ts: spelled(Number(micros)), quality, ...(raw !== undefined && { raw }) };
+}
+
+/** Of the day that was spelled last. */
+const spelledDay = { number: NaN, name: '' };
+const TWO_DIGITS = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, '0'));
+
+/** Microseconds since 1970, below END. */
+function spelled(micros: number): string {
+  const day = Math.floor(micros / DAY);
+  if (day !== spelledDay.number) {
+    spelledDay.number = day;
+    spelledDay.name = new Date(day * (DAY / 1000)).toISOString().slice(0, 10);
+  }
+  const second = Math.floor((micros % DAY) / 1_000_000);
+  const [h, m, s] = [Math.floor(second / 3600), Math.floor(second / 60) % 60, second % 60];
+  const below = String(micros % 1_000_000).padStart(6, '0');
+  return `${spelledDay.name}T${TWO_DIGITS[h]}:${TWO_DIGITS[m]}:${TWO_DIGITS[s]}.${below}Z`;
 }
