@@ -19,3 +19,7 @@ export class AuditError extends Error {
     this.exit = options.exit ?? 2;
   }
 }
+
+/** `no space left on device`: the system's words without its code and call. */
+export const systemText = (error: Error): string =>
+  error.message.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+(?: '.*')?$/, '');
