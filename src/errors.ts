@@ -19,3 +19,31 @@ export class AuditError extends Error {
     this.exit = options.exit ?? 2;
   }
 }
+
+/** An error on its way from one thread to another. */
+export interface Thrown {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly stack: string | undefined;
+  /** Of an AuditError. */
+  readonly own: { readonly hint: string | undefined; readonly exit: number } | undefined;
+}
+
+export function thrown(error: unknown): Thrown {
+  const { message, code, stack } = error as { message?: string; code?: string; stack?: string };
+  const own = error instanceof AuditError ? { hint: error.hint, exit: error.exit } : undefined;
+  return { message: message ?? String(error), code, stack, own };
+}
+
+/** As it was, but for what caused it. */
+export function asError({ message, code, stack, own }: Thrown): Error {
+  const error = own
+    ? new AuditError(code!, message, { exit: own.exit, ...(own.hint !== undefined && { hint: own.hint }) })
+    : Object.assign(new Error(message), code !== undefined && { code });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
+
+/** `no space left on device`: the system's words without its code and call. */
+export const systemText = (error: Error): string =>
+  error.message.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+(?: '.*')?$/, '');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { wholeOf } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { checkCommand, commandsIn } from './typed.ts';
 
@@ -18,7 +19,8 @@ test('every command in examples/ is one that the program takes, with these optio
 });
 
 test('every command that help and manual pages show as an example is one', async () => {
-  const found = COMMANDS.flatMap(c => c.examples.flatMap(e => commandsIn(e.command)));
+  const commands = await Promise.all(COMMANDS.map(wholeOf));
+  const found = commands.flatMap(c => c.examples.flatMap(e => commandsIn(e.command)));
   assert.ok(found.length >= COMMANDS.length);
   for (const command of found) await checkCommand(command);
 });

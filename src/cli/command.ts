@@ -6,10 +6,25 @@ import type { Voice } from './voice.ts';
  * One verb of the program. The table of these (commands.ts) makes the parser, `--help`, the man pages and the
  * completions, so that none of them can say what another doesn't.
  */
-export interface CommandSpec {
+export interface CommandSpec extends CommandDetails {
   readonly name: string;
   /** One line, in the imperative. */
   readonly summary: string;
+}
+
+/** What the list of verbs says of one; the rest is loaded once it is asked for. */
+export interface Listed extends Pick<CommandSpec, 'name' | 'summary'> {
+  readonly details: () => Promise<CommandDetails>;
+}
+
+/** All of a verb. */
+export const wholeOf = async ({ name, summary, details }: Listed): Promise<CommandSpec> => ({
+  name,
+  summary,
+  ...(await details()),
+});
+
+export interface CommandDetails {
   /** Paragraphs of the man page. */
   readonly description: readonly string[];
   readonly arguments: readonly ArgumentSpec[];

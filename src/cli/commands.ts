@@ -1,89 +1,138 @@
-import type { CommandSpec } from './command.ts';
-import { coverageCommand } from './commands/coverage.ts';
-import { completionCommand } from './commands/completion.ts';
-import { configCommand } from './commands/config.ts';
-import { detectCommand } from './commands/detect.ts';
-import { exportCommand } from './commands/export.ts';
-import { hashCommand } from './commands/hash.ts';
-import { holdAddCommand, holdListCommand, holdReleaseCommand } from './commands/hold.ts';
-import { ingestCommand } from './commands/ingest.ts';
-import { formatsCommand } from './commands/formats.ts';
-import { initCommand } from './commands/init.ts';
-import { mapTestCommand } from './commands/map.ts';
-import { keyDestroyCommand, keyRecoverCommand, keyRotateCommand, keyStatusCommand } from './commands/key.ts';
-import { compactCommand, pruneCommand } from './commands/prune.ts';
-import {
-  policyExplainCommand,
-  policyPresetsCommand,
-  policySetCommand,
-  policyShowCommand,
-} from './commands/policy.ts';
-import { packCommand } from './commands/pack.ts';
-import { proveCommand } from './commands/prove.ts';
-import {
-  quarantineListCommand,
-  quarantineRetryCommand,
-  quarantineShowCommand,
-} from './commands/quarantine.ts';
-import { queryCommand } from './commands/query.ts';
-import { contextCommand, searchCommand } from './commands/search.ts';
-import { redactCommand } from './commands/redact.ts';
-import { receiptKeyCommand, receiptVerifyCommand } from './commands/receipt.ts';
-import { reportCommands } from './commands/report.ts';
-import {
-  rulesLintCommand,
-  rulesListCommand,
-  rulesShowCommand,
-  rulesSqlCommand,
-  rulesTestCommand,
-} from './commands/rules.ts';
-import { sealCommand } from './commands/seal.ts';
-import { statusCommand } from './commands/status.ts';
-import { verifyCommand } from './commands/verify.ts';
+import type { CommandDetails, Listed } from './command.ts';
 
-/** Every verb, in the order of a store's life. */
-export const COMMANDS: readonly CommandSpec[] = [
-  initCommand,
-  ingestCommand,
-  formatsCommand,
-  mapTestCommand,
-  sealCommand,
-  verifyCommand,
-  proveCommand,
-  searchCommand,
-  contextCommand,
-  queryCommand,
-  detectCommand,
-  exportCommand,
-  receiptVerifyCommand,
-  receiptKeyCommand,
-  hashCommand,
-  rulesListCommand,
-  rulesShowCommand,
-  rulesTestCommand,
-  rulesLintCommand,
-  rulesSqlCommand,
-  quarantineListCommand,
-  quarantineShowCommand,
-  quarantineRetryCommand,
-  policySetCommand,
-  policyShowCommand,
-  policyExplainCommand,
-  policyPresetsCommand,
-  holdAddCommand,
-  holdListCommand,
-  holdReleaseCommand,
-  keyStatusCommand,
-  keyRotateCommand,
-  keyRecoverCommand,
-  keyDestroyCommand,
-  pruneCommand,
-  compactCommand,
-  redactCommand,
-  ...reportCommands,
-  coverageCommand,
-  packCommand,
-  statusCommand,
-  configCommand,
-  completionCommand,
+/** The files that they lie in. */
+const IN = {
+  init: () => import('./commands/init.ts'),
+  query: () => import('./commands/query.ts'),
+  ingest: () => import('./commands/ingest.ts'),
+  formats: () => import('./commands/formats.ts'),
+  map: () => import('./commands/map.ts'),
+  seal: () => import('./commands/seal.ts'),
+  verify: () => import('./commands/verify.ts'),
+  prove: () => import('./commands/prove.ts'),
+  search: () => import('./commands/search.ts'),
+  detect: () => import('./commands/detect.ts'),
+  export: () => import('./commands/export.ts'),
+  receipt: () => import('./commands/receipt.ts'),
+  hash: () => import('./commands/hash.ts'),
+  rules: () => import('./commands/rules.ts'),
+  quarantine: () => import('./commands/quarantine.ts'),
+  policy: () => import('./commands/policy.ts'),
+  hold: () => import('./commands/hold.ts'),
+  key: () => import('./commands/key.ts'),
+  prune: () => import('./commands/prune.ts'),
+  redact: () => import('./commands/redact.ts'),
+  report: () => import('./commands/report.ts'),
+  coverage: () => import('./commands/coverage.ts'),
+  pack: () => import('./commands/pack.ts'),
+  status: () => import('./commands/status.ts'),
+  config: () => import('./commands/config.ts'),
+  completion: () => import('./commands/completion.ts'),
+} as const;
+
+/** Every verb, in the order of a store's life. What it takes and says in full lies with it, and is loaded when it is asked. */
+export const COMMANDS: readonly Listed[] = [
+  verb('init', 'make a store and its keys', IN.init, c => c.initCommand),
+  verb('ingest', 'read access logs into the store', IN.ingest, c => c.ingestCommand),
+  verb('formats', 'list the input formats that are known', IN.formats, c => c.formatsCommand),
+  verb('map test', 'try a description of a format on a sample', IN.map, c => c.mapTestCommand),
+  verb('seal', 'seal what writers that died have left', IN.seal, c => c.sealCommand),
+  verb('verify', 'check that nothing in the store was altered', IN.verify, c => c.verifyCommand),
+  verb('prove', 'write a record and the proof that it is in the log', IN.prove, c => c.proveCommand),
+  verb('search', 'find records without SQL', IN.search, c => c.searchCommand),
+  verb('context', 'what came just before a record, and just behind it', IN.search, c => c.contextCommand),
+  verb('query', 'ask the records in SQL', IN.query, c => c.queryCommand),
+  verb('detect', 'find what rules look for, and tell somebody', IN.detect, c => c.detectCommand),
+  verb('export', 'write records for other tools, a line each', IN.export, c => c.exportCommand),
+  verb('receipt verify', 'check a receipt that an answer came with', IN.receipt, c => c.receiptVerifyCommand),
+  verb('receipt key', 'make a key that signs receipts', IN.receipt, c => c.receiptKeyCommand),
+  verb(
+    'hash',
+    'print the hashes that a prompt, a user or an address has in the records',
+    IN.hash,
+    c => c.hashCommand,
+  ),
+  verb('rules list', 'list the rules that detection runs', IN.rules, c => c.rulesListCommand),
+  verb('rules show', 'show a rule as it is written', IN.rules, c => c.rulesShowCommand),
+  verb('rules test', 'try the tests that rules bring with them', IN.rules, c => c.rulesTestCommand),
+  verb('rules lint', 'say what is wrong with rules', IN.rules, c => c.rulesLintCommand),
+  verb('rules sql', 'show what a rule asks, as SQL', IN.rules, c => c.rulesSqlCommand),
+  verb('quarantine list', 'list the lines that were rejected', IN.quarantine, c => c.quarantineListCommand),
+  verb('quarantine show', 'show what a rejected line held', IN.quarantine, c => c.quarantineShowCommand),
+  verb('quarantine retry', 'read rejected lines again', IN.quarantine, c => c.quarantineRetryCommand),
+  verb('policy set', 'say how long records are kept', IN.policy, c => c.policySetCommand),
+  verb('policy show', 'show the policies that bind', IN.policy, c => c.policyShowCommand),
+  verb(
+    'policy explain',
+    'say what would be deleted at a time, and why the rest is kept',
+    IN.policy,
+    c => c.policyExplainCommand,
+  ),
+  verb('policy presets', 'list the presets, and what they rest on', IN.policy, c => c.policyPresetsCommand),
+  verb('hold add', 'keep records whatever the policy says', IN.hold, c => c.holdAddCommand),
+  verb('hold list', 'list the holds, and what each covers', IN.hold, c => c.holdListCommand),
+  verb('hold release', 'end a hold, once the grace is over', IN.hold, c => c.holdReleaseCommand),
+  verb('key status', 'say which keys are here and what they allow', IN.key, c => c.keyStatusCommand),
+  verb('key rotate', 'make a new record key', IN.key, c => c.keyRotateCommand),
+  verb('key recover', 'let a log go on whose epoch key is lost or leaked', IN.key, c => c.keyRecoverCommand),
+  verb('key destroy', 'erase a record key of before, for good', IN.key, c => c.keyDestroyCommand),
+  verb('prune', 'delete what the policy says must go', IN.prune, c => c.pruneCommand),
+  verb('compact', 'join small files of records', IN.prune, c => c.compactCommand),
+  verb('redact', 'leave of some records nothing but their hashes', IN.redact, c => c.redactCommand),
+  verb(
+    'report usage',
+    'say how much was asked, of what, and by whom',
+    IN.report,
+    c => c.reportCommands['usage']!,
+  ),
+  verb(
+    'report failures',
+    'say what failed, how, and where more than before',
+    IN.report,
+    c => c.reportCommands['failures']!,
+  ),
+  verb(
+    'report latency',
+    'say how long answers took, and where longer than before',
+    IN.report,
+    c => c.reportCommands['latency']!,
+  ),
+  verb(
+    'report models',
+    'say which models and versions answered, and which came and went',
+    IN.report,
+    c => c.reportCommands['models']!,
+  ),
+  verb(
+    'report users',
+    'say who asked, who is new, who is back and who is gone',
+    IN.report,
+    c => c.reportCommands['users']!,
+  ),
+  verb(
+    'report anomalies',
+    'say what is unusual, how sure, why, and which records show it',
+    IN.report,
+    c => c.reportCommands['anomalies']!,
+  ),
+  verb(
+    'report prompts',
+    'say which prompts recur, fail, burn tokens or are sent by a script',
+    IN.report,
+    c => c.reportCommands['prompts']!,
+  ),
+  verb('coverage', 'say whether logs were kept for the whole time', IN.coverage, c => c.coverageCommand),
+  verb('pack', 'write a folder or archive of evidence for an auditor', IN.pack, c => c.packCommand),
+  verb('status', 'say what the store holds', IN.status, c => c.statusCommand),
+  verb('config', 'look at the settings of a store, and change them', IN.config, c => c.configCommand),
+  verb('completion', 'print a completion script for a shell', IN.completion, c => c.completionCommand),
 ];
+
+function verb<File>(
+  name: string,
+  summary: string,
+  load: () => Promise<File>,
+  details: (file: File) => CommandDetails,
+): Listed {
+  return { name, summary, details: async () => details(await load()) };
+}

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import chalk, { chalkStderr } from 'chalk';
-import { type Command, CommanderError } from 'commander';
-import { AuditError } from '../errors.ts';
+import type { Command } from 'commander';
+import { AuditError, systemText } from '../errors.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { checkOutputs } from './outside.ts';
@@ -15,22 +14,20 @@ import {
   rulesFolder,
   storeFolder,
 } from './places.ts';
-import { createProgram } from './program.ts';
-import { systemText } from './target.ts';
-import { usage } from './values.ts';
-import { createVoice } from './voice.ts';
+import { createProgram, parserExit } from './program.ts';
+import { createVoice, type Paint } from './voice.ts';
 
 /** From the command line to the exit code; the only place that catches, and the only one that owns exit codes. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exit = 0;
-  // chalk doesn't know it (no-color.org).
-  if (process.env['NO_COLOR']) chalk.level = chalkStderr.level = 0;
   let given: Given = { args: [], options: {} };
+  let paint: Paint | undefined;
   const voice = createVoice(process.stderr, () => ({
     quiet: given.options['quiet'] === true,
     json: given.options['format'] === 'json' || given.options['json'] === true,
     terminal: process.stderr.isTTY,
     debug: process.env['SLMAUDIT_DEBUG'] !== undefined,
+    paint,
   }));
   const output = watchOutput(process.stdout, error => void voice.error(error));
   // There is nowhere left to say it; the exit code stays that of what was asked.
@@ -39,12 +36,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     version: version(),
     run: async (spec, all) => {
       given = all;
+      paint = await colors();
       exit = await runCommand(spec, all, voice);
     },
   });
-  program.configureOutput({
-    outputError: line => void voice.error(usage(line.replace(/^error: /, '').trim())),
-  });
+  let refused: string | undefined;
+  program.configureOutput({ outputError: line => void (refused = line.replace(/^error: /, '').trim()) });
   inherit(program);
   try {
     if (argv.length === 0) {
@@ -54,9 +51,21 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return await output.exitAfter(exit);
   } catch (error) {
-    if (error instanceof CommanderError) return await output.exitAfter(error.exitCode === 0 ? 0 : 2);
-    return voice.error(error);
+    const code = parserExit(error);
+    if (code === 0) return await output.exitAfter(0);
+    paint = await colors();
+    if (code === undefined) return voice.error(error);
+    if (refused !== undefined) voice.error((await import('./values.ts')).usage(refused));
+    return await output.exitAfter(2);
   }
+}
+
+/** Loaded only where something is said. */
+async function colors(): Promise<Paint> {
+  const { default: chalk, chalkStderr } = await import('chalk');
+  // chalk doesn't know it (no-color.org).
+  if (process.env['NO_COLOR']) chalk.level = chalkStderr.level = 0;
+  return chalkStderr;
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream, type WriteStream, openSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import { removeFile } from '../store/durable.ts';
 
 /** Where an answer goes: standard output, or a file that appears when it is whole. */
@@ -68,10 +68,6 @@ function ended(stream: WriteStream, path: string): Promise<void> {
     stream.once('error', fail).end((error?: Error | null) => (error ? fail(error) : resolve()));
   });
 }
-
-/** `no space left on device`: the system's words without its code and call. */
-export const systemText = (error: Error): string =>
-  error.message.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+(?: '.*')?$/, '');
 
 function unwritable(
   path: string,

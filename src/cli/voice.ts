@@ -1,5 +1,4 @@
 import type { Writable } from 'node:stream';
-import { chalkStderr } from 'chalk';
 import { AuditError } from '../errors.ts';
 import { UNSEEN } from '../record/unseen.ts';
 
@@ -23,10 +22,19 @@ export interface VoiceOptions {
   readonly json: boolean;
   readonly terminal: boolean;
   readonly debug: boolean;
+  /** Colors, once they are loaded. */
+  readonly paint?: Paint | undefined;
 }
+
+/** chalk's, of standard error. */
+export type Paint = Record<'yellow' | 'dim' | 'red', (text: string) => string>;
+
+const plain = (text: string): string => text;
+const PLAIN: Paint = { yellow: plain, dim: plain, red: plain };
 
 export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
   let drawn = false;
+  const paint = (): Paint => options().paint ?? PLAIN;
   const clear = (): void => {
     if (drawn) err.write('\r\u001b[K');
     drawn = false;
@@ -37,8 +45,8 @@ export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
   };
   return {
     say: line => void (options().quiet || write(printable(line))),
-    warn: line => void (options().quiet || write(`${chalkStderr.yellow('warning:')} ${printable(line)}`)),
-    hint: line => void (options().quiet || write(`${chalkStderr.dim('hint:')} ${printable(line)}`)),
+    warn: line => void (options().quiet || write(`${paint().yellow('warning:')} ${printable(line)}`)),
+    hint: line => void (options().quiet || write(`${paint().dim('hint:')} ${printable(line)}`)),
     progress(line) {
       if (options().quiet || !options().terminal) return;
       err.write(`\r\u001b[K${printable(line)}`);
@@ -53,8 +61,8 @@ export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
         write(JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } }));
       } else {
         const lines = known.message.trimEnd().split('\n').map(printable);
-        write(`slmaudit: ${chalkStderr.red('error:')} ${lines.join('\n  ')}`);
-        if (known.hint !== undefined) write(`${chalkStderr.dim('hint:')} ${printable(known.hint)}`);
+        write(`slmaudit: ${paint().red('error:')} ${lines.join('\n  ')}`);
+        if (known.hint !== undefined) write(`${paint().dim('hint:')} ${printable(known.hint)}`);
       }
       if (debug && error instanceof Error) write(error.stack ?? '');
       return known.exit;

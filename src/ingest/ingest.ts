@@ -136,7 +136,7 @@ class Run {
   }
 
   async close(): Promise<void> {
-    this.#session.stopClock();
+    this.#session.close();
     await this.#intake.close();
     this.#sources.close();
   }

@@ -3,7 +3,7 @@ import type { Policy } from '../log/policy.ts';
 import type { Batch } from '../seal/batch.ts';
 import { partsOf } from '../seal/parts.ts';
 import { newestPolicy, policyAt } from '../seal/policy.ts';
-import { sealBatch } from '../seal/seal.ts';
+import { Sealer } from '../seal/sealer.ts';
 import { isCode } from '../store/durable.ts';
 import type { Store } from '../store/store.ts';
 import { newHeader } from '../store/open.ts';
@@ -31,6 +31,7 @@ export class Session {
   readonly #store: Store;
   readonly #options: SessionOptions;
   readonly #progress: () => void;
+  readonly #sealer = new Sealer();
   #syncing: Promise<void> = Promise.resolve();
   #sealing: Promise<void> = Promise.resolve();
   #isSealing = false;
@@ -107,6 +108,12 @@ export class Session {
     this.#progress();
   }
 
+  /** What is being sealed is sealed to its end. */
+  close(): void {
+    this.stopClock();
+    void this.#sealing.finally(() => this.#sealer.close());
+  }
+
   #tick(): void {
     const now = performance.now();
     if (this.writer.pending > 0 && now - this.#lastSync > SYNC_MS) this.#sync();
@@ -141,7 +148,7 @@ export class Session {
         // Behind a segment that could not be sealed, none may be: the ranges of a file join in the log.
         if (this.#failure !== undefined) throw this.#failure;
         this.#progress();
-        return sealBatch(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
+        return this.#sealer.seal(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
       })
       .then(
         committed => {

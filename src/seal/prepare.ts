@@ -1,6 +1,5 @@
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
-import { readPayload, writePayload } from '../duck/payload.ts';
 import { removeFile, syncFile, writeAll } from '../store/durable.ts';
 import { type Layout, openFile, partFile } from '../store/layout.ts';
 import { walkFrames } from '../store/open.ts';
@@ -32,6 +31,8 @@ async function preparePart(at: Layout, batch: Batch, part: Part): Promise<Prepar
   if (records > 0) {
     const path = partFile(at, header.batch, part.part?.index ?? 0);
     removeFile(path);
+    // A run that finds nothing new seals nothing: it needs no engine.
+    const { readPayload, writePayload } = await import('../duck/payload.ts');
     await writePayload(batch.path, recordsOf(batch), path, part.part && part.class);
     syncFile(path);
     const back = await readPayload(path, [records]);

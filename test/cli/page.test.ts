@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import stringWidth from 'string-width';
-import { PAGE_FORMATS, type PageFormat, pageText } from '../../src/cli/render/page/format.ts';
+import { pageText } from '../../src/cli/render/page/format.ts';
+import { PAGE_FORMATS, type PageFormat } from '../../src/cli/render/page/names.ts';
 import { printable } from '../../src/cli/voice.ts';
 import type { Page, Plot } from '../../src/report/page.ts';
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
-import { type Context, optionKey } from '../../src/cli/command.ts';
+import { type Context, optionKey, wholeOf } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { manPages } from '../../src/cli/man.ts';
@@ -15,21 +15,24 @@ import { FORMATS } from '../../src/normalize/formats.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
 
 const pkg = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const whole = await Promise.all(COMMANDS.map(wholeOf));
 const box = new Sandbox();
 after(() => box.remove());
 
 test('the manual pages in man/ are those the table of commands makes (else: npm run man)', () => {
-  const pages = manPages(COMMANDS, pkg.version);
+  const pages = manPages(whole, pkg.version);
   assert.deepEqual(readdirSync('man').sort(), [...pages.keys()].sort());
   for (const [name, text] of pages) assert.equal(readFileSync(`man/${name}`, 'utf8'), `${text}\n`, name);
 });
 
-test('every verb has a summary, an exit table that begins with 0, and options that commander keys as we do', () => {
+test('every verb has a summary, an exit table that begins with 0, and options that commander keys as we do', async () => {
   const program = createProgram(COMMANDS, { version: '0', run: () => Promise.resolve() });
-  for (const spec of COMMANDS) {
+  for (const spec of whole) {
     assert.equal(spec.exits[0]?.[0], 0, spec.name);
     assert.match(spec.summary, /^[a-z][^.]*$/);
-    const command = commandOf(program, spec)!;
+    const command = commandOf(program, spec)!.configureOutput({ writeOut: () => undefined });
+    const words = [...spec.name.split(' '), '--help'];
+    await assert.rejects(program.parseAsync(words, { from: 'user' }), { exitCode: 0 });
     assert.deepEqual(
       command.options.map(o => o.attributeName()),
       spec.options.map(optionKey),
@@ -38,19 +41,18 @@ test('every verb has a summary, an exit table that begins with 0, and options th
 });
 
 test('--format of ingest offers every format there is', () => {
-  const choices = COMMANDS.find(c => c.name === 'ingest')!.options.find(o =>
-    o.flags.startsWith('--format'),
-  )!.choices!;
+  const choices = whole
+    .find(c => c.name === 'ingest')!
+    .options.find(o => o.flags.startsWith('--format'))!.choices!;
   assert.deepEqual(choices, [...FORMATS.map(f => f.name), 'auto-line']);
 });
 
 test('the completion scripts are scripts of their shells and know every verb', () => {
   for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    const script = completionScript(shell, COMMANDS);
+    const script = completionScript(shell, whole);
     for (const { name } of COMMANDS) for (const word of name.split(' ')) assert.ok(script.includes(word));
   }
-  if (existsSync('/bin/bash'))
-    execFileSync('/bin/bash', ['-n'], { input: completionScript('bash', COMMANDS) });
+  if (existsSync('/bin/bash')) execFileSync('/bin/bash', ['-n'], { input: completionScript('bash', whole) });
 });
 
 test("help of any verb, of two words too, is that verb's own; what there is not is said to be unknown", async () => {

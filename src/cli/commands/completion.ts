@@ -1,9 +1,7 @@
-import type { CommandSpec } from '../command.ts';
+import { type CommandDetails, wholeOf } from '../command.ts';
 import { SHELLS, type Shell } from '../completion.ts';
 
-export const completionCommand: CommandSpec = {
-  name: 'completion',
-  summary: 'print a completion script for a shell',
+export const completionCommand: CommandDetails = {
   description: [
     'Print a script that completes verbs, options and their values. Load it from the start-up file of the shell.',
   ],
@@ -24,7 +22,8 @@ export const completionCommand: CommandSpec = {
     const shell = given.args[0] ?? '';
     if (!SHELLS.includes(shell as Shell))
       throw usage(`no completion for "${shell}"; there is one for ${SHELLS.join(', ')}`);
-    stdout.write(completionScript(shell as Shell, COMMANDS));
+    const commands = await Promise.all(COMMANDS.map(wholeOf));
+    stdout.write(completionScript(shell as Shell, commands));
     return 0;
   },
 };

@@ -1,11 +1,9 @@
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
-import { type CommandSpec, text } from '../command.ts';
+import { type CommandDetails, text } from '../command.ts';
 import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
 
-export const configCommand: CommandSpec = {
-  name: 'config',
-  summary: 'look at the settings of a store, and change them',
+export const configCommand: CommandDetails = {
   description: [
     'Without arguments, list all settings with what they mean; with a NAME, print its value; with a VALUE, set it. A change is kept as a record (event_type admin, operation config) that the next writer seals.',
     'log-queries on: each query, search, context, export and rerun of a receipt becomes a record before its first row comes: who asked, what with which parameters, how many rows, the digest of the receipt. Secrets of known forms are taken out of it. Whoever can not write that record can not ask.',

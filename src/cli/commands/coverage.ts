@@ -3,15 +3,13 @@ import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { type CommandSpec, flag, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
 import { coverageLines, dayRows, silenceRows } from '../render/coverage.ts';
 import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
 import { readSpan, readZone } from '../values.ts';
 import { printable } from '../voice.ts';
 
-export const coverageCommand: CommandSpec = {
-  name: 'coverage',
-  summary: 'say whether logs were kept for the whole time',
+export const coverageCommand: CommandDetails = {
   description: [
     'Say, by source and day, when the first and the last event came, how many records were sealed, and how many of these were deleted as recorded (pruned), redacted, or are under a hold now; how many lines were rejected; and when nothing came. A few lines come first: on standard output above a table, else on standard error. --format json is one object with all of it.',
     'A silence is a time in which a source sent nothing: longer than an hour, and than twice what its longest gap of a day usually is once it came on a week of days. --silence says another length, for all. `alive` says if the log was written meanwhile, by heartbeats or for other sources: if it was, nothing came; if not, nobody was listening, or the records were read later from a file. Pauses of the log itself are told in the same way.',

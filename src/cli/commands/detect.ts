@@ -6,7 +6,7 @@ import { type Level, LEVELS, type RuleProblem } from '../../rules/rule.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
-import { type CommandSpec, flag, text, texts } from '../command.ts';
+import { type CommandDetails, flag, text, texts } from '../command.ts';
 import { LIMIT_OPTIONS } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { EPISODE_FORMATS, printEpisodes } from '../render/episodes.ts';
@@ -15,9 +15,7 @@ import { ruleNamed, RULES_OPTIONS, rulesOf } from '../rules.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, grouped, readSpan } from '../values.ts';
 
-export const detectCommand: CommandSpec = {
-  name: 'detect',
-  summary: 'find what rules look for, and tell somebody',
+export const detectCommand: CommandDetails = {
   description: [
     'Ask the records what Sigma rules look for, over exact windows in the time of the events. Hits of one rule and of one user, address or key that belong together are one episode. Each says what the same user, key or address did at the door before: logins that failed or succeeded, new factors, keys; and how sure it is that this was the same one.',
     'Rules are the shipped ones, your own in the XDG config folder, slmaudit/rules, and those of --rules; a later one of the same id stands for an earlier one. A rule that can not be used or answered is named, and the others run.',

@@ -1,15 +1,13 @@
 import type { FormName } from '../../export/export.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer } from '../answer.ts';
-import { type CommandSpec, flag, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
 
 const NAMES = ['native', 'ocsf', 'otel', 'ecs'] as const satisfies readonly FormName[];
 
-export const exportCommand: CommandSpec = {
-  name: 'export',
-  summary: 'write records for other tools, a line each',
+export const exportCommand: CommandDetails = {
   description: [
     'Write the records for which all that is given holds, one JSON object a line, in the order of the log; those that are not sealed yet come last.',
     'native: the canonical lines that were hashed and signed, to the byte, so that each can be checked with a proof, and be ingested again. ocsf: API Activity and Authentication events of OCSF 1.8. otel: OTLP-JSON log records with GenAI attributes, one export request a line. ecs: Elastic Common Schema documents. Nothing is lost: what a schema has no place for stands in its unmapped, slmaudit.* or slmaudit.',

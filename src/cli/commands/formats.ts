@@ -1,10 +1,8 @@
 import { FORMAT_NAMES } from '../../normalize/names.ts';
-import { type CommandSpec, flag, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
 import { printable } from '../voice.ts';
 
-export const formatsCommand: CommandSpec = {
-  name: 'formats',
-  summary: 'list the input formats that are known',
+export const formatsCommand: CommandDetails = {
   description: [
     'List every input format with the columns of the audit schema that it can fill and an example line. `seen`: the reading was made from lines of the writer itself; `documented`: from its source or documentation.',
     'Every record has event_type, ts, ts_quality, source_id, source_format and status beside; what no column takes goes to extra.',

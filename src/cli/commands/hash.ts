@@ -1,10 +1,8 @@
-import { type CommandSpec, text } from '../command.ts';
+import { type CommandDetails, text } from '../command.ts';
 import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
 import { usage } from '../values.ts';
 
-export const hashCommand: CommandSpec = {
-  name: 'hash',
-  summary: 'print the hashes that a prompt, a user or an address has in the records',
+export const hashCommand: CommandDetails = {
   description: [
     'Records hold prompts as hashes under a key of the store. This prints those to look for: of a text, that of a prompt of it alone and that of a last user message, whatever came before; of messages as JSON, that of the whole prompt and that of its last user message. The prompt itself is neither kept nor printed.',
     'Where records are made with --hash-identities, --user and --ip give what they hold instead.',

@@ -6,7 +6,7 @@ import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { type CommandSpec, type Context, flag, type Given, type OptionSpec, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, type OptionSpec, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
@@ -27,9 +27,7 @@ const FOUND_BY: Readonly<Record<string, string>> = {
   ip: '--ip',
 };
 
-export const holdAddCommand: CommandSpec = {
-  name: 'hold add',
-  summary: 'keep records whatever the policy says',
+export const holdAddCommand: CommandDetails = {
   description: [
     'Put a hold into the log: nothing it covers may be deleted or redacted, until it is released and the grace is over. `slmaudit verify` names every deletion that went against one.',
     'A hold on a user, request, session, key or address is resolved to the segments that hold its records now, by a query; whom it was asked for is not kept: entries are never deleted, and no person stands in them. Records that come later are not covered: repeat it, or hold a span. With --since or --until such a hold takes records of that span only.',
@@ -182,9 +180,7 @@ const LISTED = [
   'binds_until',
 ] as const;
 
-export const holdListCommand: CommandSpec = {
-  name: 'hold list',
-  summary: 'list the holds, and what each covers',
+export const holdListCommand: CommandDetails = {
   description: [
     'List every hold there ever was: active; released, but binding until its grace is over; or over. segments, records and the times are those it covers now; span is what it was written for, where it covers what comes.',
     '`by` is a code, or a keyed hash of a user of a host.',
@@ -225,9 +221,7 @@ export const holdListCommand: CommandSpec = {
   },
 };
 
-export const holdReleaseCommand: CommandSpec = {
-  name: 'hold release',
-  summary: 'end a hold, once the grace is over',
+export const holdReleaseCommand: CommandDetails = {
   description: [
     'Put the release of a hold into the log. The hold goes on binding until the grace is over, the longest of the policies that bind now; then the policy alone says what may be deleted. A release can not be taken back; a new hold can be added.',
   ],

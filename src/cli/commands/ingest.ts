@@ -4,14 +4,12 @@ import type { Skip, SourceTally } from '../../log/tally.ts';
 import type { Note, Progress, Summary, Told } from '../../ingest/summary.ts';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
-import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
 
 const MAX_SOURCE = 200;
 
-export const ingestCommand: CommandSpec = {
-  name: 'ingest',
-  summary: 'read access logs into the store',
+export const ingestCommand: CommandDetails = {
   description: [
     'Read NDJSON access logs from files or a pipe, normalize each line to the audit schema, and seal the records into signed segments. Prompts and completions are hashed under a key of the store and dropped; their text never reaches the disk in the clear.',
     'A line is counted as acknowledged once it is on disk for good. Records are sealed at the end of input, at --seal-records, on a pipe at --seal-every, and on SIGINT and SIGTERM.',

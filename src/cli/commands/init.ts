@@ -1,10 +1,8 @@
 import type { Policy } from '../../log/policy.ts';
 import type { Store } from '../../store/store.ts';
-import { type CommandSpec, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, flag, type Given, text } from '../command.ts';
 
-export const initCommand: CommandSpec = {
-  name: 'init',
-  summary: 'make a store and its keys',
+export const initCommand: CommandDetails = {
   description: [
     'Make a store and its keys, and print the pin: one line that names the log for ever. Give it to whoever will audit, on paper or in another system; with it, anyone can verify and nobody can forge.',
     'Once, and never again, an offline recovery key is printed on standard error. Genesis names it: `slmaudit key recover` lets the log go on with it on the day on which keys are lost or stolen. Keep it away from this host.',

@@ -3,13 +3,11 @@ import { AuditError } from '../../errors.ts';
 import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
 import type { SignerKey } from '../../note/key.ts';
 import type { KeyStatus } from '../../custody/status.ts';
-import { type CommandSpec, text } from '../command.ts';
+import { type CommandDetails, text } from '../command.ts';
 import { counted, readSpan, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
-export const keyStatusCommand: CommandSpec = {
-  name: 'key status',
-  summary: 'say which keys are here and what they allow',
+export const keyStatusCommand: CommandDetails = {
   description: [
     'Say which keys of the store this host holds, whether the next entry can be signed, and what to do if it can not. Nothing is shown of the keys but their public halves.',
   ],
@@ -61,9 +59,7 @@ function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): 
     : 'the key of the next entry is lost: nothing can be sealed; nothing sealed is lost; get the recovery key and run `slmaudit key recover`';
 }
 
-export const keyRecoverCommand: CommandSpec = {
-  name: 'key recover',
-  summary: 'let a log go on whose epoch key is lost or leaked',
+export const keyRecoverCommand: CommandDetails = {
   description: [
     'Append an entry that names a new epoch key, signed by the recovery key that `slmaudit init` showed once. It is for the day on which the key folder was lost or restored from a backup, so that the key of the next entry is missing, or on which somebody else may have that key too.',
     'The entry stays in the log for ever, and `slmaudit verify` goes on naming it and answers 4: from there on the log is vouched for by whoever holds the recovery key. What was sealed before is as safe as it was.',
@@ -108,9 +104,7 @@ export const keyRecoverCommand: CommandSpec = {
   },
 };
 
-export const keyRotateCommand: CommandSpec = {
-  name: 'key rotate',
-  summary: 'make a new record key',
+export const keyRotateCommand: CommandDetails = {
   description: [
     'Make a new record key and say so in the log. Prompts, completions, keys and hashed identities are hashed under it from now on; the key before it stays on this host, so that `slmaudit hash` finds what was hashed under it and quarantine can be opened, until `slmaudit key destroy`.',
     'Do it once a retention period: destroying the keys of a period that is over unlinks its hashes for good. An ingest that is running goes on with the key it began with.',
@@ -136,9 +130,7 @@ export const keyRotateCommand: CommandSpec = {
   },
 };
 
-export const keyDestroyCommand: CommandSpec = {
-  name: 'key destroy',
-  summary: 'erase a record key of before, for good',
+export const keyDestroyCommand: CommandDetails = {
   description: [
     'Overwrite and remove a record key that `slmaudit key rotate` has replaced. What was hashed under it can not be found by prompt, key, user or address any more, and rejected lines that were encrypted under it stay closed. Every signature still verifies. Files that were read while it was the present key are unknown from then on: ingested again, they would be read again.',
     'Copies in backups of the key folder are not reached; leave that folder out of backups.',

@@ -1,12 +1,10 @@
 import { isAbsolute } from 'node:path';
 import type { Trial } from '../../map/try.ts';
-import { type CommandSpec, type Context, flag, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, text } from '../command.ts';
 import { counted, grouped, readCount, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
-export const mapTestCommand: CommandSpec = {
-  name: 'map test',
-  summary: 'try a description of a format on a sample',
+export const mapTestCommand: CommandDetails = {
   description: [
     'Read a sample with a map, a YAML file that describes a format, and show the first records, every field that no column took and what becomes of it, and why lines were rejected. Nothing is written. `slmaudit ingest --map` then reads that format.',
     'Paths are dotted; of several the first that has a value counts. Durations need a unit: s, ms, us or ns. For lines of text `pattern` is a regular expression with named groups, which are the members. A value that `values` does not list stays in extra.',

@@ -1,15 +1,13 @@
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { type CommandSpec, text } from '../command.ts';
+import { type CommandDetails, text } from '../command.ts';
 import { counted, grouped, humanBytes, readSize, readZone, usage } from '../values.ts';
 
 /** Of the engine's buffers: it passes rows on, and sorts them on disk. */
 const MEMORY = 128 << 20;
 
-export const packCommand: CommandSpec = {
-  name: 'pack',
-  summary: 'write a folder or archive of evidence for an auditor',
+export const packCommand: CommandDetails = {
   description: [
     'Write an evidence pack: records as canonical lines and as the Parquet files that were sealed, the whole signed log, the pin, what `verify` says of it, coverage, policies, holds and deletions, a dictionary of fields, a map of common requirements to these files, and a README that says how to check all of it, with this program and without.',
     'A pack of a span holds the files with any record of it; the README has the `verify --pack` that is good for them. Prompts and answers are never in it, nor are rejected lines, which are counted; persons are, as they stand in the records.',

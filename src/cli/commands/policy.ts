@@ -1,6 +1,6 @@
 import type { Policy } from '../../log/policy.ts';
 import { instantOf } from '../../store/clock.ts';
-import { type CommandSpec, type Context, flag, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, text } from '../command.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { named, outcomeLines, ruleText } from '../render/policy.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
@@ -8,9 +8,7 @@ import { counted, humanBytes, readInstant } from '../values.ts';
 import { printable } from '../voice.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf, WRITING_EXITS } from '../writing.ts';
 
-export const policySetCommand: CommandSpec = {
-  name: 'policy set',
-  summary: 'say how long records are kept',
+export const policySetCommand: CommandDetails = {
   description: [
     'Put a retention policy into the log, signed as everything there: from a YAML file, or from presets by their names. Nothing is deleted by this; prune deletes what every policy that binds lets go. The file is not kept, only what it says: comments may name persons.',
     'Of several presets the greatest minimum and the least maximum count, for every class that does not say otherwise; where they contradict each other, nothing is written. A minimum in months or years is the longest that so many can be (1y: 366 days), a maximum the shortest (365).',
@@ -99,9 +97,7 @@ const SHOWN = [
   'segments',
 ] as const;
 
-export const policyShowCommand: CommandSpec = {
-  name: 'policy show',
-  summary: 'show the policies that bind',
+export const policyShowCommand: CommandDetails = {
   description: [
     'Show the policy in force, those before it whose grace is not over, and those that go on binding for what was sealed under them; a row for each class. min_days is empty in formats for machines where nothing may ever be deleted, max_days where nothing must be.',
     'Warns of a class whose review date is past.',
@@ -186,9 +182,7 @@ const EXPLAINED = [
   'holds',
 ] as const;
 
-export const policyExplainCommand: CommandSpec = {
-  name: 'policy explain',
-  summary: 'say what would be deleted at a time, and why the rest is kept',
+export const policyExplainCommand: CommandDetails = {
   description: [
     'Say what a prune at that time would delete, as the log stands now, and what keeps everything else: by class and day of sealing, or segment by segment. Nothing is deleted.',
     '`goes`: its maximum is over, and nothing keeps it. `stays`, why: `minimum`, of the policy that is named, is not over; `hold`; `not due`, since only the minimum is over; `no maximum`. free_from: when all of the row may be deleted at the earliest, every policy and hold considered; due: when it is to be gone. Empty is never.',
@@ -253,9 +247,7 @@ export const policyExplainCommand: CommandSpec = {
   },
 };
 
-export const policyPresetsCommand: CommandSpec = {
-  name: 'policy presets',
-  summary: 'list the presets, and what they rest on',
+export const policyPresetsCommand: CommandDetails = {
   description: [
     'List the presets with their periods in days, where each stands, when it was looked up, and how sure that is. None is legal advice: have somebody read the rule before you rely on it.',
   ],

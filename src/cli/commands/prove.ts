@@ -1,11 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CommandSpec, flag, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
 import { usage } from '../values.ts';
 
-export const proveCommand: CommandSpec = {
-  name: 'prove',
-  summary: 'write a record and the proof that it is in the log',
+export const proveCommand: CommandDetails = {
   description: [
     'Write one sealed record as its canonical line, and a C2SP tlog-proof of it: that the line stands in a manifest, and the manifest in the log that the checkpoint signs. Whoever has the pin can check both with `slmaudit verify --proof`, without the store, and the halves with other tools of C2SP.',
     'The proof says that the holder of the log key vouches for the record. That nobody, the holder of today’s keys included, could have changed it since it was sealed is what `slmaudit verify` shows of the whole log.',

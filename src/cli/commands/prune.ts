@@ -3,7 +3,7 @@ import { AuditError } from '../../errors.ts';
 import { formatRanges, rangesOf } from '../../log/ranges.ts';
 import type { Due } from '../../prune/plan.ts';
 import type { Pruned } from '../../prune/prune.ts';
-import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { counted, grouped as withCommas, humanBytes, readSpan, usage } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
@@ -12,7 +12,7 @@ const PLAN_OPTIONS = [
   { flags: '--format <FORMAT>', about: 'json: all of it as one object', choices: ['json'] },
   LOCK_WAIT_OPTION,
 ] as const;
-const EXITS: CommandSpec['exits'] = [
+const EXITS: CommandDetails['exits'] = [
   [0, 'done, or nothing to do'],
   [1, 'something that was sealed has been altered: it was left as it is, all else is done'],
   [
@@ -22,9 +22,7 @@ const EXITS: CommandSpec['exits'] = [
   [75, 'another writer holds the lock'],
 ];
 
-export const pruneCommand: CommandSpec = {
-  name: 'prune',
-  summary: 'delete what the policy says must go',
+export const pruneCommand: CommandDetails = {
   description: [
     'Delete segments that are older than the maximum of their class, unless another policy that still binds, or a hold, keeps them. Every candidate is verified first; what is not as it was sealed stays, as evidence, and is reported. An entry of the log says what goes, then files go; `slmaudit verify` judges it for ever by the policies and holds of that time. Then small files are joined, as `slmaudit compact` does.',
     'An interrupted prune is finished by whoever writes next. Without output and with 0 under -q when there is nothing to say, so that cron stays silent.',
@@ -65,9 +63,7 @@ export const pruneCommand: CommandSpec = {
   },
 };
 
-export const compactCommand: CommandSpec = {
-  name: 'compact',
-  summary: 'join small files of records',
+export const compactCommand: CommandDetails = {
   description: [
     'Join the small files of days that are over into few: segments of one class, sealed on one day, under the same holds, up to a million records a file. The records stay as they are; every root is computed again from what was written before the log says where they lie now. `slmaudit prune` does it too.',
   ],

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import type { Retry } from '../../quarantine/retry.ts';
-import { type CommandSpec, type Context, flag, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, text } from '../command.ts';
 import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
 import { counted, grouped, readSpan, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
@@ -20,9 +20,7 @@ const COLUMNS = [
 ] as const;
 const NUMERIC: ReadonlySet<string> = new Set(['line', 'offset', 'length', 'removed', 'retried']);
 
-export const quarantineListCommand: CommandSpec = {
-  name: 'quarantine list',
-  summary: 'list the lines that were rejected',
+export const quarantineListCommand: CommandDetails = {
   description: [
     'List every line that could not be read, with its reason and its place: source, number of the line (in this source; of a pipe, in that run), offset and length in bytes. What a line held is encrypted; `slmaudit quarantine show` opens one. `removed` counts the secrets that were taken out of it before that.',
     'Lines that `slmaudit quarantine retry` has made records of are left out; with --all they are listed too, with the segment that holds the records.',
@@ -63,9 +61,7 @@ export const quarantineListCommand: CommandSpec = {
   },
 };
 
-export const quarantineShowCommand: CommandSpec = {
-  name: 'quarantine show',
-  summary: 'show what a rejected line held',
+export const quarantineShowCommand: CommandDetails = {
   description: [
     'Decrypt a rejected line with the record key and print it: the bytes as they came in a pipe or a file, with control characters made visible on a terminal. Of a line over 64 KiB only the beginning was kept.',
     'A line may hold prompts in the clear: this is the one verb that shows them. Secrets of known forms were taken out of it; what that left in their place begins with `[removed:`.',
@@ -98,9 +94,7 @@ export const quarantineShowCommand: CommandSpec = {
   },
 };
 
-export const quarantineRetryCommand: CommandSpec = {
-  name: 'quarantine retry',
-  summary: 'read rejected lines again',
+export const quarantineRetryCommand: CommandDetails = {
   description: [
     'Read rejected lines again, all of them or those that are named, and seal what can be read now: with a --format or --map that fits, with a newer slmaudit, with a --assume-zone. What still can not be read stays in quarantine.',
     'Each record says in `extra` which line it came from (`_retried`), and the manifest of its segment lists the lines, so that none is ever read twice. The line in quarantine stays as it is.',

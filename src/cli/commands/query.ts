@@ -1,17 +1,14 @@
-import chalk from 'chalk';
 import { AuditError } from '../../errors.ts';
 import { readBounded } from '../../store/durable.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
-import { type CommandSpec, type Context, flag, type Given, text, texts } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
-export const queryCommand: CommandSpec = {
-  name: 'query',
-  summary: 'ask the records in SQL',
+export const queryCommand: CommandDetails = {
   description: [
     'Run one SELECT, in the dialect of DuckDB, over the views `records`: everything that is sealed, and what running ingests have on disk; `requests`: what a proxy and a model server each know of one request, brought together by id (join_confidence 1), else by time, path and outcome (0.9 or less); `segments`, `entries` and `quarantine`: what the log says of itself. The digest of every payload is checked before it is read.',
     'SQL can be an argument, a file (-f), standard input (-), or saved under a name: `@NAME`. --list shows those; your own are files NAME.sql in the XDG config folder, slmaudit/queries, whose first comment lines say what they do and what parameters they have (`-- param top = 20: how many`).',
@@ -59,7 +56,7 @@ async function list(given: Given, { queriesFolder, terminal, width, stdout }: Co
   const format = text(given, 'format') ?? (terminal ? 'table' : 'ndjson');
   const print = printer(stdout);
   if (format === 'table') {
-    await print(listing(all, width ?? 100));
+    await print(await listing(all, width ?? 100));
     return 0;
   }
   if (format === 'parquet') throw usage('--list is no answer that parquet is for; csv and json are');
@@ -74,7 +71,8 @@ const parametersOf = ({ parameters }: SavedQuery): string =>
   parameters.map(p => (p.default === undefined ? p.name : `${p.name}=${p.default}`)).join(' ');
 
 /** For people: names beside what each answers, in as many lines as it takes, and its parameters below. */
-function listing(all: readonly SavedQuery[], width: number): string {
+async function listing(all: readonly SavedQuery[], width: number): Promise<string> {
+  const { default: chalk } = await import('chalk');
   const side = Math.max(0, ...all.map(q => q.name.length)) + 3;
   const room = Math.max(20, width - side);
   const lines = all.map(q => {

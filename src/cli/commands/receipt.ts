@@ -8,14 +8,12 @@ import { instantOf } from '../../store/clock.ts';
 import { createFile, isCode, readWhole } from '../../store/durable.ts';
 import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
-import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { usage } from '../values.ts';
 
-export const receiptVerifyCommand: CommandSpec = {
-  name: 'receipt verify',
-  summary: 'check a receipt that an answer came with',
+export const receiptVerifyCommand: CommandDetails = {
   description: [
     'Check what --receipt wrote: that its checkpoint is one of the pinned log; where that log is here, that it extends the checkpoint, and that the segments which were read stand in it with these digests and none is left untold. Without the store that is all that can be checked.',
     'With --rerun the same question is asked again over the entries that there were then, from payloads that are all read and checked anew, and must have the same rows. It needs the store.',
@@ -138,9 +136,7 @@ async function givenKey(textOrPath: string): Promise<VerifierKey> {
   }
 }
 
-export const receiptKeyCommand: CommandSpec = {
-  name: 'receipt key',
-  summary: 'make a key that signs receipts',
+export const receiptKeyCommand: CommandDetails = {
   description: [
     'Make an Ed25519 key, in the form that C2SP notes and Go’s sumdb have, in a file that nobody else may read, and print its verifier key: give that to whoever is to check receipts. A file that is there is never replaced.',
     'The key is yours, not the log’s: it says who stands for an answer. Keep it where other keys of yours are.',

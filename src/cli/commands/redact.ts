@@ -1,4 +1,4 @@
-import { type CommandSpec, flag, text, texts } from '../command.ts';
+import { type CommandDetails, flag, text, texts } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
@@ -8,9 +8,7 @@ import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 /** Filters whose value is looked for in rejected lines too. */
 const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request', 'text'] as const;
 
-export const redactCommand: CommandSpec = {
-  name: 'redact',
-  summary: 'leave of some records nothing but their hashes',
+export const redactCommand: CommandDetails = {
   description: [
     'Remove what some records say, found by event id or as `slmaudit search` finds them. Of each only its leaf hash stays, so that everything still verifies, and proofs of other records still hold. What they said is gone from payloads, from quarantine (with all rejected lines of a segment of which one holds what was searched for), and from what queries remember. How many and why is in the log for ever; who is not.',
     'A redaction obeys policy and holds as `slmaudit prune` does; a policy with `redact: any` lets rows be redacted before their minimum. Records of running ingests are not sealed yet and are not redacted: run it again once they are.',

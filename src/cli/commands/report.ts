@@ -7,10 +7,10 @@ import type { Page } from '../../report/page.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { formatByName } from '../answer.ts';
-import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
-import { PAGE_FORMATS, type PageFormat, pageText } from '../render/page/format.ts';
+import { PAGE_FORMATS, type PageFormat } from '../render/page/names.ts';
 import { printer } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { targetOf } from '../target.ts';
@@ -18,11 +18,10 @@ import { counted, grouped, readZone, usage } from '../values.ts';
 
 /** A page: what it says, and who makes it. */
 interface PageSpec {
-  readonly summary: string;
   readonly about: string;
   /** Which time it is about, where it is not a week and the one before. */
   readonly period?: string;
-  readonly examples?: CommandSpec['examples'];
+  readonly examples?: CommandDetails['examples'];
   /** Only so many days before --since are read, and nothing from --until on; undefined: all. */
   readonly history?: number;
   /** Bytes of the engine's buffers, where none are given. */
@@ -37,36 +36,30 @@ const OWN_PERIOD = 'The period is all of what the store has, unless --since or -
 
 const PAGES: Readonly<Record<string, PageSpec>> = {
   usage: {
-    summary: 'say how much was asked, of what, and by whom',
     about: 'Requests, users, tokens and costs; the models and users with most; what changed most.',
     make: async () => (await import('../../report/usage/page.ts')).usagePage,
   },
   failures: {
-    summary: 'say what failed, how, and where more than before',
     about:
       'How requests ended, kinds of failure, HTTP status, the share that failed of each model and version, the worst hours, users with most failures, logins.',
     make: async () => (await import('../../report/failures/page.ts')).failuresPage,
   },
   latency: {
-    summary: 'say how long answers took, and where longer than before',
     about:
       'Percentiles of latency, of the time to the first token and of the time in a queue, by model and version and by length of the answer; the slowest answers.',
     make: async () => (await import('../../report/latency/page.ts')).latencyPage,
   },
   models: {
-    summary: 'say which models and versions answered, and which came and went',
     about:
       'Models and versions in use with first and last seen, failures, users and latency; new ones and those that are gone; requests that another model answered than was asked for.',
     make: async () => (await import('../../report/models/page.ts')).modelsPage,
   },
   users: {
-    summary: 'say who asked, who is new, who is back and who is gone',
     about:
       'Users with most requests, tokens, costs and failures; whose use changed most; who is new (never seen before), back (seen before, not in the period before) and gone (seen in the period before, not in this one), so that users before - gone + back + new are those of now.',
     make: async () => (await import('../../report/users/page.ts')).usersPage,
   },
   anomalies: {
-    summary: 'say what is unusual, how sure, why, and which records show it',
     about:
       'Requests, failures, latency, tokens, new addresses, repeated prompts, failed logins and silences, of all and of each model, user and address, each against what came before it. Of each episode: what was seen and what is usual, since when, who and what contributed, what the same user or address did at the door, ids of events, and the command that shows the records. There is nothing to train: what is usual is taken from up to eight weeks of records before (nine are read before --since), so that a store with less than a week of them is hardly judged, and Notes says so. Of what is told, no more than 5% is to be expected to be chance, over all that was tested; how many tests that were stands on the page.',
     period: OWN_PERIOD,
@@ -86,7 +79,6 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
     make: async () => (await import('../../anomaly/page.ts')).anomaliesPage,
   },
   prompts: {
-    summary: 'say which prompts recur, fail, burn tokens or are sent by a script',
     about:
       'Prompts that came five times and more: sent by many users, ending in failures or refusals more often than chance says, burning most tokens, or sent at times as even as a script sends; with who sent each most, when, and how it ended. Prompts are known by their keyed hashes alone; `slmaudit hash` makes that of a text.',
     period: OWN_PERIOD,
@@ -96,50 +88,54 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
   },
 };
 
-export const reportCommands: readonly CommandSpec[] = Object.entries(PAGES).map(([name, page]) => ({
-  name: `report ${name}`,
-  summary: page.summary,
-  description: [
-    page.about,
-    page.period ??
-      "The period is the last 7 full days of what the store has, unless --since or --until say another; it is compared with the one before, as long, where records reach back so far. What can't be said is said under Notes.",
-    "Records that are later than this host's clock are left out where --until does not take them in, and Notes counts them.",
-    'The digest of every payload is checked before it is read, and the end of the page says of which log it was made. --format html is one file without scripts that loads nothing; json is the same in numbers, in a shape that stays.',
-  ],
-  arguments: [],
-  options: [
-    ...SPAN_OPTIONS,
-    {
-      flags: '--format <FORMAT>',
-      about: 'how the page comes out',
-      choices: PAGE_FORMATS,
-      default: "what the file's name says, else table on a terminal, json in a pipe",
-    },
-    { flags: '-o, --output <FILE>', about: 'write the page there, all of it or nothing' },
-    ...LIMIT_OPTIONS,
-    {
-      flags: '--allow-unverified',
-      about: 'say what is there though it was altered; the page says so first',
-    },
-  ],
-  examples: page.examples ?? [
-    {
-      command: `slmaudit report ${name}`,
-      about: page.period === undefined ? 'the last week, against the week before' : 'all there is',
-    },
-    {
-      command: `slmaudit report ${name} --since 2026-05-01 --until 2026-06-01 -o ${name}.html`,
-      about: 'a month, as a page for a browser or for print',
-    },
-  ],
-  exits: [
-    [0, 'said'],
-    [1, 'something that was sealed has been altered'],
-    [2, 'it could not be answered, or not in time'],
-    [130, 'interrupted'],
-  ],
-  run: (given, context) => report(name, page, given, context),
-}));
+export const reportCommands: Readonly<Record<string, CommandDetails>> = Object.fromEntries(
+  Object.entries(PAGES).map(([name, page]) => [name, commandOf(name, page)]),
+);
+
+function commandOf(name: string, page: PageSpec): CommandDetails {
+  return {
+    description: [
+      page.about,
+      page.period ??
+        "The period is the last 7 full days of what the store has, unless --since or --until say another; it is compared with the one before, as long, where records reach back so far. What can't be said is said under Notes.",
+      "Records that are later than this host's clock are left out where --until does not take them in, and Notes counts them.",
+      'The digest of every payload is checked before it is read, and the end of the page says of which log it was made. --format html is one file without scripts that loads nothing; json is the same in numbers, in a shape that stays.',
+    ],
+    arguments: [],
+    options: [
+      ...SPAN_OPTIONS,
+      {
+        flags: '--format <FORMAT>',
+        about: 'how the page comes out',
+        choices: PAGE_FORMATS,
+        default: "what the file's name says, else table on a terminal, json in a pipe",
+      },
+      { flags: '-o, --output <FILE>', about: 'write the page there, all of it or nothing' },
+      ...LIMIT_OPTIONS,
+      {
+        flags: '--allow-unverified',
+        about: 'say what is there though it was altered; the page says so first',
+      },
+    ],
+    examples: page.examples ?? [
+      {
+        command: `slmaudit report ${name}`,
+        about: page.period === undefined ? 'the last week, against the week before' : 'all there is',
+      },
+      {
+        command: `slmaudit report ${name} --since 2026-05-01 --until 2026-06-01 -o ${name}.html`,
+        about: 'a month, as a page for a browser or for print',
+      },
+    ],
+    exits: [
+      [0, 'said'],
+      [1, 'something that was sealed has been altered'],
+      [2, 'it could not be answered, or not in time'],
+      [130, 'interrupted'],
+    ],
+    run: (given, context) => report(name, page, given, context),
+  };
+}
 
 async function report(name: string, spec: PageSpec, given: Given, context: Context): Promise<number> {
   const store = context.openStore();
@@ -154,6 +150,7 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   const { beginLogged } = await import('../../query/logged.ts');
   const { inTime } = await import('../../report/deadline.ts');
   const { justAfter, reachNotes, reachOf } = await import('../../report/reach.ts');
+  const { pageText } = await import('../render/page/format.ts');
   const make = await spec.make();
   const at = instantOf(Date.now());
   const question = { sql: `report ${name}`, parameters: {}, ...span };

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../rules/try.ts';
 import type { Rules } from '../../rules/read.ts';
 import type { CompiledRule, RuleProblem } from '../../rules/rule.ts';
-import { type CommandSpec, type Context, flag, type Given } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given } from '../command.ts';
 import { GAP } from '../render/fit.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
@@ -11,9 +11,7 @@ import { printable } from '../voice.ts';
 
 const RULE_ARGUMENT = { name: 'RULE', about: 'its name or its id' };
 
-export const rulesListCommand: CommandSpec = {
-  name: 'rules list',
-  summary: 'list the rules that detection runs',
+export const rulesListCommand: CommandDetails = {
   description: [
     'List the rules that `slmaudit detect` runs: shipped ones, your own (files .yml in the XDG config folder, slmaudit/rules) and those of --rules. A rule of the same id takes the place of a shipped one, which is said; a name means the rule of its own file first, so that no other file changes what a correlation is made from. `status: deprecated` or `unsupported` is not run. --parts lists those too that only others are made from.',
     'Rules are Sigma 2.1, detections and correlations, over the columns of `records`. Windows slide over the time of the events and are exact: at every event counts what its group did in the timespan up to it, both ends included. Events of one instant see one another; for an order of rules they are in order. Whose group-by field is missing belongs to no group.',
@@ -83,9 +81,7 @@ function whoseOf(compiled: CompiledRule, { replaced }: Rules): string {
   return `${file}, instead of ${isShipped(before) ? 'the shipped one' : before}`;
 }
 
-export const rulesShowCommand: CommandSpec = {
-  name: 'rules show',
-  summary: 'show a rule as it is written',
+export const rulesShowCommand: CommandDetails = {
   description: [
     'Print a rule as it stands in its file, with the rules that it is made from. To change a shipped one, print it into a file of your own rules and change it there: the same id takes its place.',
   ],
@@ -134,9 +130,7 @@ function partsOf(
   return seen;
 }
 
-export const rulesSqlCommand: CommandSpec = {
-  name: 'rules sql',
-  summary: 'show what a rule asks, as SQL',
+export const rulesSqlCommand: CommandDetails = {
   description: [
     'Print the SELECT that a rule is compiled to, a row a hit: `slmaudit query -f` answers it. With --evidence: the one that finds the records of an episode, given $from, $to and its entity as $e1, $e2, ...',
   ],
@@ -159,9 +153,7 @@ export const rulesSqlCommand: CommandSpec = {
   },
 };
 
-export const rulesLintCommand: CommandSpec = {
-  name: 'rules lint',
-  summary: 'say what is wrong with rules',
+export const rulesLintCommand: CommandDetails = {
   description: [
     'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Two rules of one name, and two of one id in one folder, are a problem; a key of the first level that is nearly one of Sigma is a warning. Without FILE: all that detection would run.',
   ],
@@ -198,9 +190,7 @@ export const rulesLintCommand: CommandSpec = {
 const problemLine = ({ file, line, column, code, message }: RuleProblem): string =>
   `${file}:${line ?? 1}:${column ?? 1}: ${code}: ${message}`;
 
-export const rulesTestCommand: CommandSpec = {
-  name: 'rules test',
-  summary: 'try the tests that rules bring with them',
+export const rulesTestCommand: CommandDetails = {
   description: [
     'Try each rule on the events of the tests in its file, under slmaudit: tests, and compare the episodes that come of them with those that the test expects: all of them, and no others. No store is read. Without RULE: all tests of all rules.',
     'An event has columns of records; `repeat: 30` with `every: 10s` makes a series of it, in which {n} counts. A hit names the entity, and `at` when the episode begins; `hits: []` means none.',

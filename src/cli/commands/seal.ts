@@ -1,10 +1,8 @@
-import { type CommandSpec, flag } from '../command.ts';
+import { type CommandDetails, flag } from '../command.ts';
 import { counted } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
-export const sealCommand: CommandSpec = {
-  name: 'seal',
-  summary: 'seal what writers that died have left',
+export const sealCommand: CommandDetails = {
   description: [
     'Finish an interrupted seal and seal the open segments of writers that are gone. Every ingest begins with this; run it alone to have it done without new input.',
     'Whether a writer on another host, or in another container, is gone can not be told from here. --take says that it is.',

@@ -1,15 +1,13 @@
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, formatOf, optionsOf } from '../answer.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
-import { type CommandSpec, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, flag, type Given, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { readCount, readList, readZone, usage } from '../values.ts';
 
-export const searchCommand: CommandSpec = {
-  name: 'search',
-  summary: 'find records without SQL',
+export const searchCommand: CommandDetails = {
   description: [
     'Print the records for which all that is given holds, in order of time. A terminal gets the columns that matter most, a pipe all of them; --columns chooses.',
     'A user or an address is also found where records keep them hashed, if the record key is on this host.',
@@ -93,9 +91,7 @@ export const searchCommand: CommandSpec = {
   },
 };
 
-export const contextCommand: CommandSpec = {
-  name: 'context',
-  summary: 'what came just before a record, and just behind it',
+export const contextCommand: CommandDetails = {
   description: [
     'Print the records nearest in time to one that is named by its event id or its seq. `away` says how far each is from it; 0 is the record itself.',
     'With --same, only records that share its user, address, session, prompt or key are counted.',

@@ -1,6 +1,6 @@
 import type { SourceTally } from '../../log/tally.ts';
 import type { Status } from '../../status/status.ts';
-import { type CommandSpec, text } from '../command.ts';
+import { type CommandDetails, text } from '../command.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
 import { printable } from '../voice.ts';
 
@@ -23,9 +23,7 @@ function deleted({ pruned, redacted }: Status): string {
   return parts.map(p => `; ${p}`).join('');
 }
 
-export const statusCommand: CommandSpec = {
-  name: 'status',
-  summary: 'say what the store holds',
+export const statusCommand: CommandDetails = {
   description: [
     'Say what the store holds, where its keys are and what is not sealed yet. Nothing is verified but that the log is the one its checkpoint signs.',
   ],

@@ -6,13 +6,11 @@ import type { Pin } from '../../log/pin.ts';
 import type { Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only, Progress } from '../../verify/verify.ts';
-import { type CommandSpec, type Context, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, sentence } from '../render/report.ts';
 import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
 
-export const verifyCommand: CommandSpec = {
-  name: 'verify',
-  summary: 'check that nothing in the store was altered',
+export const verifyCommand: CommandDetails = {
   description: [
     'Check the checkpoint, the chain of entries and keys, the tiles, and the digest of every payload and quarantine file, and name every file that belongs to none of them. All that is wrong is listed, not only the first. The store is never written to.',
     'With --records, every record is hashed again from the Parquet files and the roots are compared with the signed ones. --since, --until and --segment leave payloads outside a range unopened; the log itself is always checked whole.',

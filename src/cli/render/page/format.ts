@@ -1,11 +1,8 @@
 import type { Page } from '../../../report/page.ts';
 import { htmlPage } from './html.ts';
 import { markdownPage } from './markdown.ts';
+import type { PageFormat } from './names.ts';
 import { terminalPage } from './terminal.ts';
-
-/** How a page of a report comes out. */
-export const PAGE_FORMATS = ['table', 'json', 'markdown', 'html'] as const;
-export type PageFormat = (typeof PAGE_FORMATS)[number];
 
 export interface PageShown {
   /** Columns of the terminal; undefined: as wide as it is. */
