@@ -14,3 +14,8 @@ export const duckdb: typeof import('@duckdb/node-api') = createRequire(import.me
   '@duckdb/node-api',
 ) as typeof import('@duckdb/node-api');
 globalThis.TextDecoder = Decoder;
+
+/** What it is made on, which has the bytes of a whole vector. */
+export const bindings: typeof import('@duckdb/node-bindings') = createRequire(
+  createRequire(import.meta.url).resolve('@duckdb/node-api'),
+)('@duckdb/node-bindings') as typeof import('@duckdb/node-bindings');

@@ -47,13 +47,17 @@ function value({ name, type }: Column): string {
     case 'json':
       return `to_json(${column})::VARCHAR`;
     case 'ts':
-      return `strftime(${column}, '"%Y-%m-%dT%H:%M:%S.%fZ"')`;
+      // Of a time without zone: with one, it goes through a calendar, 0.21 µs instead of 0.07.
+      return `strftime(make_timestamp(epoch_us(${column})), '"%Y-%m-%dT%H:%M:%S.%fZ"')`;
     case 'hash':
       return `'"' || lower(hex(${column})) || '"'`;
     case 'uuid':
       return `'"' || ${uuidText(column)} || '"'`;
+    case 'bool':
+      return `CASE WHEN ${column} THEN 'true' WHEN NOT ${column} THEN 'false' END`;
     default:
-      return `${column}::VARCHAR`;
+      // A function is called once for each entry of a dictionary that a column has; a cast is made in each row.
+      return `to_json(${column})::VARCHAR`;
   }
 }
 
@@ -99,11 +103,11 @@ export function selectLines(columns: string, from: string): string {
 }
 
 /**
- * `SELECT <columns>, tail FROM <from>`: each row's canonical line with a comma in the place of its brace, which is two copies of every line
- * less.
+ * `SELECT <columns>, message FROM <from>`: of each row what its leaf hash is the SHA-256 of, 0x00 ‖ line, but with a comma in the place of
+ * the line's brace, which is two copies of every line less.
  */
-export function selectTails(columns: string, from: string): string {
-  return `SELECT ${columns}, ${SPELLED} AS tail FROM (SELECT *, concat(${MEMBERS}, '}') AS fast FROM ${from})`;
+export function selectMessages(columns: string, from: string): string {
+  return `SELECT ${columns}, ${SPELLED} AS message FROM (SELECT *, concat(chr(0), ${MEMBERS}, '}') AS fast FROM ${from})`;
 }
 
 /** Lower-case hex of the RFC 6962 leaf hash; a redacted row states it. For some rows: many are hashed in leaves.ts. */

@@ -1,9 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { REDACTED_LEAF } from '../record/schema.ts';
-import { fdName, quote, withEngine } from './engine.ts';
+import { fdName, quote } from './engine.ts';
 import { LEAF_HEX, PAYLOAD_COLUMNS, selectLines } from './lines.ts';
-import { copyToPayload, withMemory } from './payload.ts';
+import { copyToPayload, withBounds } from './payload.ts';
 
 /** Rows of a payload that go into another one. */
 export interface MergedRows {
@@ -25,13 +24,10 @@ export async function mergePayloads(sources: readonly MergedRows[], out: string)
   const rows = sources.reduce((sum, s) => sum + s.rows, 0);
   const bytes = sources.reduce((sum, s) => sum + (s.bytes * s.rows) / Math.max(1, s.of), 0);
   try {
-    await withMemory(memory =>
-      withEngine({ memory, temporary: `${dirname(out)}/.duckdb` }, async db => {
-        const names = sources.map((s, i) => fdName(fds[i]!, s.path));
-        // Zstandard makes about a tenth of a line.
-        await copyToPayload(db, selectOf(sources, names), out, (bytes * 10) / Math.max(1, rows));
-      }),
-    );
+    const names = sources.map((s, i) => fdName(fds[i]!, s.path));
+    // Zstandard makes about a tenth of a line.
+    const lineBytes = (bytes * 10) / Math.max(1, rows);
+    await withBounds(out, db => copyToPayload(db, selectOf(sources, names), out, lineBytes));
   } finally {
     for (const fd of fds) closeSync(fd);
   }

@@ -5,9 +5,10 @@ import { AuditError } from '../errors.ts';
 import { DEFAULT_CLASS } from '../log/policy.ts';
 import { CompactTree, HASH_BYTES } from '../merkle/tree.ts';
 import { tsOfMicros } from '../record/time.ts';
-import { COLUMNS, REDACTED_LEAF, SCHEMA_VERSION } from '../record/schema.ts';
+import { SCHEMA_VERSION } from '../record/schema.ts';
 import { quote, withEngine, withFile } from './engine.ts';
-import { type Leaves, leavesOf } from './leaves.ts';
+import { RowProblems } from './checks.ts';
+import { type Leaves, leavesOf, NoLeaf } from './leaves.ts';
 import { FROM_STRUCT, PAYLOAD_COLUMNS, RECORD_STRUCT } from './lines.ts';
 
 /** What a payload holds, computed from its rows alone. */
@@ -28,10 +29,7 @@ export interface PayloadPart {
   readonly redacted: readonly number[];
 }
 
-/**
- * Bound of DuckDB's buffers. With 1 GB it writes Parquet on two threads, a million records in 3.5 s instead of
- * 5.7 s, and the whole ingest takes 200 MB more: an unattended host needs the memory more.
- */
+/** Bound of DuckDB's buffers: an unattended host needs the memory more than the time. */
 const MEMORY = '280MB';
 /** What is tried where that was not enough: a segment must not stay unsealed for want of memory that the host has. */
 const MORE_MEMORY = ['1GB', '4GB'] as const;
@@ -68,15 +66,13 @@ async function copyRecords(
   only: string | undefined,
 ): Promise<void> {
   const lineBytes = statSync(frames).size / Math.max(1, records);
-  await withMemory(memory =>
-    withEngine({ memory, temporary: `${dirname(payload)}/.duckdb` }, db =>
-      withFile(frames, name =>
-        copyToPayload(
-          db,
-          `SELECT ${FROM_STRUCT} FROM ${recordsIn(name, only !== undefined)} WHERE r IS NOT NULL ${ofClass(only)}`,
-          payload,
-          lineBytes,
-        ),
+  await withBounds(payload, db =>
+    withFile(frames, name =>
+      copyToPayload(
+        db,
+        `SELECT ${FROM_STRUCT} FROM ${recordsIn(name, only !== undefined)} WHERE r IS NOT NULL ${ofClass(only)}`,
+        payload,
+        lineBytes,
       ),
     ),
   );
@@ -104,10 +100,19 @@ function rowGroupSize(lineBytes: number): number {
   return Math.min(ROW_GROUP.most, Math.max(ROW_GROUP.least, rows));
 }
 
-export async function withMemory<T>(work: (memory: string) => Promise<T>): Promise<T> {
+/**
+ * An engine that makes payloads, or reads them as a whole. It has one thread, the one that waits for it otherwise: with two, and buffers
+ * that are bounded, one works and the other asks for work in a loop, 7.3 s of processor a million records instead of 3.2.
+ * `out`: a file that is written; beside it there is room to spill.
+ */
+export async function withBounds<T>(
+  out: string | undefined,
+  work: (db: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  const temporary = out !== undefined && { temporary: `${dirname(out)}/.duckdb` };
   for (const [i, memory] of [MEMORY, ...MORE_MEMORY].entries()) {
     try {
-      return await work(memory);
+      return await withEngine({ threads: 1, memory, ...temporary }, work);
     } catch (error) {
       const isShort = error instanceof Error && /Out of Memory/i.test(error.message);
       if (!isShort || i === MORE_MEMORY.length) throw error;
@@ -127,9 +132,7 @@ export function recordsIn(name: string, classed = false): string {
  * counts for the last. Throws what DuckDB throws.
  */
 export function readPayload(path: string, counts: readonly number[]): Promise<PayloadContent> {
-  return withMemory(memory =>
-    withEngine({ memory }, db => withFile(path, name => contentOf(db, name, counts))),
-  );
+  return withBounds(undefined, db => withFile(path, name => contentOf(db, name, counts)));
 }
 
 export async function contentOf(
@@ -138,43 +141,63 @@ export async function contentOf(
   counts: readonly number[],
 ): Promise<PayloadContent> {
   const from = `read_parquet(${quote(name)}, hive_partitioning = false, file_row_number = true)`;
-  const problems = await columnProblems(db, `read_parquet(${quote(name)}, hive_partitioning = false)`);
-  if (problems.length > 0) return { rows: 0, parts: [], problems };
-  const checks = await rowProblems(db, from);
-  // A leaf of another length is none: there is no root to be made.
-  if (checks.includes(NO_LEAF)) return { rows: 0, parts: [], problems: checks };
+  const columns = await columnProblems(db, `read_parquet(${quote(name)}, hive_partitioning = false)`);
+  if (columns.length > 0) return { rows: 0, parts: [], problems: columns };
   const parts = new Parts(counts);
-  for await (const leaves of leavesOf(db, from)) parts.add(leaves);
-  return { rows: parts.rows, parts: parts.end(), problems: checks };
+  const problems = new RowProblems();
+  try {
+    for await (const leaves of leavesOf(db, from, problems)) parts.add(leaves);
+  } catch (error) {
+    // There is no root to be made.
+    if (error instanceof NoLeaf) return { rows: 0, parts: [], problems: [error.message] };
+    throw error;
+  }
+  if (parts.rows !== (await countOf(db, from))) await throwFailure(db, from);
+  return { rows: parts.rows, parts: parts.end(), problems: problems.all };
+}
+
+/** From the file's own index. */
+async function countOf(db: DuckDBConnection, from: string): Promise<number> {
+  const rows = await db.runAndReadAll(`SELECT count(*) FROM ${from}`);
+  return Number(rows.getRows()[0]![0]);
+}
+
+/** A stream that fails midway just ends. Asked for one row of all that it was to be made of, the engine says why. */
+async function throwFailure(db: DuckDBConnection, from: string): Promise<never> {
+  const columns = PAYLOAD_COLUMNS.map(({ name }) => `count(hash("${name}"))`).join(', ');
+  await db.run(`SELECT ${columns} FROM ${from}`);
+  throw new Error('its rows end before all have come');
 }
 
 /** Rows as they come, parted into segments. */
 class Parts {
   rows = 0;
   readonly #counts: readonly number[];
-  readonly #redacted: number[] = [];
+  #redacted: number[] = [];
   readonly #done: PayloadPart[] = [];
   #tree = new CompactTree();
   #earliest = Infinity;
   #latest = -Infinity;
-  #begin = 0;
 
   constructor(counts: readonly number[]) {
     this.#counts = counts;
   }
 
   add({ rows, hashes, micros, redacted }: Leaves): void {
-    for (const row of redacted) this.#redacted.push(this.rows + row);
+    let next = 0;
     for (let row = 0; row < rows; row++) {
       while (
         this.#tree.size >= this.#counts[this.#done.length]! &&
         this.#done.length < this.#counts.length - 1
       )
         this.#close();
+      if (row === redacted[next]) {
+        this.#redacted.push(this.#tree.size);
+        next++;
+      }
       this.#tree.add(hashes, row * HASH_BYTES);
       this.rows++;
-      const at = micros[row];
-      if (at === null || at === undefined) continue;
+      const at = micros[row]!;
       if (at < this.#earliest) this.#earliest = at;
       if (at > this.#latest) this.#latest = at;
     }
@@ -191,11 +214,9 @@ class Parts {
       rows: this.#tree.size,
       root: this.#tree.root(),
       ...(from !== undefined && to !== undefined && { span: { from, to } }),
-      redacted: this.#redacted
-        .filter(row => row >= this.#begin && row < this.rows)
-        .map(row => row - this.#begin),
+      redacted: this.#redacted,
     });
-    this.#begin = this.rows;
+    this.#redacted = [];
     this.#tree = new CompactTree();
     this.#earliest = Infinity;
     this.#latest = -Infinity;
@@ -211,29 +232,4 @@ async function columnProblems(db: DuckDBConnection, from: string): Promise<strin
     text(PAYLOAD_COLUMNS),
   ];
   return is === wanted ? [] : [`its columns are not those of schema version ${SCHEMA_VERSION}`];
-}
-
-const NO_LEAF = 'what stands for a redacted row is no leaf hash';
-
-/** Rows that are whole records, or nothing but a leaf hash. */
-async function rowProblems(db: DuckDBConnection, from: string): Promise<string[]> {
-  const always = COLUMNS.filter(c => c.always).map(c => `"${c.name}" IS NULL`);
-  const any = COLUMNS.map(c => `"${c.name}" IS NOT NULL`);
-  const leaf = `"${REDACTED_LEAF}"`;
-  const rows = await db.runAndReadAll(`
-    SELECT count(*) FILTER (${leaf} IS NULL AND (${always.join(' OR ')})),
-      count(*) FILTER (v <> ${SCHEMA_VERSION}),
-      count(*) FILTER (${leaf} IS NOT NULL AND (${any.join(' OR ')})),
-      count(*) FILTER (octet_length(${leaf}) <> 32)
-    FROM ${from}`);
-  const [incomplete, foreign, kept, noLeaf] = rows.getRows()[0]!;
-  const problems: string[] = [];
-  const count = (n: unknown, what: string): void => {
-    if (Number(n) > 0) problems.push(`${Number(n)} rows ${what}`);
-  };
-  count(incomplete, 'lack a column that every record has');
-  count(foreign, 'are of another schema version');
-  count(kept, 'are redacted and say something still');
-  if (Number(noLeaf) > 0) problems.push(NO_LEAF);
-  return problems;
 }
