@@ -20,9 +20,12 @@ export interface SessionOptions {
 const SYNC_BYTES = 8 << 20;
 const SYNC_MS = 1000;
 
+/** Batches that wait to be sealed while reading goes on, where they are small: a host that is busy for a moment stops nobody. */
+const WAITING = { batches: 8, records: 100_000 };
+
 /**
  * When an ingest's lines become durable and are sealed. Reading goes on while one batch is being sealed; a second
- * one waits for it. The first failure is kept and stops the run: nothing is tried again (SPEC 8).
+ * large one waits for it. The first failure is kept and stops the run: nothing is tried again (SPEC 8).
  */
 export class Session {
   readonly writer: Writer;
@@ -34,7 +37,8 @@ export class Session {
   readonly #sealer = new Sealer();
   #syncing: Promise<void> = Promise.resolve();
   #sealing: Promise<void> = Promise.resolve();
-  #isSealing = false;
+  /** Being sealed, or waiting to be: the oldest first. */
+  readonly #due: { readonly records: number; readonly done: Promise<void> }[] = [];
   #failure: unknown;
   #lastSync = performance.now();
   #lastSeal = performance.now();
@@ -83,9 +87,15 @@ export class Session {
       this.#sync();
     }
     if (this.#isSealable) {
-      await this.#sealing;
-      this.#seal();
+      while (this.#isFarBehind) await this.#due[0]!.done;
+      // Of several sources another one may have sealed it meanwhile.
+      if (this.#isSealable) this.#seal();
     }
+  }
+
+  get #isFarBehind(): boolean {
+    const records = this.#due.reduce((sum, batch) => sum + batch.records, this.writer.held);
+    return this.#due.length > 0 && (this.#due.length >= WAITING.batches || records > WAITING.records);
   }
 
   /** Throws what went wrong in the background. */
@@ -117,14 +127,14 @@ export class Session {
   #tick(): void {
     const now = performance.now();
     if (this.writer.pending > 0 && now - this.#lastSync > SYNC_MS) this.#sync();
-    if (this.#isSealing) return;
+    if (this.#due.length > 0) return;
     if (!this.writer.isEmpty && now - this.writer.began > this.#options.sealEveryMs) this.#seal();
     else if (
       this.writer.isEmpty &&
       this.#options.heartbeatMs > 0 &&
       now - this.#lastSeal > this.#options.heartbeatMs
     )
-      this.#sealed(heartbeat(this.#store));
+      this.#sealed(heartbeat(this.#store), 0);
   }
 
   #sync(): void {
@@ -136,12 +146,12 @@ export class Session {
   }
 
   #seal(): void {
+    const records = this.writer.held;
     const batch = this.writer.rotate();
-    if (batch) this.#sealed(batch);
+    if (batch) this.#sealed(batch, records);
   }
 
-  #sealed(coming: Promise<Batch>): void {
-    this.#isSealing = true;
+  #sealed(coming: Promise<Batch>, records: number): void {
     const before = this.#sealing;
     this.#sealing = Promise.all([coming, before])
       .then(([batch]) => {
@@ -160,9 +170,8 @@ export class Session {
         },
         (error: unknown) => this.#fail(error),
       )
-      .finally(() => {
-        this.#isSealing = false;
-      });
+      .finally(() => void this.#due.shift());
+    this.#due.push({ records, done: this.#sealing });
   }
 
   #fail(error: unknown): void {

@@ -12,8 +12,8 @@ import type { SealAnswer, SealTask } from './thread.ts';
 const WORTH_THREAD = 8 << 20;
 
 /**
- * Seals one batch after the other, large ones on a thread: to read back what was written takes a hash of every line, and a commit waits
- * for the disk a dozen times, while lines come in here.
+ * Seals one batch after the other, on a thread once there was a large one: to read back what was written takes a hash of every line,
+ * and a commit waits for the disk twenty times (strace), while lines come in here.
  */
 export class Sealer {
   #thread: Worker | undefined;
@@ -22,7 +22,7 @@ export class Sealer {
   async seal(store: Store, batch: Batch, options: SealOptions): Promise<Committed[]> {
     // A heartbeat has no frames.
     const bytes = statSync(batch.path, { throwIfNoEntry: false })?.size ?? 0;
-    if (bytes < WORTH_THREAD) return sealBatch(store, batch, options);
+    if (bytes < WORTH_THREAD && !this.#thread) return sealBatch(store, batch, options);
     const thread = (this.#thread ??= this.#begin());
     const task: SealTask = { store, batch, options };
     thread.ref();
