@@ -186,7 +186,13 @@ export class Inventory<S extends Placed = SealedSegment> {
   }
 
   /** Are there rejected lines of a segment still? */
-  hasRejected({ segment, rejected }: { readonly segment: number; readonly rejected?: object | undefined }): boolean {
+  hasRejected({
+    segment,
+    rejected,
+  }: {
+    readonly segment: number;
+    readonly rejected?: object | undefined;
+  }): boolean {
     return rejected !== undefined && !this.pruned.has(segment) && !this.unquarantined.has(segment);
   }
 

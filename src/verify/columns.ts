@@ -49,7 +49,10 @@ class Block {
 
   set(row: number, { class: name, at, span, root, payload, rejected, ...of }: SealedSegment): void {
     const { segment, policy, entry, records, damaged } = of;
-    this.numbers.set([segment, policy, entry, records, damaged, payload?.bytes ?? NONE], row * NUMBERS.length);
+    this.numbers.set(
+      [segment, policy, entry, records, damaged, payload?.bytes ?? NONE],
+      row * NUMBERS.length,
+    );
     this.times.write(`${at}${span?.from ?? ''}${span?.to ?? ''}`, row * TIMES, 'latin1');
     this.hashes.set(root, row * HASHES);
     if (payload) this.hashes.write(payload.sha256, row * HASHES + HASH_BYTES, 'hex');

@@ -78,12 +78,7 @@ const WHERE = {
 const remembered = (folder: string | undefined, genesis: Buffer | undefined): boolean =>
   folder !== undefined && genesis !== undefined;
 
-function checkHead(
-  store: Store,
-  head: Head,
-  hashes: LeafHashes,
-  known: Checkpoint,
-): Finding | undefined {
+function checkHead(store: Store, head: Head, hashes: LeafHashes, known: Checkpoint): Finding | undefined {
   if (known.size > hashes.size) {
     // Written just behind the checkpoint it copies: a newer one means that the log moved on while this was reading.
     if (readCheckpoint(store.at).size >= known.size) return undefined;

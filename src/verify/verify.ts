@@ -55,6 +55,8 @@ export interface Progress {
   readonly what: 'entry' | 'segment';
   readonly done: number;
   readonly of: number;
+  /** Of the work, where some are larger than others: 0 to 1. */
+  readonly share?: number;
 }
 
 /** Which segments' payloads and quarantine are checked. Times are `ts` of records, both ends count. */
@@ -64,7 +66,10 @@ export interface Only {
   readonly segments?: readonly [from: number, to: number];
 }
 
-/** What is below both is looked at before threads have begun. */
+/** Opening a file takes as long as digesting so many bytes. */
+const FILE_BYTES = 32 << 10;
+
+/** What is below all of these is looked at before threads have begun. */
 const WORTH_THREADS = { bytes: 32 << 20, files: 2000, entries: 2000 } as const;
 
 type Inventory = InventoryOf<Verified>;
@@ -213,7 +218,10 @@ async function isWholeLog(at: Layout, head: Head): Promise<boolean> {
   return chain.findings.length === 0 && logKey !== undefined && checkpointSignedBy(head.note, logKey);
 }
 
-export function isMeant({ segment, span, at }: Pick<Verified, 'segment' | 'span' | 'at'>, only: Only | undefined): boolean {
+export function isMeant(
+  { segment, span, at }: Pick<Verified, 'segment' | 'span' | 'at'>,
+  only: Only | undefined,
+): boolean {
   const [first, last] = only?.segments ?? [0, Infinity];
   if (segment < first || segment > last) return false;
   // Without records, when it was sealed.
@@ -316,6 +324,8 @@ async function checkFiles(
   };
   try {
     let next = 0;
+    const share = (): number =>
+      (checked.bytes + checked.segments * FILE_BYTES) / (bytes + meant.length * FILE_BYTES);
     for (const segment of meant) {
       checked.segments++;
       checked.damaged += segment.damaged;
@@ -336,7 +346,7 @@ async function checkFiles(
         checked.quarantined += segment.rejected!.count;
         note(await checkQuarantine(at, segment));
       }
-      onProgress?.({ what: 'segment', done: checked.segments, of: meant.length });
+      onProgress?.({ what: 'segment', done: checked.segments, of: meant.length, share: share() });
     }
   } finally {
     await lookers.close();

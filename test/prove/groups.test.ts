@@ -76,10 +76,10 @@ test('what is remembered spares the other groups, and is not believed', async ()
 test('threads make the groups that one makes', () =>
   withClock(async log => {
     await log.seal(4000);
-    const [segment] = log.history().segments;
-    const path = payloadPath(log.store.at, 0, segment!.at);
+    const [sealed] = log.history().segments;
+    const path = payloadPath(log.store.at, 0, sealed!.at);
     await withRows(path, async rows => {
-      const all = { rows, path, before: 0, records: 4000, root: segment!.root };
+      const all = { rows, path, before: 0, records: 4000, root: sealed!.root };
       const one = await groupsOf(all, 1);
       assert.equal(one.length, 4);
       // The last of them has a group that is not full, or none.
