@@ -1,5 +1,6 @@
 import type { SealedSegment } from '../log/inventory.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
+import { microsOf, tsOfMicros } from '../record/time.ts';
 
 /** What is asked of a segment once its manifest was read. */
 export interface Verified extends Pick<
@@ -13,16 +14,15 @@ export interface Verified extends Pick<
 
 /** Segments whose columns lie together. */
 const ROWS = 4096;
-const NUMBERS = ['segment', 'policy', 'entry', 'records', 'damaged', 'bytes'] as const;
-/** `YYYY-MM-DDTHH:MM:SS.ffffffZ`: sealing, earliest and latest record. */
-const TIME = 27;
-const TIMES = 3 * TIME;
+const NUMBERS = ['segment', 'policy', 'entry', 'records', 'damaged', 'bytes', 'at', 'from', 'to'] as const;
 /** Root and payload. */
 const HASHES = 2 * HASH_BYTES;
 const NONE = -1;
+/** Column of the first time. */
+const AT = NUMBERS.indexOf('at');
 
 /**
- * Segments as columns: a log of half a million holds each in 200 bytes outside the heap, where the objects that a manifest is parsed into
+ * Segments as columns: a log of half a million holds each in 140 bytes outside the heap, where the objects that a manifest is parsed into
  * take 8 KB, since every text cut from a note keeps the whole note.
  */
 export class Columns {
@@ -40,24 +40,32 @@ export class Columns {
 
 class Block {
   readonly numbers = new Float64Array(ROWS * NUMBERS.length);
-  readonly times: Buffer = Buffer.alloc(ROWS * TIMES);
   readonly hashes: Buffer = Buffer.alloc(ROWS * HASHES);
   /** Few names, again and again. */
   readonly classes: string[] = [];
+  /** By place among the numbers: times that microseconds don't say, those outside [1970, 2200). */
+  readonly times = new Map<number, string>();
   /** By row; few segments have some. */
   readonly rejected = new Map<number, NonNullable<SealedSegment['rejected']>>();
 
   set(row: number, { class: name, at, span, root, payload, rejected, ...of }: SealedSegment): void {
     const { segment, policy, entry, records, damaged } = of;
-    this.numbers.set(
-      [segment, policy, entry, records, damaged, payload?.bytes ?? NONE],
-      row * NUMBERS.length,
-    );
-    this.times.write(`${at}${span?.from ?? ''}${span?.to ?? ''}`, row * TIMES, 'latin1');
+    const bytes = payload?.bytes ?? NONE;
+    const first = row * NUMBERS.length;
+    this.numbers.set([segment, policy, entry, records, damaged, bytes], first);
+    this.#keep(first + AT, at);
+    if (span) this.#keep(first + AT + 1, span.from);
+    if (span) this.#keep(first + AT + 2, span.to);
     this.hashes.set(root, row * HASHES);
     if (payload) this.hashes.write(payload.sha256, row * HASHES + HASH_BYTES, 'hex');
     this.classes.push(interned(name));
     if (rejected) this.rejected.set(row, { ...rejected, sha256: owned(rejected.sha256) });
+  }
+
+  #keep(place: number, time: string): void {
+    const micros = microsOf(time);
+    if (micros >= 0 && tsOfMicros(micros) === time) this.numbers[place] = micros;
+    else this.times.set(place, owned(time));
   }
 }
 
@@ -89,11 +97,11 @@ class Row implements Verified {
     return this.#block.classes[this.#row]!;
   }
   get at(): string {
-    return this.#time(0);
+    return this.#time(AT);
   }
   get span(): SealedSegment['span'] | undefined {
     // Span and payload stand exactly where records do (SPEC 4).
-    return this.#number(5) === NONE ? undefined : { from: this.#time(1), to: this.#time(2) };
+    return this.#number(5) === NONE ? undefined : { from: this.#time(AT + 1), to: this.#time(AT + 2) };
   }
   get root(): Buffer {
     return Buffer.from(this.#hash(0));
@@ -110,8 +118,8 @@ class Row implements Verified {
     return this.#block.numbers[this.#row * NUMBERS.length + column]!;
   }
   #time(column: number): string {
-    const from = this.#row * TIMES + column * TIME;
-    return this.#block.times.toString('latin1', from, from + TIME);
+    const place = this.#row * NUMBERS.length + column;
+    return this.#block.times.get(place) ?? tsOfMicros(this.#block.numbers[place]!)!;
   }
   #hash(column: number): Buffer {
     const from = this.#row * HASHES + column * HASH_BYTES;

@@ -1,13 +1,19 @@
 import { CompactTree, HASH_BYTES } from '../merkle/tree.ts';
 import { TILE_WIDTH } from '../merkle/tile.ts';
 
-const FIRST = 1 << 14;
+/** What a checkpoint says of its size is checked only later. */
+const MOST_EXPECTED = 1 << 20;
 
 /** Leaf hashes of a log's entries, 32 bytes each: an array of as many buffers takes four times that. */
 export class LeafHashes {
   size = 0;
-  #bytes = Buffer.alloc(FIRST * HASH_BYTES);
+  #bytes: Buffer;
   readonly #tree = new CompactTree();
+
+  /** `expected`: how many there will be, as far as one knows. */
+  constructor(expected: number) {
+    this.#bytes = Buffer.alloc(Math.max(1, Math.min(expected, MOST_EXPECTED)) * HASH_BYTES);
+  }
 
   add(hash: Buffer): void {
     if (this.size * HASH_BYTES === this.#bytes.length)

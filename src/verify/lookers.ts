@@ -5,8 +5,8 @@ import type { LookAnswer, LookTask } from './looker.ts';
 
 /** Tasks that a thread has before it while it is at one. */
 const AHEAD = 2;
-/** Of one task: a message costs as much as looking at a small file. */
-const MOST_FILES = 64;
+/** Of one task: a message costs as much as looking at a small file. With more under way, all that is said of them is collected late. */
+const MOST_FILES = 16;
 const MOST_BYTES = 4 << 20;
 
 interface Thread {

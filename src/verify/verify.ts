@@ -256,7 +256,7 @@ async function readChain(
   { jobs = 1, onProgress }: Pick<VerifyOptions, 'jobs' | 'onProgress'> = {},
 ): Promise<ReadChain> {
   const chain = new Chain(origin, pin, instantOf(Date.now()));
-  const hashes = new LeafHashes();
+  const hashes = new LeafHashes(head.size);
   const findings: Finding[] = [];
   const lookers = new Lookers(head.size < WORTH_THREADS.entries ? 1 : jobs);
   const coming: Promise<number>[] = [];
