@@ -63,8 +63,8 @@ class Block {
   }
 
   #keep(place: number, time: string): void {
-    const micros = microsOf(time);
-    if (micros >= 0 && tsOfMicros(micros) === time) this.numbers[place] = micros;
+    // Parsing has seen that it is a real time.
+    if (time >= '1970' && time < '2200') this.numbers[place] = microsOf(time);
     else this.times.set(place, owned(time));
   }
 }
