@@ -33,6 +33,33 @@ export type Misstated =
   /** It puts into one file what differs in class or day of sealing. */
   | { readonly why: 'mixed'; readonly segment: number };
 
+/** As much of a segment as tells where it lies. */
+export interface Placed extends Pick<SealedSegment, 'segment' | 'class' | 'at' | 'entry' | 'records'> {
+  readonly payload?: SealedSegment['payload'] | undefined;
+}
+
+/** A file as a segment's own manifest states it: a log has half a million, and what they say stands in the segment. */
+class OwnFile implements PayloadFile {
+  readonly isRestated = false;
+  readonly #of: Placed;
+
+  constructor(of: Placed) {
+    this.#of = of;
+  }
+  get sha256(): string {
+    return this.#of.payload!.sha256;
+  }
+  get bytes(): number {
+    return this.#of.payload!.bytes;
+  }
+  get segments(): readonly number[] {
+    return [this.#of.segment];
+  }
+  get entry(): number {
+    return this.#of.entry;
+  }
+}
+
 /** The kinds of entries that say nothing of where records lie. */
 const OTHERS: ReadonlySet<string> = new Set(['genesis', 'rekey', 'recordkey', 'policy', 'hold', 'release']);
 
@@ -40,9 +67,7 @@ const OTHERS: ReadonlySet<string> = new Set(['genesis', 'rekey', 'recordkey', 'p
  * Which files hold which segments once so many entries were read: what manifests stated, as `compact`, `prune` and
  * `redact` have restated it since (SPEC 4). Readers go by this, never by a listing of a folder.
  */
-export class Inventory<
-  S extends Pick<SealedSegment, 'segment' | 'class' | 'at' | 'entry' | 'payload' | 'records'> = SealedSegment,
-> {
+export class Inventory<S extends Placed = SealedSegment> {
   /** In the order of the log. */
   readonly segments: S[];
   /** The file of each segment that has records still. */
@@ -55,7 +80,8 @@ export class Inventory<
   readonly unquarantined: Set<number>;
   /** Restated files that a later entry has restated again, or deleted. */
   readonly superseded: PayloadFile[] = [];
-  readonly #byNumber = new Map<number, S>();
+  /** Those whose number is not their place, as in no good log. */
+  readonly #odd = new Map<number, S>();
   #greatest = -1;
   readonly #of: (segment: SealedSegment) => S;
 
@@ -66,7 +92,7 @@ export class Inventory<
     this.redacted = new Map(from.redacted);
     this.unquarantined = new Set(from.unquarantined);
     this.files = new Map();
-    for (const segment of this.segments) this.#own(segment);
+    for (const [place, segment] of this.segments.entries()) this.#own(segment, place);
     for (const segment of this.pruned.keys()) this.files.delete(segment);
     for (const file of from.restated ?? []) for (const n of file.segments) this.files.set(n, file);
   }
@@ -160,33 +186,43 @@ export class Inventory<
   }
 
   /** Are there rejected lines of a segment still? */
-  hasRejected({ segment, rejected }: Pick<SealedSegment, 'segment' | 'rejected'>): boolean {
+  hasRejected({
+    segment,
+    rejected,
+  }: {
+    readonly segment: number;
+    readonly rejected?: object | undefined;
+  }): boolean {
     return rejected !== undefined && !this.pruned.has(segment) && !this.unquarantined.has(segment);
   }
 
   seal(sealed: SealedSegment): void {
     const segment = this.#of(sealed);
-    this.segments.push(segment);
-    this.#own(segment);
+    this.#own(segment, this.segments.push(segment) - 1);
   }
 
   /** Undefined where there is none of that number. */
   get(segment: number): S | undefined {
-    return this.#byNumber.get(segment);
+    const odd = this.#odd.get(segment);
+    if (odd) return odd;
+    const own = this.segments[segment];
+    return own?.segment === segment ? own : undefined;
   }
 
-  #own(stated: S): void {
-    const { segment, payload, entry } = stated;
-    this.#byNumber.set(segment, stated);
+  #own(stated: S, place: number): void {
+    const { segment, payload } = stated;
+    // Of two with one number the later one counts.
+    if (segment === place) this.#odd.delete(segment);
+    else this.#odd.set(segment, stated);
     this.#greatest = Math.max(this.#greatest, segment);
-    if (payload) this.files.set(segment, { ...payload, segments: [segment], entry, isRestated: false });
+    if (payload) this.files.set(segment, new OwnFile(stated));
   }
 
   /** Of ranges, the segments that there are and that were not deleted: a forged one could be of any length. */
   *present(ranges: readonly Range[]): Generator<number> {
     for (const n of numbersOf(ranges)) {
       if (n > this.#greatest) return;
-      if (this.#byNumber.has(n) && !this.pruned.has(n)) yield n;
+      if (this.get(n) && !this.pruned.has(n)) yield n;
     }
   }
 
@@ -194,7 +230,7 @@ export class Inventory<
     const wrong: Misstated[] = [];
     for (const n of numbersOf(ranges)) {
       if (n > this.#greatest) return [...wrong, { why: 'unknown', segment: n }];
-      if (!this.#byNumber.has(n) || this.pruned.has(n)) wrong.push({ why: 'unknown', segment: n });
+      if (!this.get(n) || this.pruned.has(n)) wrong.push({ why: 'unknown', segment: n });
     }
     return wrong;
   }

@@ -22,10 +22,14 @@ export function formatLine(line: EntryLine): string {
   return [line.key, ...line.values.map(escapeValue)].join(' ');
 }
 
+/** A line that is canonical as it stands: values need no escapes and hold none, one space between. */
+const PLAIN_LINE = /^[a-z][a-z0-9]*(?: [\x21-\x24\x26-\x7e]+)*$/;
+
 /** The inverse of formatLine for canonical text only; throws ENTRY_MALFORMED for everything else. */
 export function parseLine(text: string): EntryLine {
   if (text.length > MAX_LINE_BYTES) throw malformed('a line is longer than 8,192 bytes');
   const [key = '', ...values] = text.split(' ');
+  if (PLAIN_LINE.test(text)) return { key, values };
   if (!KEY.test(key)) throw malformed(`"${key.slice(0, 40)}" is not a key`);
   const line = { key, values: values.map(unescapeValue) };
   if (formatLine(line) !== text) throw malformed(`the ${key} line is not in canonical form`);

@@ -13,7 +13,7 @@ export interface Kept {
   readonly policy: number;
   /** When it was sealed. */
   readonly at: string;
-  readonly span?: { readonly from: string; readonly to: string };
+  readonly span?: { readonly from: string; readonly to: string } | undefined;
 }
 
 export interface StatedPolicy {

@@ -47,7 +47,7 @@ export async function prove(store: Store, name: string, known?: string): Promise
   const { line, eventId, hashes } = await withRows(path, async rows => {
     const found = await rows.line(before + row);
     const root = Buffer.from(segment.root, 'hex');
-    const all = { rows, before, records: segment.records, root };
+    const all = { rows, path, before, records: segment.records, root };
     // A file that was restated is worth what its roots are worth.
     const made = await proofIn(all, row, Buffer.from(found.line, 'utf8'), known);
     if (!made) throw altered(segment, path);

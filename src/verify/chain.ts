@@ -1,7 +1,7 @@
 import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
 import { type Genesis, parseGenesis } from '../log/genesis.ts';
-import { Inventory, type Misstated, type SealedSegment, sealedSegment } from '../log/inventory.ts';
+import { Inventory, type Misstated, sealedSegment } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf, formatRanges, numbersOf, type Range, rangesOf } from '../log/ranges.ts';
 import { parseRecordKey } from '../log/recordkey.ts';
@@ -11,7 +11,9 @@ import { ageFrom, later, Retention } from '../log/retention.ts';
 import type { Segment } from '../log/segment.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
+import { Columns, owned, type Verified } from './columns.ts';
 import type { Finding, FindingCode } from './finding.ts';
+import type { Claim } from './claims.ts';
 
 /** An open segment, as far as it was sealed. */
 export interface SealedBatch {
@@ -34,13 +36,15 @@ const AHEAD_DAYS = 5 / 1440;
  */
 export class Chain {
   /** Which files hold which segments, as far as verifying went. */
-  readonly inventory: Inventory = new Inventory(segment => segment);
-  readonly findings: Finding[] = [];
+  readonly inventory: Inventory<Verified>;
   genesis: Genesis | undefined;
   /** Hash of genesis. */
   hash: Buffer | undefined;
   clockRegressions = 0;
   at = '';
+  readonly #findings: Finding[] = [];
+  readonly #bad: Pick<EntryClaim, 'before' | 'entry'>[] = [];
+  #claims: EntryClaim[] = [];
   readonly #origin: string;
   readonly #pin: Pin | undefined;
   readonly #now: string;
@@ -51,6 +55,8 @@ export class Chain {
   #prev: Buffer | undefined;
   #next: VerifierKey | undefined;
   #records = 0;
+  /** Open segments that were sealed as one, as most are: their ids, a character a byte. */
+  readonly #whole = new Set<string>();
   readonly #batches = new Map<string, SealedBatch>();
   readonly #sources = new Map<string, number>();
   /** Rejected lines of each segment, and those of them that were read again. */
@@ -62,10 +68,38 @@ export class Chain {
     this.#origin = origin;
     this.#pin = pin;
     this.#now = now;
+    const columns = new Columns();
+    this.inventory = new Inventory(segment => columns.add(segment));
   }
 
-  get segments(): readonly SealedSegment[] {
+  get segments(): readonly Verified[] {
     return this.inventory.segments;
+  }
+
+  /** In the order of entries; complete once all claims that were taken have been checked. */
+  get findings(): readonly Finding[] {
+    const late = this.#bad.toSorted((a, b) => a.before - b.before || a.entry - b.entry);
+    const all: Finding[] = [];
+    let done = 0;
+    for (const { before, entry } of late) {
+      for (; done < before; done++) all.push(this.#findings[done]!);
+      all.push({ code: 'ENTRY_SIGNATURE', entry });
+    }
+    for (; done < this.#findings.length; done++) all.push(this.#findings[done]!);
+    return all;
+  }
+
+  /** Signatures of entries that nobody has checked yet: whoever takes them does, and tells of the bad ones. */
+  takeClaims(): EntryClaim[] {
+    const claims = this.#claims;
+    this.#claims = [];
+    return claims;
+  }
+
+  /** In the order of entries. */
+  bad({ entry, before }: EntryClaim): void {
+    // A key's signatures of one note are one finding.
+    if (this.#bad.at(-1)?.entry !== entry) this.#bad.push({ before, entry });
   }
 
   add(bytes: Buffer): void {
@@ -138,11 +172,19 @@ export class Chain {
       if (!recovery || !noteSignedBy(note, recovery)) this.#find('ENTRY_SIGNATURE', index);
     }
     // Behind an entry that can't be read, the key is not known: that entry is the finding.
-    else if (this.#next && !noteSignedBy(note, this.#next)) this.#find('ENTRY_SIGNATURE', index);
+    else if (this.#next) this.#claim(index, note, this.#next);
     if (note.signatures.length > 1)
       this.#find('ENTRY_SIGNATURE', index, { actual: `${note.signatures.length} signatures` });
     if (!this.#next && entry.kind !== 'rekey')
       this.#find('ENTRY_SIGNATURE', index, { actual: 'no key is named for it' });
+  }
+
+  /** As noteSignedBy(), but that the signature is checked later: one takes longer than all else of an entry. */
+  #claim(entry: number, note: Note, { name, keyId, publicKey }: VerifierKey): void {
+    const own = note.signatures.filter(s => s.name === name && s.keyId === keyId);
+    if (own.length === 0) this.#find('ENTRY_SIGNATURE', entry);
+    const [before, message] = [this.#findings.length, Buffer.from(note.text, 'utf8')];
+    for (const { signature } of own) this.#claims.push({ entry, before, publicKey, message, signature });
   }
 
   #event(index: number, entry: Entry): void {
@@ -213,12 +255,12 @@ export class Chain {
     for (const segment of new Set(this.#named(ranges))) this.#judge(entry, segment, 'REDACT');
   }
 
-  *#named(ranges: readonly Range[]): Generator<SealedSegment> {
+  *#named(ranges: readonly Range[]): Generator<Verified> {
     for (const n of this.inventory.present(ranges)) yield this.inventory.get(n)!;
   }
 
   /** By the time that the entry states, or by this clock where that is from its future: nobody's clock makes segments older. */
-  #judge({ at, index }: Entry, segment: SealedSegment, what: 'PRUNE' | 'REDACT'): void {
+  #judge({ at, index }: Entry, segment: Verified, what: 'PRUNE' | 'REDACT'): void {
     const then = at < this.#now ? at : this.#now;
     const refusal = this.#retention.refusal(segment, then, what === 'REDACT');
     const of = { entry: index, segment: segment.segment };
@@ -257,7 +299,7 @@ export class Chain {
           expected: `${name} from byte ${expected}`,
           actual: `${from} to ${to}`,
         });
-      this.#sources.set(identity, Math.max(expected, to));
+      this.#sources.set(owned(identity), Math.max(expected, to));
     }
     this.#retry(segment, of);
     this.#rejected.push(segment.rejected?.count ?? 0);
@@ -268,13 +310,16 @@ export class Chain {
   /** Each part of an open segment once, and no class in two of them. */
   #part({ batch, class: name, part }: Segment, of: { entry: number; segment: number }): void {
     const { index, of: count } = part ?? { index: 0, of: 1 };
+    const id = Buffer.from(batch, 'hex').toString('latin1');
+    if (this.#whole.has(id)) return this.#add('SEGMENT_BATCH', of, { actual: batch });
     const known = this.#batches.get(batch);
+    if (!known && count === 1) return void this.#whole.add(id);
     if (!known) {
       this.#batches.set(batch, {
-        batch,
+        batch: owned(batch),
         of: count,
         parts: new Set([index]),
-        classes: new Set([name]),
+        classes: new Set([owned(name)]),
         first: of,
       });
       return;
@@ -312,7 +357,7 @@ export class Chain {
   }
 
   #find(code: FindingCode, entry: number, more: Partial<Finding> = {}): void {
-    this.findings.push({ code, entry, ...more });
+    this.#findings.push({ code, entry, ...more });
   }
 
   #add(
@@ -321,8 +366,15 @@ export class Chain {
     more: { expected?: string | number; actual: string | number },
   ): void {
     const expected = more.expected === undefined ? {} : { expected: String(more.expected) };
-    this.findings.push({ code, ...of, ...expected, actual: String(more.actual) });
+    this.#findings.push({ code, ...of, ...expected, actual: String(more.actual) });
   }
+}
+
+/** What an entry's signature is claimed to be. */
+export interface EntryClaim extends Claim {
+  readonly entry: number;
+  /** Findings that came before it. */
+  readonly before: number;
 }
 
 const base64 = (hash: Buffer | undefined): string => hash?.toString('base64') ?? 'none';

@@ -3,7 +3,8 @@ import { relative } from 'node:path';
 import { AuditError } from '../errors.ts';
 import type { Inventory, PayloadFile } from '../log/inventory.ts';
 import { formatBundle } from '../merkle/bundle.ts';
-import { appendToTiles, tilePath, tilesOf } from '../merkle/tile.ts';
+import { tilePath } from '../merkle/tile.ts';
+import { HASH_BYTES } from '../merkle/tree.ts';
 import { isCode, readWhole, TEMPORARY } from '../store/durable.ts';
 import {
   checkpointPath,
@@ -20,20 +21,23 @@ import {
   tileFile,
 } from '../store/layout.ts';
 import { partialWidths } from '../store/log.ts';
+import type { Verified } from './columns.ts';
 import type { Finding, Pending } from './finding.ts';
+import type { LeafHashes } from './hashes.ts';
 
 const WIDTH = 256;
 
 /** Tiles, byte for byte as the entries' hashes make them (SPEC 9, step 9). */
-export function checkTiles(at: Layout, hashes: readonly Buffer[]): Finding[] {
+export function checkTiles(at: Layout, hashes: LeafHashes): Finding[] {
   const findings: Finding[] = [];
-  const made = new Map<string, Buffer>();
-  const none = (): Buffer => Buffer.alloc(0);
-  for (const tile of appendToTiles(0, none, hashes).tiles)
-    made.set(`${tile.level}/${tile.index}`, tile.bytes);
-  for (const { level, index, width } of tilesOf(hashes.length)) {
-    const bytes = made.get(`${level}/${index}`)!;
-    findings.push(...compare(at, level, index, width, w => bytes.subarray(0, w * 32)));
+  let level = 0;
+  for (const all of hashes.levels()) {
+    for (let index = 0; index * WIDTH * HASH_BYTES < all.length; index++) {
+      const bytes = all.subarray(index * WIDTH * HASH_BYTES, (index + 1) * WIDTH * HASH_BYTES);
+      const width = bytes.length / HASH_BYTES;
+      findings.push(...compare(at, level, index, width, w => bytes.subarray(0, w * HASH_BYTES)));
+    }
+    level++;
   }
   return findings;
 }
@@ -113,18 +117,16 @@ export interface Reach {
 export function checkStrays(
   at: Layout,
   reach: Reach,
-  inventory: Inventory,
+  inventory: Inventory<Verified>,
 ): { findings: Finding[]; pending: Pending[] } {
-  const known = new Set([formatPath(at), checkpointPath(at), settingsPath(at), lockPath(at)]);
+  const stated = statedBy(at, inventory);
   const gone = new Set<string>();
-  for (const s of inventory.segments) {
-    if (s.payload) gone.add(payloadPath(at, s.segment, s.at));
-    if (s.rejected) (inventory.hasRejected(s) ? known : gone).add(quarantinePath(at, s.segment));
+  const unknown: string[] = [];
+  for (const path of filesUnder(at.store)) {
+    const told = stated(path);
+    if (told === 'gone') gone.add(path);
+    if (told !== 'there') unknown.push(path);
   }
-  const pathOf = (file: PayloadFile): string => recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
-  for (const file of inventory.superseded) gone.add(pathOf(file));
-  for (const file of inventory.payloadFiles()) known.add(pathOf(file));
-  const unknown = [...filesUnder(at.store)].filter(path => !known.has(path));
   // Read behind the listing: no file in it can be of a later entry than the next one.
   const beyond = reach.sizeNow() + 1 - reach.size;
   const findings: Finding[] = [];
@@ -137,6 +139,32 @@ export function checkStrays(
     else findings.push({ code: 'STRAY_FILE', file });
   }
   return { findings, pending };
+}
+
+/** What the log says of a file: that it is there, or that it was and no longer belongs; undefined: nothing. */
+function statedBy(
+  at: Layout,
+  inventory: Inventory<Verified>,
+): (path: string) => 'there' | 'gone' | undefined {
+  const own = new Set([formatPath(at), checkpointPath(at), settingsPath(at), lockPath(at)]);
+  const pathOf = (file: PayloadFile): string => recordsPath(at, file, inventory.get(file.segments[0]!)!.at);
+  const superseded = new Set(inventory.superseded.map(pathOf));
+  // Names are made of segments, so each leads to the one segment that can state it.
+  return path => {
+    if (own.has(path)) return 'there';
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const records = parseRecordsName(name)?.segment;
+    const rejected = /^(\d{8,})\.ndjson$/.exec(name)?.[1];
+    const segment = inventory.get(records ?? Number(rejected ?? -1));
+    if (segment && rejected !== undefined && path === quarantinePath(at, segment.segment)) {
+      if (segment.rejected) return inventory.hasRejected(segment) ? 'there' : 'gone';
+    } else if (segment && records !== undefined) {
+      const file = inventory.files.get(records);
+      if (file?.segments[0] === records && path === pathOf(file)) return 'there';
+      if (segment.payload && path === payloadPath(at, records, segment.at)) return 'gone';
+    }
+    return superseded.has(path) ? 'gone' : undefined;
+  };
 }
 
 function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'] | 'tile' | undefined {

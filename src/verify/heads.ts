@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { type Checkpoint, checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
 import { consistencyProof, verifyConsistency } from '../merkle/proof.ts';
-import { rootOf } from '../merkle/tree.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
 import { readHead } from '../store/keys.ts';
 import { type Head, readCheckpoint } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Finding, Fork, Report } from './finding.ts';
+import type { LeafHashes } from './hashes.ts';
 
 /** Where heads are known from. */
 export interface KnownHeads {
@@ -37,7 +37,7 @@ export interface CheckedHeads {
 export function checkHeads(
   store: Store,
   head: Head,
-  hashes: readonly Buffer[],
+  hashes: LeafHashes,
   { remember, genesis, since, logKey, pack }: KnownHeads,
 ): CheckedHeads {
   const committed = quietly(() => readHead(store.keys));
@@ -56,7 +56,7 @@ export function checkHeads(
     // What lies on this host is its owner's; a head that somebody brings must be the log's.
     if (kept === 'given' && !(logKey && one.origin === head.origin && checkpointSignedBy(note, logKey)))
       return { findings: [{ code: 'HEAD_SIGNATURE', expected: head.origin, actual: one.origin }] };
-    if (pack && one.size > hashes.length) {
+    if (pack && one.size > hashes.size) {
       behind = Math.max(behind ?? 0, one.size);
       continue;
     }
@@ -78,28 +78,23 @@ const WHERE = {
 const remembered = (folder: string | undefined, genesis: Buffer | undefined): boolean =>
   folder !== undefined && genesis !== undefined;
 
-function checkHead(
-  store: Store,
-  head: Head,
-  hashes: readonly Buffer[],
-  known: Checkpoint,
-): Finding | undefined {
-  if (known.size > hashes.length) {
+function checkHead(store: Store, head: Head, hashes: LeafHashes, known: Checkpoint): Finding | undefined {
+  if (known.size > hashes.size) {
     // Written just behind the checkpoint it copies: a newer one means that the log moved on while this was reading.
     if (readCheckpoint(store.at).size >= known.size) return undefined;
     return { code: 'ROLLBACK', expected: `${known.size} entries`, actual: `${head.size} entries` };
   }
-  if (rootOf(hashes.slice(0, known.size)).equals(known.root)) return undefined;
+  if (hashes.rootAt(known.size).equals(known.root)) return undefined;
   return { code: 'FORK', expected: known.root.toString('base64') };
 }
 
-function forkOf(known: Buffer, { size }: Checkpoint, head: Head, hashes: readonly Buffer[]): Fork {
+function forkOf(known: Buffer, { size }: Checkpoint, head: Head, hashes: LeafHashes): Fork {
   return {
     form: 'slmaudit-fork/1',
     known: known.toString('utf8'),
     present: head.note.toString('utf8'),
-    rootThen: rootOf(hashes.slice(0, size)).toString('base64'),
-    proof: consistencyProof(hashes, size).map(h => h.toString('base64')),
+    rootThen: hashes.rootAt(size).toString('base64'),
+    proof: consistencyProof(hashes.all(), size).map(h => h.toString('base64')),
   };
 }
 

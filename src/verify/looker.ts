@@ -1,26 +1,26 @@
 import { parentPort } from 'node:worker_threads';
+import { falseOf } from './claims.ts';
 import { look, type Seen, type Sight, type Thrown, thrown } from './look.ts';
 
-/** To a thread, and back. */
-export interface LookTask {
-  readonly id: number;
-  readonly sight: Sight;
-}
-export interface LookAnswer {
-  readonly id: number;
-  readonly seen?: Seen;
-  readonly error?: Thrown;
-}
+/** To a thread, and back: some files, or some claims. */
+export type LookTask = { readonly id: number } & (
+  { readonly sights: readonly Sight[] } | { readonly claims: Uint8Array }
+);
+export type LookAnswer = { readonly id: number } & (
+  { readonly seen: readonly (Seen | Thrown)[] } | { readonly bad: readonly number[] }
+);
 
-/** A thread that looks at one file of records after the other; it writes nothing. */
+/** A thread that looks at one file of records after the other, and at signatures; it writes nothing. */
 let before: Promise<void> = Promise.resolve();
 
-parentPort?.on('message', ({ id, sight }: LookTask) => {
-  before = before
-    .then(() => look(sight))
-    .then(
-      (seen): LookAnswer => ({ id, seen }),
-      (error: unknown): LookAnswer => ({ id, error: thrown(error) }),
-    )
-    .then(answer => parentPort?.postMessage(answer));
+parentPort?.on('message', (task: LookTask) => {
+  before = before.then(() => answer(task)).then(answered => parentPort?.postMessage(answered));
 });
+
+async function answer(task: LookTask): Promise<LookAnswer> {
+  const { id } = task;
+  if ('claims' in task) return { id, bad: falseOf(task.claims) };
+  const seen: (Seen | Thrown)[] = [];
+  for (const sight of task.sights) seen.push(await look(sight).catch(thrown));
+  return { id, seen };
+}

@@ -1,19 +1,28 @@
 import { Worker } from 'node:worker_threads';
-import { asError, look, type Seen, type Sight } from './look.ts';
+import { type Claim, falseOf, packed } from './claims.ts';
+import { asError, look, type Seen, type Sight, type Thrown } from './look.ts';
 import type { LookAnswer, LookTask } from './looker.ts';
 
-/** Files that a thread has before it while it looks at one. */
+/** Tasks that a thread has before it while it is at one. */
 const AHEAD = 2;
+/** Of one task: a message costs as much as looking at a small file. With more under way, all that is said of them is collected late. */
+const MOST_FILES = 16;
+const MOST_BYTES = 4 << 20;
 
 interface Thread {
   readonly worker: Worker;
   tasks: number;
 }
 
-/** Threads that look at files of records, or this one alone. */
+type Work = { readonly sights: readonly Sight[] } | { readonly claims: Uint8Array<ArrayBuffer> };
+
+/** Threads that look at files of records and at signatures, or this one alone. */
 export class Lookers {
   readonly #threads: Thread[];
-  readonly #waiting = new Map<number, { resolve: (seen: Seen) => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (answer: LookAnswer) => void; reject: (error: Error) => void }
+  >();
   #next = 0;
 
   /** `jobs`: 1 is this thread. */
@@ -21,44 +30,63 @@ export class Lookers {
     this.#threads = jobs < 2 ? [] : Array.from({ length: jobs }, () => this.#begin());
   }
 
+  /** Tasks that may be under way. */
+  get most(): number {
+    return Math.max(1, this.#threads.length * (1 + AHEAD));
+  }
+
   /** What is seen of each, in their order; some are looked at before they are asked for. */
-  async *all(sights: readonly Sight[]): AsyncGenerator<Seen> {
-    const coming: Promise<Seen>[] = [];
-    const most = Math.max(1, this.#threads.length * AHEAD);
-    for (let next = 0; next < sights.length || coming.length > 0;) {
-      for (; next < sights.length && coming.length < most; next++) {
-        const one = this.#look(sights[next]!);
+  async *all(sights: Iterable<Sight>): AsyncGenerator<Seen> {
+    const coming: Promise<readonly (Seen | Thrown)[]>[] = [];
+    const tasks = this.#threads.length === 0 ? oneByOne(sights) : together(sights);
+    for (let next = tasks.next(); !next.done || coming.length > 0;) {
+      for (; !next.done && coming.length < this.most; next = tasks.next()) {
+        const some = this.#look(next.value);
         // Whoever stops early does not hear of it.
-        one.catch(() => undefined);
-        coming.push(one);
+        some.catch(() => undefined);
+        coming.push(some);
       }
-      yield await coming.shift()!;
+      for (const seen of await coming.shift()!) {
+        if ('isOurs' in seen) throw asError(seen);
+        yield seen;
+      }
     }
+  }
+
+  /** Places of the claims that aren't true. */
+  async falseOf(claims: readonly Claim[]): Promise<readonly number[]> {
+    const bytes = packed(claims);
+    if (this.#threads.length === 0) return falseOf(bytes);
+    const answer = await this.#ask({ claims: bytes });
+    return 'bad' in answer ? answer.bad : [];
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
-  #look(sight: Sight): Promise<Seen> {
-    if (this.#threads.length === 0) return look(sight);
+  async #look(sights: readonly Sight[]): Promise<readonly (Seen | Thrown)[]> {
+    if (this.#threads.length === 0) return Promise.all(sights.map(look));
+    const answer = await this.#ask({ sights });
+    return 'seen' in answer ? answer.seen.map(withBuffers) : [];
+  }
+
+  #ask(work: Work): Promise<LookAnswer> {
     const thread = this.#threads.reduce((a, b) => (b.tasks < a.tasks ? b : a));
     thread.tasks++;
     const id = this.#next++;
-    const task: LookTask = { id, sight };
-    return new Promise<Seen>((resolve, reject) => {
+    const task: LookTask = { id, ...work };
+    return new Promise<LookAnswer>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      thread.worker.postMessage(task);
+      thread.worker.postMessage(task, 'claims' in work ? [work.claims.buffer] : []);
     }).finally(() => thread.tasks--);
   }
 
   #begin(): Thread {
     const worker = new Worker(new URL('./looker.js', import.meta.url));
-    worker.on('message', ({ id, seen, error }: LookAnswer) => {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (seen) waiting?.resolve(withBuffers(seen));
-      else waiting?.reject(asError(error!));
+    worker.on('message', (answer: LookAnswer) => {
+      this.#waiting.get(answer.id)?.resolve(answer);
+      this.#waiting.delete(answer.id);
     });
     worker.on('error', error => {
       for (const { reject } of this.#waiting.values()) reject(error);
@@ -68,9 +96,26 @@ export class Lookers {
   }
 }
 
+function* oneByOne(sights: Iterable<Sight>): Generator<readonly Sight[], undefined> {
+  for (const sight of sights) yield [sight];
+}
+
+function* together(sights: Iterable<Sight>): Generator<readonly Sight[], undefined> {
+  let some: Sight[] = [];
+  let bytes = 0;
+  for (const sight of sights) {
+    some.push(sight);
+    bytes += sight.bytes;
+    if (some.length < MOST_FILES && bytes < MOST_BYTES && !sight.counts) continue;
+    yield some;
+    [some, bytes] = [[], 0];
+  }
+  if (some.length > 0) yield some;
+}
+
 /** A buffer arrives as bytes. */
-function withBuffers({ content, ...seen }: Seen): Seen {
-  if (!content) return seen;
-  const parts = content.parts.map(part => ({ ...part, root: Buffer.from(part.root) }));
-  return { ...seen, content: { ...content, parts } };
+function withBuffers(seen: Seen | Thrown): Seen | Thrown {
+  if (!('digest' in seen) || !seen.content) return seen;
+  const parts = seen.content.parts.map(part => ({ ...part, root: Buffer.from(part.root) }));
+  return { ...seen, content: { ...seen.content, parts } };
 }

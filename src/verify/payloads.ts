@@ -1,10 +1,13 @@
 import { relative } from 'node:path';
-import type { Inventory, PayloadFile, SealedSegment } from '../log/inventory.ts';
+import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import { numbersOf } from '../log/ranges.ts';
 import { type Layout, quarantinePath, recordsPath } from '../store/layout.ts';
 import { digestFile } from '../store/store.ts';
+import type { Verified } from './columns.ts';
 import type { Finding } from './finding.ts';
 import { isStated, look, type Seen, type Sight } from './look.ts';
+
+type Inventory = InventoryOf<Verified>;
 
 /** What was looked at, and what is wrong with it. */
 export interface CheckedFile {
@@ -85,7 +88,7 @@ type Part = PayloadContent['parts'][number];
 
 /** What a segment's rows are to be, and what they are. */
 function* differences(
-  segment: SealedSegment,
+  segment: Verified,
   part: Part | undefined,
   inventory: Inventory,
 ): Generator<readonly [expected: string, actual: string]> {
@@ -112,7 +115,7 @@ const spanText = (span: { from: string; to: string } | undefined): string =>
   span ? `${span.from} to ${span.to}` : 'no span';
 
 /** The rejected lines of a segment that has some still. */
-export async function checkQuarantine(at: Layout, segment: SealedSegment): Promise<CheckedFile> {
+export async function checkQuarantine(at: Layout, segment: Verified): Promise<CheckedFile> {
   const path = quarantinePath(at, segment.segment);
   const of = { entry: segment.entry, segment: segment.segment, file: relative(at.store, path) };
   const digest = await digestFile(path);

@@ -2,19 +2,21 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
-import type { Inventory, SealedSegment } from '../log/inventory.ts';
+import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
-import { leafHash, rootOf } from '../merkle/tree.ts';
+import { leafHash } from '../merkle/tree.ts';
 import { instantOf } from '../store/clock.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
 import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
 import { localPin, openStore, type Store } from '../store/store.ts';
-import { Chain } from './chain.ts';
+import { Chain, type EntryClaim } from './chain.ts';
+import type { Verified } from './columns.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
+import { LeafHashes } from './hashes.ts';
 import { checkHeads, quietly, rememberHead } from './heads.ts';
-import type { Seen } from './look.ts';
+import type { Seen, Sight } from './look.ts';
 import { Lookers } from './lookers.ts';
 import { type CheckedFile, checkQuarantine, judged, sightOf } from './payloads.ts';
 import { checkParts } from './parts.ts';
@@ -43,7 +45,7 @@ export interface VerifyOptions {
    * shorter than heads known here is no finding.
    */
   readonly pack?: boolean;
-  /** Threads that look at files of records; 1, in this one, if not given. */
+  /** Threads that look at signatures and files of records; 1, in this one, if not given. */
   readonly jobs?: number;
   readonly onProgress?: (done: Progress) => void;
 }
@@ -53,6 +55,8 @@ export interface Progress {
   readonly what: 'entry' | 'segment';
   readonly done: number;
   readonly of: number;
+  /** Of the work, where some are larger than others: 0 to 1. */
+  readonly share?: number;
 }
 
 /** Which segments' payloads and quarantine are checked. Times are `ts` of records, both ends count. */
@@ -62,8 +66,13 @@ export interface Only {
   readonly segments?: readonly [from: number, to: number];
 }
 
-/** Files below it are looked at before threads have begun. */
-const WORTH_THREADS = 32 << 20;
+/** Opening a file takes as long as digesting so many bytes. */
+const FILE_BYTES = 32 << 10;
+
+/** What is below all of these is looked at before threads have begun. */
+const WORTH_THREADS = { bytes: 32 << 20, files: 2000, entries: 2000 } as const;
+
+type Inventory = InventoryOf<Verified>;
 
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
 const ATTEMPTS = 5;
@@ -124,7 +133,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const local = options.pin ? undefined : localPin(store);
   const pin = options.pin ?? local;
   const head = readCheckpoint(at);
-  if (options.pin && options.pin.logKey.name !== head.origin && isWholeLog(at, head)) {
+  if (options.pin && options.pin.logKey.name !== head.origin && (await isWholeLog(at, head))) {
     throw new AuditError(
       'PIN_OF_ANOTHER_LOG',
       `that pin is of ${options.pin.logKey.name}; the store is ${head.origin}`,
@@ -133,15 +142,15 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       },
     );
   }
-  const { chain, hashes, findings: bundles } = readChain(at, head, origin, pin, options.onProgress);
+  const { chain, hashes, findings: bundles } = await readChain(at, head, origin, pin, options);
   const findings: Finding[] = [...checkFormatFile(at)];
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
   if (!logKey || head.origin !== origin || logKey.name !== origin || !checkpointSignedBy(head.note, logKey)) {
     findings.push({ code: 'CHECKPOINT_SIGNATURE', file: 'log/checkpoint' });
   }
   findings.push(...chain.findings, ...bundles);
-  const root = rootOf(hashes);
-  if (!root.equals(head.root) || hashes.length !== head.size) {
+  const root = hashes.root();
+  if (!root.equals(head.root) || hashes.size !== head.size) {
     findings.push({
       code: 'ROOT_MISMATCH',
       expected: head.root.toString('base64'),
@@ -159,7 +168,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   findings.push(...heads.findings);
 
   const checked = {
-    entries: hashes.length,
+    entries: hashes.size,
     segments: 0,
     records: 0,
     pruned: 0,
@@ -203,13 +212,16 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
 }
 
 /** Is this really the log that its checkpoint says, and not one whose name was altered? */
-function isWholeLog(at: Layout, head: Head): boolean {
-  const { chain } = readChain(at, { ...head, size: Math.min(1, head.size) }, head.origin, undefined);
+async function isWholeLog(at: Layout, head: Head): Promise<boolean> {
+  const { chain } = await readChain(at, { ...head, size: Math.min(1, head.size) }, head.origin, undefined);
   const logKey = chain.genesis?.logKey;
   return chain.findings.length === 0 && logKey !== undefined && checkpointSignedBy(head.note, logKey);
 }
 
-export function isMeant({ segment, span, at }: SealedSegment, only: Only | undefined): boolean {
+export function isMeant(
+  { segment, span, at }: Pick<Verified, 'segment' | 'span' | 'at'>,
+  only: Only | undefined,
+): boolean {
   const [first, last] = only?.segments ?? [0, Infinity];
   if (segment < first || segment > last) return false;
   // Without records, when it was sealed.
@@ -228,36 +240,64 @@ function nothingMeant(segments: number): AuditError {
 
 interface ReadChain {
   readonly chain: Chain;
-  /** Leaf hashes of the entries. */
-  readonly hashes: Buffer[];
+  readonly hashes: LeafHashes;
   readonly findings: Finding[];
 }
 
-/** Entries up to a missing or damaged bundle; that one is a finding, and what it makes unreadable is not checked. */
-function readChain(
+/**
+ * Entries up to a missing or damaged bundle; that one is a finding, and what it makes unreadable is not checked. Signatures are checked
+ * behind the reading, by threads where there are many.
+ */
+async function readChain(
   at: Layout,
   head: Head,
   origin: string,
   pin: Pin | undefined,
-  onProgress?: VerifyOptions['onProgress'],
-): ReadChain {
+  { jobs = 1, onProgress }: Pick<VerifyOptions, 'jobs' | 'onProgress'> = {},
+): Promise<ReadChain> {
   const chain = new Chain(origin, pin, instantOf(Date.now()));
-  const hashes: Buffer[] = [];
+  const hashes = new LeafHashes(head.size);
   const findings: Finding[] = [];
-  try {
-    for (let bundle = 0; bundle * 256 < head.size; bundle++) {
+  const lookers = new Lookers(head.size < WORTH_THREADS.entries ? 1 : jobs);
+  const coming: Promise<number>[] = [];
+  const check = async (claims: readonly EntryClaim[]): Promise<number> => {
+    const bad = await lookers.falseOf(claims);
+    for (const place of bad) chain.bad(claims[place]!);
+    return claims.length;
+  };
+  let checked = 0;
+  const checkedTo = async (most: number): Promise<void> => {
+    while (coming.length > most) checked += await coming.shift()!;
+    onProgress?.({ what: 'entry', done: checked, of: head.size });
+  };
+  const read = (bundle: number): boolean => {
+    try {
       const width = Math.min(256, head.size - bundle * 256);
       const notes = readBundle(at, bundle, width).slice(0, width);
       for (const note of notes) {
         chain.add(note);
-        hashes.push(leafHash(note));
+        hashes.add(leafHash(note));
       }
       findings.push(...checkBundle(at, bundle, notes));
-      onProgress?.({ what: 'entry', done: hashes.length, of: head.size });
+      return true;
+    } catch (error) {
+      const actual = error instanceof Error ? error.message : String(error);
+      findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual });
+      return false;
     }
-  } catch (error) {
-    const actual = error instanceof Error ? error.message : String(error);
-    findings.push({ code: 'ENTRY_MISSING', entry: hashes.length, actual });
+  };
+  try {
+    for (let [bundle, isRead] = [0, true]; isRead && bundle * 256 < head.size; bundle++) {
+      isRead = read(bundle);
+      const claims = check(chain.takeClaims());
+      // Whoever stops early does not hear of it.
+      claims.catch(() => undefined);
+      coming.push(claims);
+      await checkedTo(lookers.most);
+    }
+    await checkedTo(0);
+  } finally {
+    await lookers.close();
   }
   return { chain, hashes, findings };
 }
@@ -266,16 +306,17 @@ function readChain(
 async function checkFiles(
   at: Layout,
   inventory: Inventory,
-  meant: readonly SealedSegment[],
+  meant: readonly Verified[],
   checked: { -readonly [K in keyof Checked]: Checked[K] },
   { records, pack, onProgress, jobs = 1 }: VerifyOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const files = new Set(meant.map(s => inventory.files.get(s.segment)).filter(f => f !== undefined));
-  const sights = [...files].map(file => sightOf(at, inventory, file, records));
-  const bytes = sights.reduce((sum, sight) => sum + sight.bytes, 0);
-  const lookers = new Lookers(bytes < WORTH_THREADS ? 1 : Math.min(jobs, sights.length));
-  const seen = lookers.all(sights);
+  const files = [...new Set(meant.map(s => inventory.files.get(s.segment)))].filter(f => f !== undefined);
+  const sight = (file: PayloadFile): Sight => sightOf(at, inventory, file, records);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const isMuch = bytes >= WORTH_THREADS.bytes || files.length >= WORTH_THREADS.files;
+  const lookers = new Lookers(isMuch ? Math.min(jobs, files.length) : 1);
+  const seen = lookers.all(mapped(files, sight));
   const note = (file: CheckedFile): void => {
     findings.push(...file.findings);
     checked.bytes += file.bytes;
@@ -283,6 +324,8 @@ async function checkFiles(
   };
   try {
     let next = 0;
+    const share = (): number =>
+      (checked.bytes + checked.segments * FILE_BYTES) / (bytes + meant.length * FILE_BYTES);
     for (const segment of meant) {
       checked.segments++;
       checked.damaged += segment.damaged;
@@ -291,9 +334,9 @@ async function checkFiles(
       if (isPruned) checked.pruned += segment.records;
       else checked.records += segment.records;
       if (!isPruned) checked.redacted += countOf(inventory.redacted.get(segment.segment) ?? []);
-      if (file && files.delete(file)) {
-        const sight = sights[next++]!;
-        const payload = judged(at, inventory, file, sight, (await seen.next()).value as Seen);
+      if (file && file === files[next]) {
+        next++;
+        const payload = judged(at, inventory, file, sight(file), (await seen.next()).value as Seen);
         if (payload.isThere) checked.payloads++;
         note(payload);
       }
@@ -303,12 +346,16 @@ async function checkFiles(
         checked.quarantined += segment.rejected!.count;
         note(await checkQuarantine(at, segment));
       }
-      onProgress?.({ what: 'segment', done: checked.segments, of: meant.length });
+      onProgress?.({ what: 'segment', done: checked.segments, of: meant.length, share: share() });
     }
   } finally {
     await lookers.close();
   }
   return findings;
+}
+
+function* mapped<A, B>(all: Iterable<A>, map: (one: A) => B): Generator<B> {
+  for (const one of all) yield map(one);
 }
 
 function staged(store: Store): Pending[] {

@@ -6,7 +6,10 @@ import { after, test } from 'node:test';
 import type { Leaves } from '../../src/duck/leaves.ts';
 import { inclusionProof } from '../../src/merkle/proof.ts';
 import { leafHash, rootOf } from '../../src/merkle/tree.ts';
-import { proofIn, type Rows } from '../../src/prove/groups.ts';
+import { withRows } from '../../src/duck/row.ts';
+import { groupsOf, proofIn, type Rows } from '../../src/prove/groups.ts';
+import { payloadPath } from '../../src/store/layout.ts';
+import { withClock } from '../clocked.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slmaudit-groups-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -22,6 +25,7 @@ function segment(records: number): Rows & { read: number } {
     records,
     root,
     read: 0,
+    path: 'none',
     rows: { leaves, line: () => Promise.reject(new Error()) },
   };
   // eslint-disable-next-line @typescript-eslint/require-await
@@ -68,3 +72,18 @@ test('what is remembered spares the other groups, and is not believed', async ()
     assert.ok(readFileSync(path).equals(bytes), 'it is put right');
   }
 });
+
+test('threads make the groups that one makes', () =>
+  withClock(async log => {
+    await log.seal(4000);
+    const [sealed] = log.history().segments;
+    const path = payloadPath(log.store.at, 0, sealed!.at);
+    await withRows(path, async rows => {
+      const all = { rows, path, before: 0, records: 4000, root: sealed!.root };
+      const one = await groupsOf(all, 1);
+      assert.equal(one.length, 4);
+      // The last of them has a group that is not full, or none.
+      for (const threads of [2, 3, 8]) assert.deepEqual(await groupsOf(all, threads), one);
+      await assert.rejects(groupsOf({ ...all, path: join(folder, 'gone') }, 2), { code: 'ENOENT' });
+    });
+  }));

@@ -5,7 +5,8 @@ import { readBounded } from '../../store/durable.ts';
 import type { Pin } from '../../log/pin.ts';
 import type { Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
-import type { Only, Progress } from '../../verify/verify.ts';
+import type { Only } from '../../verify/verify.ts';
+import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, sentence } from '../render/report.ts';
 import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
@@ -22,7 +23,11 @@ export const verifyCommand: CommandDetails = {
   arguments: [],
   options: [
     { flags: '--records', about: 'also hash every record again' },
-    { flags: '--jobs <N>', about: 'threads that read payloads', default: 'the cores, at most 4' },
+    {
+      flags: '--jobs <N>',
+      about: 'threads that check signatures and read payloads',
+      default: 'the cores, at most 4',
+    },
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
     { flags: '--since <TIME>', about: 'open only payloads with records from then on' },
     { flags: '--until <TIME>', about: 'open only payloads with records up to then' },
@@ -61,22 +66,6 @@ export const verifyCommand: CommandDetails = {
 
 const MOST_JOBS = 4;
 
-/** Says how far it is, and how long the rest takes at this pace. */
-function progressText(): (done: Progress) => string {
-  let [began, what] = [performance.now(), ''];
-  return ({ what: now, done, of }) => {
-    if (what !== now) [began, what] = [performance.now(), now];
-    const passed = (performance.now() - began) / 1000;
-    const left = (passed / done) * (of - done);
-    const plural = now === 'entry' ? 'entries' : 'segments';
-    const rest =
-      passed < 3 || left < 1
-        ? ''
-        : `, about ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left`;
-    return `${grouped(done)} of ${grouped(of)} ${plural} checked${rest}`;
-  };
-}
-
 async function runStore(given: Given, context: Context): Promise<number> {
   const { openToVerify, verify } = await import('../../verify/verify.ts');
   const { givenPin, localPin } = await import('../../store/store.ts');
@@ -87,7 +76,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
   const [stated, sinceHead] = [text(given, 'pin'), text(given, 'sinceHead')];
   const pin = stated === undefined ? undefined : givenPin(stated);
   const only = readOnly(given);
-  const progressOf = progressText();
+  const told = checking();
   const report = await verify(store, {
     ...(pin && { pin }),
     ...(only && { only }),
@@ -96,8 +85,12 @@ async function runStore(given: Given, context: Context): Promise<number> {
     records: flag(given, 'records'),
     remember: context.headsFolder,
     jobs: readCount(text(given, 'jobs') ?? String(Math.min(MOST_JOBS, availableParallelism())), '--jobs'),
-    onProgress: done => context.voice.progress(progressOf(done)),
+    onProgress(done) {
+      const line = told(done);
+      if (line !== undefined) context.voice.progress(line);
+    },
   });
+  context.voice.clear();
   const used = pin ?? localPin(store);
   const shown = { pin: used && formatPin(used), records: flag(given, 'records') };
   const exit = exitOf(report);
