@@ -6,14 +6,13 @@ import type { ResultSink } from '../duck/process.ts';
 import type { Answered, Question, QueryOptions } from '../query/query.ts';
 import type { Receipt } from '../query/receipt.ts';
 import { instantOf } from '../store/clock.ts';
-import { replaceFile } from '../store/durable.ts';
 import type { Store } from '../store/store.ts';
 import { userName } from './actor.ts';
 import { type Context, flag, type Given, type OptionSpec, text } from './command.ts';
 import { LIMIT_OPTIONS, limitsOf } from './limits.ts';
 import { showProgress } from './progress.ts';
 import { ANSWER_FORMATS, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
-import { type Target, targetOf } from './target.ts';
+import type { Target } from './target.ts';
 import { counted, grouped, usage } from './values.ts';
 
 export const FORMAT_OPTION: OptionSpec = {
@@ -92,6 +91,8 @@ async function answerWith(
   const { query } = await import('../query/query.ts');
   const { Counting, Hashing, formatReceipt, receiptOf } = await import('../query/receipt.ts');
   const { beginLogged } = await import('../query/logged.ts');
+  const { replaceFile } = await import('../store/durable.ts');
+  const { targetOf } = await import('./target.ts');
   const receiptPath = text(given, 'receipt');
   const signPath = text(given, 'signKey');
   if (signPath !== undefined && receiptPath === undefined) throw usage('--sign-key signs a --receipt');

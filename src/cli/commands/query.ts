@@ -1,5 +1,4 @@
 import { AuditError } from '../../errors.ts';
-import { readBounded } from '../../store/durable.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandDetails, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
@@ -136,6 +135,7 @@ function parameter(given: string): readonly [string, string] {
 const MOST_SQL_BYTES = 16 << 20;
 
 async function readSql(from: string, { stdin }: Context): Promise<string> {
+  const { readBounded } = await import('../../store/durable.ts');
   try {
     if (from !== '-') return readBounded(from, MOST_SQL_BYTES).toString('utf8');
     const parts: Buffer[] = [];

@@ -13,7 +13,6 @@ import { showProgress } from '../progress.ts';
 import { PAGE_FORMATS, type PageFormat } from '../render/page/names.ts';
 import { printer } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { targetOf } from '../target.ts';
 import { counted, grouped, readZone, usage } from '../values.ts';
 
 /** A page: what it says, and who makes it. */
@@ -151,6 +150,7 @@ async function report(name: string, spec: PageSpec, given: Given, context: Conte
   const { inTime } = await import('../../report/deadline.ts');
   const { justAfter, reachNotes, reachOf } = await import('../../report/reach.ts');
   const { pageText } = await import('../render/page/format.ts');
+  const { targetOf } = await import('../target.ts');
   const make = await spec.make();
   const at = instantOf(Date.now());
   const question = { sql: `report ${name}`, parameters: {}, ...span };
