@@ -69,7 +69,8 @@ function hashLines(chunk: DuckDBDataChunk, hashes: Buffer): void {
 /** Tells what was found in the rows; returns those that are redacted. */
 function checked(found: Uint8Array, problems: RowProblems): number[] {
   const redacted: number[] = [];
-  for (const [row, bits] of found.entries()) {
+  for (let row = 0; row < found.length; row++) {
+    const bits = found[row]!;
     if (bits === 0) continue;
     problems.add(bits);
     if ((bits & ROW.noLeaf) !== 0) throw new NoLeaf();
