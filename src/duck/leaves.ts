@@ -41,18 +41,20 @@ export async function* leavesOf(
      FROM (${selectMessages(`${ROW_BITS} AS found, ts, "${REDACTED_LEAF}"`, from)})`,
   );
   let hashes = Buffer.alloc(0);
-  let chunk = await result.fetchChunk();
-  while (chunk && chunk.rowCount > 0) {
-    const next = result.fetchChunk();
-    // Whoever stops early does not hear of it.
-    next.catch(() => undefined);
-    const rows = chunk.rowCount;
-    if (hashes.length < rows * HASH_BYTES) hashes = Buffer.alloc(rows * HASH_BYTES);
-    hashLines(chunk, hashes);
-    const redacted = checked(bytesOf(chunk, 1), problems);
-    if (redacted.length > 0) takeStated(chunk, redacted, hashes);
-    yield { rows, hashes, micros: doublesOf(chunk, 2), redacted };
-    chunk = await next;
+  let next = result.fetchChunk();
+  try {
+    for (let chunk = await next; chunk && chunk.rowCount > 0; chunk = await next) {
+      next = result.fetchChunk();
+      const rows = chunk.rowCount;
+      if (hashes.length < rows * HASH_BYTES) hashes = Buffer.alloc(rows * HASH_BYTES);
+      hashLines(chunk, hashes);
+      const redacted = checked(bytesOf(chunk, 1), problems);
+      if (redacted.length > 0) takeStated(chunk, redacted, hashes);
+      yield { rows, hashes, micros: doublesOf(chunk, 2), redacted };
+    }
+  } finally {
+    // Whoever stops early does not hear of it, and closes nothing that is at work.
+    await next.catch(() => undefined);
   }
 }
 
@@ -67,7 +69,8 @@ function hashLines(chunk: DuckDBDataChunk, hashes: Buffer): void {
 /** Tells what was found in the rows; returns those that are redacted. */
 function checked(found: Uint8Array, problems: RowProblems): number[] {
   const redacted: number[] = [];
-  for (const [row, bits] of found.entries()) {
+  for (let row = 0; row < found.length; row++) {
+    const bits = found[row]!;
     if (bits === 0) continue;
     problems.add(bits);
     if ((bits & ROW.noLeaf) !== 0) throw new NoLeaf();

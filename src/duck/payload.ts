@@ -121,9 +121,12 @@ export async function withBounds<T>(
   throw new Error('unreachable');
 }
 
-/** The structs `r` of an open segment's records; other frames have a NULL there. `classed`: and their class `k`, NULL for `default`. */
+/**
+ * The structs `r` of an open segment's records; other frames have a NULL there. `classed`: and their class `k`, NULL for `default`.
+ * Nothing is detected: for that the first 20,480 frames would be parsed twice.
+ */
 export function recordsIn(name: string, classed = false): string {
-  return `read_json(${quote(name)}, format = 'newline_delimited', compression = 'uncompressed',
+  return `read_json(${quote(name)}, format = 'newline_delimited', compression = 'uncompressed', auto_detect = false, records = true,
     maximum_object_size = 2097152, columns = {${classed ? "k: 'VARCHAR', " : ''}r: ${quote(RECORD_STRUCT)}})`;
 }
 

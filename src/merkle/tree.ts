@@ -32,7 +32,10 @@ const MOST_ROOTS = 64;
  */
 export class CompactTree {
   size = 0;
-  readonly #roots = Buffer.alloc(MOST_ROOTS * HASH_BYTES);
+  readonly #bytes = Buffer.alloc(1 + MOST_ROOTS * HASH_BYTES);
+  readonly #roots = this.#bytes.subarray(1);
+  /** Each two of them that follow each other, and the byte before. */
+  readonly #pairs: Buffer[] = [];
   #end = 0;
 
   /** The tree whose `frontier` that was. */
@@ -56,8 +59,7 @@ export class CompactTree {
     for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2) {
       this.#end -= HASH_BYTES;
       const left = this.#end - HASH_BYTES;
-      this.#roots.copy(node, 1, left, this.#end + HASH_BYTES);
-      this.#roots.write(digestText(node), left, 'latin1');
+      this.#roots.write(this.#joined(left), left, 'latin1');
     }
     this.size++;
   }
@@ -65,6 +67,16 @@ export class CompactTree {
   root(): Buffer {
     if (this.size === 0) return EMPTY_ROOT;
     return this.frontier.reduceRight((right, left) => nodeHash(left, right));
+  }
+
+  /** Of the two at `left`, hashed where they are: the byte before them is lent for it. */
+  #joined(left: number): string {
+    const pair = (this.#pairs[left / HASH_BYTES] ??= this.#bytes.subarray(left, left + node.length));
+    const lent = pair[0]!;
+    pair[0] = 1;
+    const digest = digestText(pair);
+    pair[0] = lent;
+    return digest;
   }
 
   /** Byte for byte: a view of 32 of them takes longer. */
