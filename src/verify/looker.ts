@@ -3,12 +3,8 @@ import { falseOf } from './claims.ts';
 import { look, type Seen, type Sight, type Thrown, thrown } from './look.ts';
 
 /** To a thread, and back: some files, or some claims. */
-export type LookTask = { readonly id: number } & (
-  { readonly sights: readonly Sight[] } | { readonly claims: Uint8Array }
-);
-export type LookAnswer = { readonly id: number } & (
-  { readonly seen: readonly (Seen | Thrown)[] } | { readonly bad: readonly number[] }
-);
+export type LookTask = { readonly sights: readonly Sight[] } | { readonly claims: Uint8Array<ArrayBuffer> };
+export type LookAnswer = { readonly seen: readonly (Seen | Thrown)[] } | { readonly bad: readonly number[] };
 
 /** A thread that looks at one file of records after the other, and at signatures; it writes nothing. */
 let before: Promise<void> = Promise.resolve();
@@ -18,9 +14,8 @@ parentPort?.on('message', (task: LookTask) => {
 });
 
 async function answer(task: LookTask): Promise<LookAnswer> {
-  const { id } = task;
-  if ('claims' in task) return { id, bad: falseOf(task.claims) };
+  if ('claims' in task) return { bad: falseOf(task.claims) };
   const seen: (Seen | Thrown)[] = [];
   for (const sight of task.sights) seen.push(await look(sight).catch(thrown));
-  return { id, seen };
+  return { seen };
 }

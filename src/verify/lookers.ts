@@ -9,21 +9,18 @@ const AHEAD = 2;
 const MOST_FILES = 16;
 const MOST_BYTES = 4 << 20;
 
+/** A thread answers in the order in which it was asked. */
 interface Thread {
   readonly worker: Worker;
-  tasks: number;
+  readonly waiting: {
+    readonly resolve: (answer: LookAnswer) => void;
+    readonly reject: (error: Error) => void;
+  }[];
 }
-
-type Work = { readonly sights: readonly Sight[] } | { readonly claims: Uint8Array<ArrayBuffer> };
 
 /** Threads that look at files of records and at signatures, or this one alone. */
 export class Lookers {
   readonly #threads: Thread[];
-  readonly #waiting = new Map<
-    number,
-    { resolve: (answer: LookAnswer) => void; reject: (error: Error) => void }
-  >();
-  #next = 0;
 
   /** `jobs`: 1 is this thread. */
   constructor(jobs: number) {
@@ -71,28 +68,22 @@ export class Lookers {
     return 'seen' in answer ? answer.seen.map(withBuffers) : [];
   }
 
-  #ask(work: Work): Promise<LookAnswer> {
-    const thread = this.#threads.reduce((a, b) => (b.tasks < a.tasks ? b : a));
-    thread.tasks++;
-    const id = this.#next++;
-    const task: LookTask = { id, ...work };
+  #ask(task: LookTask): Promise<LookAnswer> {
+    const { worker, waiting } = this.#threads.reduce((a, b) => (b.waiting.length < a.waiting.length ? b : a));
     return new Promise<LookAnswer>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      thread.worker.postMessage(task, 'claims' in work ? [work.claims.buffer] : []);
-    }).finally(() => thread.tasks--);
+      waiting.push({ resolve, reject });
+      worker.postMessage(task, 'claims' in task ? [task.claims.buffer] : []);
+    });
   }
 
   #begin(): Thread {
     const worker = new Worker(new URL('./looker.js', import.meta.url));
-    worker.on('message', (answer: LookAnswer) => {
-      this.#waiting.get(answer.id)?.resolve(answer);
-      this.#waiting.delete(answer.id);
-    });
+    const waiting: Thread['waiting'] = [];
+    worker.on('message', (answer: LookAnswer) => waiting.shift()?.resolve(answer));
     worker.on('error', error => {
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
+      for (const { reject } of waiting.splice(0)) reject(error);
     });
-    return { worker, tasks: 0 };
+    return { worker, waiting };
   }
 }
 
