@@ -40,7 +40,7 @@ interface Waiting {
  * block's result is the same wherever it is made.
  */
 export class Pool {
-  #workers: { readonly worker: Worker; tasks: number }[] = [];
+  #workers: { readonly worker: Worker; tasks: number; isOnline: boolean }[] = [];
   readonly #waiting = new Map<number, Waiting>();
   readonly #slots = new WeakMap<Digested, Slot>();
   readonly #free: Slot[] = [];
@@ -62,8 +62,11 @@ export class Pool {
     this.#seen += block.bytes.length;
     if (this.#seen < WORTH_THREADS || availableParallelism() < 2) return digester.lines(block);
     if (this.#workers.length === 0) this.#begin();
+    // They take 50 ms and more to begin: nobody waits for that.
+    const online = this.#workers.filter(w => w.isOnline);
+    if (online.length === 0) return digester.lines(block);
     const id = this.#next++;
-    const least = this.#workers.reduce((a, b) => (b.tasks < a.tasks ? b : a));
+    const least = online.reduce((a, b) => (b.tasks < a.tasks ? b : a));
     least.tasks++;
     const slot = this.#slot(block.bytes.length);
     const bytes = slot.bytes.subarray(0, block.bytes.length);
@@ -101,7 +104,8 @@ export class Pool {
       const worker = new Worker(new URL('./worker.js', import.meta.url), {
         resourceLimits: { maxYoungGenerationSizeMb: 16 },
       });
-      const entry = { worker, tasks: 0 };
+      const entry = { worker, tasks: 0, isOnline: false };
+      worker.once('online', () => (entry.isOnline = true));
       worker.on('message', ({ id, digested }: WorkerAnswer) => {
         entry.tasks--;
         const waiting = this.#waiting.get(id);
