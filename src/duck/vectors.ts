@@ -25,11 +25,12 @@ const ALIGNED = 8;
  * Throws if an item is NULL.
  */
 export function eachBlob(
-  { chunk, rowCount }: DuckDBDataChunk,
+  of: DuckDBDataChunk,
   column: number,
   visit: (row: number, bytes: Buffer, from: number, to: number) => void,
 ): void {
-  const vector = bindings.data_chunk_get_vector(chunk, column);
+  const { rowCount } = of;
+  const vector = bindings.data_chunk_get_vector(of.chunk, column);
   if (!isWhole(bindings.vector_get_validity(vector, Math.ceil(rowCount / 64) * 8), rowCount))
     throw new Error('a row has no bytes');
   const items = bindings.vector_get_data(vector, rowCount * ITEM);
@@ -60,6 +61,8 @@ export function eachBlob(
       visit(row, bytes, from, from + length(row));
     }
   }
+  // Held up to here: with the chunk goes what the addresses lead to.
+  if (of.rowCount !== rowCount) throw new Error('a chunk was altered while it was read');
 }
 
 /** Larger copies are pages that the system has to clear first: 0.1 µs a line more. */
