@@ -42,7 +42,7 @@ export const ingestCommand: CommandDetails = {
     ...PRIVACY_OPTIONS,
     { flags: '--follow', about: 'go on with files as they grow, through rotation, until stopped' },
     { flags: '--max-line <SIZE>', about: 'longest line that is read', default: '16MiB' },
-    { flags: '--seal-records <N>', about: 'seal after so many records', default: '250000' },
+    { flags: '--seal-records <N>', about: 'seal after so many records', default: '1000000' },
     {
       flags: '--seal-every <SPAN>',
       about: 'seal what a pipe or a followed file brought at least so often',
@@ -92,7 +92,7 @@ export const ingestCommand: CommandDetails = {
       ...(zone !== undefined && { zone }),
       ...(map && { map }),
       maxLine: readSize(text(given, 'maxLine') ?? '16MiB', '--max-line'),
-      sealRecords: readCount(text(given, 'sealRecords') ?? '250000', '--seal-records'),
+      sealRecords: readCount(text(given, 'sealRecords') ?? '1000000', '--seal-records'),
       sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
       heartbeatMs: readSpan(text(given, 'heartbeat') ?? '1h', '--heartbeat'),
       ...readPrivacy(given),
