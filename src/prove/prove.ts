@@ -6,9 +6,11 @@ import { verifyInclusion } from '../merkle/proof.ts';
 import { proofFromTiles } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import { altered as logAltered } from '../store/history.ts';
+import { isCode } from '../store/durable.ts';
 import { type PlacedSegment, placeSegments, writeKnown } from '../store/known.ts';
 import { type Layout, recordsPath } from '../store/layout.ts';
 import { readEntries, readTile } from '../store/log.ts';
+import { whileMoving } from '../store/moving.ts';
 import { digestFile, localPin, type Store } from '../store/store.ts';
 import { proofIn } from './groups.ts';
 
@@ -30,7 +32,15 @@ export interface Proved {
  * Proves one record, named by its event id or its seq. `known`: folder outside the store in which this host remembers what it read of logs
  * and segments. Throws NO_SUCH_RECORD, PAYLOAD_ALTERED (exit 1), and what reading the log throws.
  */
-export async function prove(store: Store, name: string, known?: string): Promise<Proved> {
+export function prove(store: Store, name: string, known?: string): Promise<Proved> {
+  return whileMoving(store.at, () => proveOnce(store, name, known), isMoved);
+}
+
+/** A file that was joined, redacted or pruned meanwhile lies elsewhere, or is another one under its name. */
+const isMoved = (error: unknown): boolean =>
+  isCode(error, 'ENOENT') || (error instanceof AuditError && error.code === 'PAYLOAD_ALTERED');
+
+async function proveOnce(store: Store, name: string, known: string | undefined): Promise<Proved> {
   const { at } = store;
   const placed = placeSegments(at, localPin(store), known);
   const { inventory, head } = placed;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Cell, InquiryStatement, ResultColumn } from '../duck/job.ts';
 import { QueryProcess, type ResultSink } from '../duck/process.ts';
 import { AuditError } from '../errors.ts';
+import { whileMoving } from '../store/moving.ts';
 import type { Store } from '../store/store.ts';
-import { type Answered, type Question, type QueryOptions, whileMoving } from './query.ts';
+import { type Answered, isGone, type Question, type QueryOptions } from './query.ts';
 import { findReads, type FoundReads } from './reads.ts';
 
 /** By the names of the columns; as `--format json` has them: see Cell. */
@@ -41,7 +42,7 @@ export async function inquire<T>(
   let hasBegun = false;
   let { process: engine, ...others } = options;
   return whileMoving(
-    store,
+    store.at,
     async () => {
       const first = engine;
       engine = undefined;
@@ -60,7 +61,7 @@ export async function inquire<T>(
         rmSync(folder, { recursive: true, force: true });
       }
     },
-    () => !hasBegun,
+    error => !hasBegun && isGone(error),
   );
 }
 

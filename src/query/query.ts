@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import type { JobFile, Plan, Progress, QueryJob } from '../duck/job.ts';
 import { QueryProcess, type ResultSink } from '../duck/process.ts';
-import { type Head, readCheckpoint } from '../store/log.ts';
+import type { Head } from '../store/log.ts';
+import { whileMoving } from '../store/moving.ts';
 import type { PlacedSegment } from '../store/known.ts';
 import type { Store } from '../store/store.ts';
 import { findReads } from './reads.ts';
@@ -87,35 +88,18 @@ export async function query(
   };
   let { process: engine, ...others } = options;
   return whileMoving(
-    store,
+    store.at,
     () => {
       const first = engine;
       engine = undefined;
       return ask(store, question, { ...others, ...(first && { process: first }) }, watched);
     },
-    () => !hasBegun,
+    error => !hasBegun && isGone(error),
   );
 }
 
-const ATTEMPTS = 5;
-
-/** Tries again where a writer has joined or deleted, since the checkpoint was read, what then lies elsewhere, as the next one says. */
-export async function whileMoving<T>(
-  store: Store,
-  work: () => Promise<T>,
-  mayTryAgain: () => boolean,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    const before = readCheckpoint(store.at).note;
-    try {
-      return await work();
-    } catch (error) {
-      const isGone = error instanceof AuditError && error.code === 'PAYLOAD_MISSING';
-      const hasMoved = !readCheckpoint(store.at).note.equals(before);
-      if (!isGone || !hasMoved || !mayTryAgain() || attempt === ATTEMPTS) throw error;
-    }
-  }
-}
+export const isGone = (error: unknown): boolean =>
+  error instanceof AuditError && error.code === 'PAYLOAD_MISSING';
 
 async function ask(
   store: Store,

@@ -1,4 +1,3 @@
-import { AuditError } from '../errors.ts';
 import { digestFile, type FileDigest } from '../store/store.ts';
 
 type PayloadContent = import('../duck/payload.ts').PayloadContent;
@@ -39,18 +38,3 @@ export async function look(sight: Sight): Promise<Seen> {
     return { digest, fault: message.replaceAll(/\/proc\/self\/fd\/\d+/g, path) };
   }
 }
-
-/** An error that crosses threads. */
-export interface Thrown {
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly isOurs: boolean;
-}
-
-export function thrown(error: unknown): Thrown {
-  const { message, code } = error as { message?: string; code?: string };
-  return { message: message ?? String(error), code, isOurs: error instanceof AuditError };
-}
-
-export const asError = ({ message, code, isOurs }: Thrown): Error =>
-  isOurs ? new AuditError(code!, message) : Object.assign(new Error(message), code !== undefined && { code });

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
+import { type Thrown, thrown } from '../errors.ts';
 import { falseOf } from './claims.ts';
-import { look, type Seen, type Sight, type Thrown, thrown } from './look.ts';
+import { look, type Seen, type Sight } from './look.ts';
 
 /** To a thread, and back: some files, or some claims. */
 export type LookTask = { readonly sights: readonly Sight[] } | { readonly claims: Uint8Array<ArrayBuffer> };

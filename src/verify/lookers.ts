@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
+import { asError, type Thrown } from '../errors.ts';
 import { type Claim, falseOf, packed } from './claims.ts';
-import { asError, look, type Seen, type Sight, type Thrown } from './look.ts';
+import { look, type Seen, type Sight } from './look.ts';
 import type { LookAnswer, LookTask } from './looker.ts';
 
 /** Tasks that a thread has before it while it is at one. */
@@ -44,7 +45,7 @@ export class Lookers {
         coming.push(some);
       }
       for (const seen of await coming.shift()!) {
-        if ('isOurs' in seen) throw asError(seen);
+        if ('message' in seen) throw asError(seen);
         yield seen;
       }
     }
@@ -55,7 +56,8 @@ export class Lookers {
     const bytes = packed(claims);
     if (this.#threads.length === 0) return falseOf(bytes);
     const answer = await this.#ask({ claims: bytes });
-    return 'bad' in answer ? answer.bad : [];
+    if ('bad' in answer) return answer.bad;
+    throw new Error('a thread looked at something else than signatures');
   }
 
   async close(): Promise<void> {
@@ -65,7 +67,8 @@ export class Lookers {
   async #look(sights: readonly Sight[]): Promise<readonly (Seen | Thrown)[]> {
     if (this.#threads.length === 0) return Promise.all(sights.map(look));
     const answer = await this.#ask({ sights });
-    return 'seen' in answer ? answer.seen.map(withBuffers) : [];
+    if ('seen' in answer) return answer.seen.map(withBuffers);
+    throw new Error('a thread looked at something else than files');
   }
 
   #ask(task: LookTask): Promise<LookAnswer> {
