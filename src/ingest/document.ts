@@ -55,7 +55,8 @@ export class DocumentFramer {
   }
 
   *push(chunk: Buffer): Generator<Block | OddLine> {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const isBorrowed = this.#held.length === 0;
+    this.#held = isBorrowed ? chunk : Buffer.concat([this.#held, chunk]);
     let values: Span[] = [];
     while (this.#scanned < this.#held.length) {
       const value = this.#step();
@@ -74,6 +75,8 @@ export class DocumentFramer {
     if (this.#value < 0 && this.#held.length > KEPT) values.push([this.#held.length, this.#held.length]);
     if (values.length > 0) yield this.#block(values, values.at(-1)![1]);
     if (this.#held.length > this.#maxLine + KEPT) this.#letGoOfMiddle();
+    // The chunk's memory is the reader's.
+    else if (isBorrowed) this.#held = Buffer.from(this.#held);
   }
 
   /** What is not finished; undefined if nothing but separators is left. */

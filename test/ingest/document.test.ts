@@ -10,10 +10,11 @@ interface Cut {
   readonly covered: string;
 }
 
-/** What a framer makes of a text that comes in pieces of these sizes. */
+/** What a framer makes of a text that comes in pieces of these sizes, each in the memory of the one before. */
 function cut(text: string, sizes: readonly number[], maxLine = 1000): Cut {
   const framer = new DocumentFramer(maxLine);
   const bytes = Buffer.from(text, 'utf8');
+  const memory = Buffer.alloc(Math.max(1, ...sizes));
   const out: Cut & { covered: string } = { values: [], odd: [], covered: '' };
   const take = (
     piece:
@@ -33,7 +34,8 @@ function cut(text: string, sizes: readonly number[], maxLine = 1000): Cut {
   let at = 0;
   for (let i = 0; at < bytes.length; i++) {
     const size = Math.max(1, sizes[i % sizes.length] ?? 1);
-    for (const piece of framer.push(bytes.subarray(at, at + size))) take(piece);
+    const chunk = memory.subarray(0, bytes.copy(memory, 0, at, at + size));
+    for (const piece of framer.push(chunk)) take(piece);
     at += size;
   }
   take(framer.end());
