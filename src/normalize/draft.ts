@@ -15,6 +15,7 @@ import {
 } from './content.ts';
 import { extraOf, MAX_EXTRA_BYTES, ordinaryPrivacy, type Privacy, Sieve } from './extra.ts';
 import { hashedIdentity, isHashed } from './identity.ts';
+import { holderOf, pathOf } from './path.ts';
 import type { Removed } from './secrets.ts';
 import type { Wrapping } from './wrapper.ts';
 
@@ -58,15 +59,14 @@ export class Draft {
   }
 
   peek(path: string): JsonValue | undefined {
-    const dot = path.lastIndexOf('.');
-    return dot < 0 ? this.source.get(path) : this.#holder(path)?.get(path.slice(dot + 1));
+    const { above, name } = pathOf(path);
+    return holderOf(this.source, above)?.get(name);
   }
 
   /** Removes a member; what an adapter takes it answers for. */
   take(path: string): JsonValue | undefined {
-    const dot = path.lastIndexOf('.');
-    const holder = dot < 0 ? this.source : this.#holder(path);
-    const name = dot < 0 ? path : path.slice(dot + 1);
+    const { above, name } = pathOf(path);
+    const holder = holderOf(this.source, above);
     const value = holder?.get(name);
     if (value !== undefined) holder?.delete(name);
     return value;
@@ -119,16 +119,15 @@ export class Draft {
 
   /** Puts another value in a member's place. */
   replace(path: string, value: JsonValue): void {
-    const dot = path.lastIndexOf('.');
-    (dot < 0 ? this.source : this.#holder(path))?.set(dot < 0 ? path : path.slice(dot + 1), value);
+    const { above, name } = pathOf(path);
+    holderOf(this.source, above)?.set(name, value);
   }
 
   /** The first of the members that can be read as the column's type. */
   column(column: ColumnName, ...paths: readonly string[]): void {
     for (const path of paths) {
-      const dot = path.lastIndexOf('.');
-      const holder = dot < 0 ? this.source : this.#holder(path);
-      const name = dot < 0 ? path : path.slice(dot + 1);
+      const { above, name } = pathOf(path);
+      const holder = holderOf(this.source, above);
       const found = holder?.get(name);
       if (found === undefined) continue;
       if (found === null || found === '') {
@@ -323,15 +322,6 @@ export class Draft {
         typeof v === 'string' && v.length <= 256 && trial.keepsMember(name, v) && trial.keepsString(v),
     );
     return pairs && Buffer.byteLength(text) <= MAX_EXTRA_BYTES ? text : undefined;
-  }
-
-  #holder(path: string): JsonObject | undefined {
-    let holder: JsonValue | undefined = this.source;
-    for (let from = 0, dot = path.indexOf('.'); dot >= 0; from = dot + 1, dot = path.indexOf('.', from)) {
-      holder = holder.get(path.slice(from, dot));
-      if (!(holder instanceof Map)) return undefined;
-    }
-    return holder;
   }
 }
 
