@@ -112,12 +112,13 @@ export class Reading {
     this.findings = [...job.findings];
   }
 
-  /** Throws PAYLOAD_ALTERED or PAYLOAD_MISSING (exit 1): nothing is read from what isn't what was sealed. */
+  /** Throws PAYLOAD_ALTERED or PAYLOAD_MISSING (exit 1): nothing is read from what isn't what was sealed; TOO_MANY_FILES. */
   open(file: JobFile): void {
     let fd: number;
     try {
       fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch (error) {
+      if (isCode(error, 'EMFILE', 'ENFILE')) throw tooMany(this.opened.length);
       if (!isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) throw error;
       this.#wrong('PAYLOAD_MISSING', file);
       this.missing.push(file);
@@ -251,6 +252,11 @@ function wrong(code: 'PAYLOAD_ALTERED' | 'PAYLOAD_MISSING', file: JobFile, when 
     hint: 'run `slmaudit verify`: it lists all that was altered; --allow-unverified answers from what is there, and says so in every row',
   });
 }
+
+const tooMany = (files: number): AuditError =>
+  new AuditError('TOO_MANY_FILES', `more than ${files} files of records would have to be open at once`, {
+    hint: 'run `slmaudit compact`, which joins the files of days that are over; or ask for less with --since and --until; or raise `ulimit -n`',
+  });
 
 /** `segment 7`, `segments 7-9,12`. */
 function named({ segments }: JobFile): string {

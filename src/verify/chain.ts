@@ -2,6 +2,7 @@ import { AuditError } from '../errors.ts';
 import { type Entry, entryHash, entryName, parseEntry } from '../log/entry.ts';
 import { type Genesis, parseGenesis } from '../log/genesis.ts';
 import { Inventory, type Misstated, sealedSegment } from '../log/inventory.ts';
+import { owned } from '../log/line.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf, formatRanges, numbersOf, type Range, rangesOf } from '../log/ranges.ts';
 import { parseRecordKey } from '../log/recordkey.ts';
@@ -11,7 +12,7 @@ import { ageFrom, later, Retention } from '../log/retention.ts';
 import type { Segment } from '../log/segment.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { type Note, noteSignedBy, parseNote } from '../note/note.ts';
-import { Columns, owned, type Verified } from './columns.ts';
+import { Columns, type Verified } from './columns.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import type { Claim } from './claims.ts';
 

@@ -1,4 +1,5 @@
 import type { SealedSegment } from '../log/inventory.ts';
+import { owned } from '../log/line.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
 
@@ -136,6 +137,3 @@ function interned(name: string): string {
   names.set(own, own);
   return own;
 }
-
-/** A text that keeps no other alive: one that was cut from a note keeps the note. */
-export const owned = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
