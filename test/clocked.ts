@@ -11,6 +11,7 @@ import { readHistory, type History } from '../src/store/history.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { Report } from '../src/verify/finding.ts';
 import { verify } from '../src/verify/verify.ts';
+import { PLAIN_INGEST } from '../fixtures/plain-ingest.ts';
 import { nativeLine } from './sandbox.ts';
 
 const DAY = 86_400_000;
@@ -50,18 +51,7 @@ export class Clocked {
 
   async sealText(text: string): Promise<void> {
     const stream = Readable.from([Buffer.from(text)]);
-    await ingest(this.store, [{ kind: 'pipe', stream, name: 'gateway' }], {
-      format: 'native',
-      maxLine: 1 << 20,
-      hashIdentities: false,
-      remove: [],
-      sealRecords: 1_000_000,
-      sealEveryMs: 1e9,
-      heartbeatMs: 0,
-      lockWaitMs: 0,
-      follow: false,
-      signal: new AbortController().signal,
-    });
+    await ingest(this.store, [{ kind: 'pipe', stream, name: 'gateway' }], PLAIN_INGEST);
   }
 
   async append(event: Event): Promise<number> {

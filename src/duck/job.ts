@@ -143,3 +143,14 @@ export function objectTexts(columns: readonly ResultColumn[]): (row: readonly Ce
     return `${text}}`;
   };
 }
+
+/** Of the view `entries`, as the engine types them. */
+export const ENTRY_COLUMNS = {
+  entry: 'BIGINT',
+  kind: 'VARCHAR',
+  at: 'TIMESTAMPTZ',
+  clock: 'TIMESTAMPTZ',
+  sha256: 'VARCHAR',
+  records: 'BIGINT',
+  text: 'VARCHAR',
+} as const;

@@ -3,7 +3,7 @@ import { type ColumnType, COLUMNS } from '../record/schema.ts';
 import { cellOf } from './cell.ts';
 import { lockEngine, quote, withEngine } from './engine.ts';
 import { guard } from './guard.ts';
-import type { Cell } from './job.ts';
+import { type Cell, ENTRY_COLUMNS } from './job.ts';
 import { CREATE_IP_KEY, PEOPLES } from './view.ts';
 
 export type Told = Readonly<Record<string, string | number | boolean>>;
@@ -30,15 +30,6 @@ const TYPES: Readonly<Record<ColumnType, string>> = {
   ts: 'TIMESTAMPTZ',
 };
 const RECORD = { seq: 'BIGINT', ...Object.fromEntries(COLUMNS.map(c => [c.name, TYPES[c.type]])) };
-const ENTRY = {
-  entry: 'BIGINT',
-  kind: 'VARCHAR',
-  at: 'TIMESTAMPTZ',
-  clock: 'TIMESTAMPTZ',
-  sha256: 'VARCHAR',
-  records: 'BIGINT',
-  text: 'VARCHAR',
-};
 /** What entries say of segments, and of the records in them: those behind the ones of the entries before. */
 const SEGMENTS = `CREATE OR REPLACE TABLE segments AS
   SELECT s.entry AS entry, sealed_at, first_seq, s.records AS records, min(r.ts) AS from_ts, max(r.ts) AS to_ts, list(DISTINCT r.source_id) AS sources
@@ -90,7 +81,7 @@ export function withTrial<T>(work: (trial: Trial) => Promise<T>): Promise<T> {
       await table('records', RECORD, all, `, ${PEOPLES}`);
       await table(
         'entries',
-        ENTRY,
+        ENTRY_COLUMNS,
         entries.map(({ ts, ...entry }, i) => ({ entry: i, ...entry, ...(ts !== undefined && { at: ts }) })),
         '',
       );

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobTable } from '../duck/job.ts';
+import { ENTRY_COLUMNS, type JobTable } from '../duck/job.ts';
 import { entryHash, parseEntry } from '../log/entry.ts';
 import { Inventory } from '../log/inventory.ts';
 import { countOf } from '../log/ranges.ts';
@@ -42,15 +42,7 @@ const TABLES: Readonly<Record<string, Table>> = {
     rows: segmentRows,
   },
   entries: {
-    columns: {
-      entry: 'BIGINT',
-      kind: 'VARCHAR',
-      at: 'TIMESTAMPTZ',
-      clock: 'TIMESTAMPTZ',
-      sha256: 'VARCHAR',
-      records: 'BIGINT',
-      text: 'VARCHAR',
-    },
+    columns: ENTRY_COLUMNS,
     rows: entryRows,
   },
   quarantine: {

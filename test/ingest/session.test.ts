@@ -11,24 +11,14 @@ import { lockPath, namesIn, openFolder } from '../../src/store/layout.ts';
 import { thisProcess } from '../../src/store/owner.ts';
 import { openStore } from '../../src/store/store.ts';
 import { readHistory } from '../../src/store/history.ts';
+import { PLAIN_INGEST } from '../../fixtures/plain-ingest.ts';
 import { nativeLines } from '../sandbox.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slmaudit-session-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const LINES = 20;
-const OPTIONS: IngestOptions = {
-  format: 'native',
-  maxLine: 1 << 20,
-  hashIdentities: false,
-  remove: [],
-  sealRecords: LINES,
-  sealEveryMs: 1e9,
-  heartbeatMs: 0,
-  lockWaitMs: 60_000,
-  follow: false,
-  signal: new AbortController().signal,
-};
+const OPTIONS: IngestOptions = { ...PLAIN_INGEST, sealRecords: LINES, lockWaitMs: 60_000 };
 
 test('while sealing waits, a pipe is read on for eight batches, and no further; all are sealed in their order', async () => {
   const at = { store: join(folder, 'store'), keys: join(folder, 'keys') };
