@@ -69,9 +69,10 @@ async function* readFrom({ path, gzip, fd }: InputFile, start = 0): AsyncGenerat
   }
 }
 
+/** A pipe that has taken the file's place since it was looked at must not keep the program waiting for a writer. */
 function opened(path: string): number {
   try {
-    return openSync(path, constants.O_RDONLY);
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     throw unreadable(path, cause);
   }
