@@ -76,7 +76,7 @@ export class Assembled {
   }
 
   /**
-   * Writes the line to `into` at `start`; returns its end. Copied byte for byte: they are short, and a call of the engine's copy takes as
+   * Writes the line to `into` at `start`; returns its end. Values are copied byte for byte: they are short, and a view of them takes as
    * long as 60 of them.
    */
   write(source: Uint8Array, into: Buffer, start: number): number {
@@ -85,7 +85,8 @@ export class Assembled {
       const filled = this.#filled[place]!;
       if (filled < SLICE) continue;
       const whole = filled === PIECE ? this.#pieces[place]! : LABELS[place]!;
-      for (let i = 0; i < whole.length; i++) into[at++] = whole[i]!;
+      into.set(whole, at);
+      at += whole.length;
       if (filled === PIECE) continue;
       if (filled === TEXT) {
         into[at++] = 0x22;
