@@ -80,7 +80,8 @@ test('a flipped bit costs one frame, or two where it was their line feed, and is
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 0, max: 7 }), (n, bit) => {
       const bytes = Buffer.from(BYTES);
-      const last = FRAMES.at(-1)!.length;
+      // The line feed before the last frame makes two of them one, which is torn rather than damaged.
+      const last = FRAMES.at(-1)!.length + 1;
       bytes[n % (bytes.length - last)]! ^= 1 << bit;
       const { kinds, damaged } = walked(bytes);
       const lost = FRAMES.length - kinds.split(' ').length;
