@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
-import type { JobFile, Plan, Progress, QueryJob } from '../duck/job.ts';
+import type { Checked, JobFile, Plan, Progress, QueryJob } from '../duck/job.ts';
 import { QueryProcess, type ResultSink } from '../duck/process.ts';
 import type { Head } from '../store/log.ts';
 import { whileMoving } from '../store/moving.ts';
@@ -123,7 +123,13 @@ async function ask(
       ...(options.parquet && { parquet: options.parquet }),
     };
     const heard = found.hearing(options);
-    found.remember(await engine.run(job, sink, heard, stopOf(options)));
+    let checked: readonly Checked[] = [];
+    try {
+      checked = await engine.run(job, sink, heard, stopOf(options));
+    } finally {
+      // Of a question that was misspelled too: a log of years takes seconds to read.
+      found.remember(checked);
+    }
     return found.answered(heard);
   } finally {
     engine.stop();

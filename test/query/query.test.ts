@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { entryHash } from '../../src/log/entry.ts';
+import { query } from '../../src/query/query.ts';
+import { readKnown } from '../../src/store/known.ts';
+import { readCheckpoint, readEntries } from '../../src/store/log.ts';
+import { openStore } from '../../src/store/store.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
 
 const box = new Sandbox();
@@ -112,6 +117,16 @@ for (const [sql, code] of [
     assert.equal(run.stdout, '');
   });
 }
+
+test('a question that is misspelled has read the log for the next one too', async () => {
+  const known = join(box.folder, 'known');
+  const store = openStore(box.store, box.keys);
+  const [first] = readEntries(store.at, 0, 1);
+  const sink = { columns: () => undefined, rows: () => true, end: () => undefined };
+  const asked = query(store, { sql: 'selec 1', parameters: {} }, { memory: 1 << 28, known }, sink);
+  await assert.rejects(asked, { code: 'SQL_ERROR' });
+  assert.equal(readKnown(known, entryHash(first!)).log?.size, readCheckpoint(store.at).size);
+});
 
 test('a payload that was altered is not read, and the answer is 1', async () => {
   const other = new Sandbox();
