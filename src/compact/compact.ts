@@ -80,24 +80,29 @@ export async function compact(store: Store, options: CompactOptions): Promise<Co
       joined.push(about);
       continue;
     }
-    try {
-      const made = await rewrite(store.at, inventory, segments);
+    const made = await rewrite(store.at, inventory, segments).catch(leaveAltered);
+    if (made instanceof AuditError) {
+      leftOut.push({ day: about.day, class: about.class, code: made.code, why: made.message });
+    } else {
       const held = holdsOf(history, files[0]!, now);
-      const entry = await restate(store, options, [made], present =>
+      const entry = await restate(store, history, options, [made], () =>
         // A hold that came meanwhile may cover a part of it.
-        segments.every(n => holdsOf(present, { segments: [n] }, now) === held)
+        segments.every(n => holdsOf(history, { segments: [n] }, now) === held)
           ? { kind: 'compact', lines: compactLines({ files: [statedFile(made)] }) }
           : undefined,
       );
       if (entry !== undefined) joined.push({ ...about, becomes: made.bytes });
-    } catch (error) {
-      if (!(error instanceof AuditError) || error.exit !== 1) throw error;
-      leftOut.push({ day: about.day, class: about.class, code: error.code, why: error.message });
     }
     options.onProgress?.(i + 1, groups.length);
   }
   const fewer = joined.reduce((sum, j) => sum + j.files - 1, 0);
   return { joined, leftOut, before, behind: before - fewer };
+}
+
+/** Files that are not what was sealed stay, as evidence. */
+function leaveAltered(error: unknown): AuditError {
+  if (error instanceof AuditError && error.exit === 1) return error;
+  throw error;
 }
 
 /** Files to be joined, in their order. */
@@ -108,7 +113,9 @@ function groupsOf(history: History, now: string): PayloadFile[][] {
     const first = inventory.get(file.segments[0]!)!;
     if (rowsOf(inventory, file) >= SMALL || first.at.slice(0, 10) >= now.slice(0, 10)) continue;
     const kind = [first.at.slice(0, 10), first.class, timesOf(first), holdsOf(history, file, now)].join(' ');
-    byKind.set(kind, [...(byKind.get(kind) ?? []), file]);
+    const alike = byKind.get(kind);
+    if (alike) alike.push(file);
+    else byKind.set(kind, [file]);
   }
   return [...byKind.values()].flatMap(files => filled(inventory, files)).filter(group => group.length > 1);
 }

@@ -7,7 +7,7 @@ import { commitEvent, type AppendOptions } from '../seal/append.ts';
 import { recover } from '../seal/recover.ts';
 import { beginUntidy, leftoversOf, tidy } from '../seal/tidy.ts';
 import { makeFolder, removeFile, syncFolder } from '../store/durable.ts';
-import { type History, readHistory } from '../store/history.ts';
+import { type GrowingHistory, readHistory } from '../store/history.ts';
 import { stagedIndexes } from '../store/keys.ts';
 import { lockPath, recordsPath, untidyPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
@@ -25,16 +25,15 @@ export interface Statement {
  * whoever then finds nothing more to do would else leave deleted records lying about. Returns what the log says now. Throws LOCKED
  * while another writer lives, and what recover() throws.
  */
-export async function finishDecided(store: Store, lockWaitMs: number): Promise<History> {
+export async function finishDecided(store: Store, lockWaitMs: number): Promise<GrowingHistory> {
   const { at } = store;
-  const read = (): History => readHistory(at, localPin(store));
+  const history = readHistory(at, localPin(store));
   const isDecided = existsSync(untidyPath(at)) || stagedIndexes(store.keys).length > 0;
-  const before = isDecided ? undefined : read();
-  if (before && leftoversOf(at, before.inventory, before.head.size).length === 0) return before;
+  if (!isDecided && leftoversOf(at, history.inventory, history.head.size).length === 0) return history;
   const lock = await takeLock(lockPath(at), lockWaitMs);
   try {
     await recover(store);
-    const history = read();
+    history.readOn();
     tidy(at, history.inventory, history.head.size);
     return history;
   } finally {
@@ -44,24 +43,24 @@ export async function finishDecided(store: Store, lockWaitMs: number): Promise<H
 
 /**
  * States files that were made anew, and deletes what the log no longer states (SPEC 8): under the seal lock, the log is read
- * again; `say` looks whether it is still so and says what is to be said, or undefined for nothing; the files get their final names, the entry
+ * on; `say` looks whether it is still so and says what is to be said, or undefined for nothing; the files get their final names, the entry
  * is committed, then files go. Interrupted before the entry, nothing has happened; behind it, the next writer goes on.
  * Returns the number of the entry.
  */
 export async function restate(
   store: Store,
+  history: GrowingHistory,
   options: AppendOptions,
   made: readonly Made[],
-  say: (history: History) => Statement | undefined,
+  say: () => Statement | undefined,
 ): Promise<number | undefined> {
   const { at } = store;
   const lock = await takeLock(lockPath(at), options.lockWaitMs);
   try {
     const tip = await recover(store);
-    const history = readHistory(at, localPin(store));
-    const { inventory } = history;
+    const { inventory } = history.readOn();
     const isStale = made.some(m => m.segments.some(n => !isSame(inventory.files.get(n), m)));
-    const statement = isStale ? undefined : say(history);
+    const statement = isStale ? undefined : say();
     if (!statement) return undefined;
     beginUntidy(at);
     for (const { path, segments } of made) {
@@ -71,8 +70,8 @@ export async function restate(
       renameSync(path, to);
       syncFolder(dirname(to));
     }
-    inventory.add(commitEvent(store, tip, statement, options.now));
-    tidy(at, inventory, tip.size + 1);
+    commitEvent(store, tip, statement, options.now);
+    tidy(at, history.readOn().inventory, tip.size + 1);
     return tip.size;
   } finally {
     for (const { path } of made) removeFile(path);

@@ -61,9 +61,9 @@ export async function prune(
   const made: Made[] = [];
   for (const { file, segments: rest } of plan.rests)
     if (!file.segments.some(n => out.has(n))) made.push(await rewrite(store.at, history.inventory, rest));
-  const entry = await restate(store, options, made, present => {
-    const still = new Set(planOf(present, now, options.olderThan).due.map(d => d.segment));
-    if (present.retention.newest.entry !== plan.policy || !segments.every(s => still.has(s.segment)))
+  const entry = await restate(store, history, options, made, () => {
+    const still = new Set(planOf(history, now, options.olderThan).due.map(d => d.segment));
+    if (history.retention.newest.entry !== plan.policy || !segments.every(s => still.has(s.segment)))
       return undefined;
     const reason = options.olderThan === undefined ? REASON.due : REASON.asked;
     const files = made.map(statedFile);

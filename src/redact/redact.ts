@@ -57,10 +57,10 @@ export async function redact(store: Store, which: Question, options: RedactOptio
   const made: Made[] = [];
   const files = [...new Set([...rows.keys()].map(n => inventory.files.get(n)!))];
   for (const file of files) made.push(await rewrite(store.at, inventory, file.segments, rows));
-  const entry = await restate(store, options, made, present => {
-    if (refusals(present, touched, now).length > 0) return undefined;
+  const entry = await restate(store, history, options, made, () => {
+    if (refusals(history, touched, now).length > 0) return undefined;
     const lines = redactLines({
-      policy: present.retention.newest.entry,
+      policy: history.retention.newest.entry,
       reason: options.reason,
       rows: [...rows].map(([segment, some]) => ({ segment, rows: rangesOf(some) })),
       quarantine: rangesOf(quarantine),
