@@ -49,6 +49,8 @@ export interface Compacted {
 const SMALL = 500_000;
 const MOST_ROWS = 1_000_000;
 const MOST_BYTES = 1 << 30;
+/** Files joined at once: all are held open, and a process may hold 4,096 where there is little. The next run joins what comes of them. */
+const MOST_FILES = 2000;
 
 /**
  * Joins small files of one class, one day of sealing and the same holds, and what came late by the day of its newest records: what was
@@ -106,7 +108,7 @@ function leaveAltered(error: unknown): AuditError {
 }
 
 /** Files to be joined, in their order. */
-function groupsOf(history: History, now: string): PayloadFile[][] {
+export function groupsOf(history: History, now: string): PayloadFile[][] {
   const { inventory } = history;
   const byKind = new Map<string, PayloadFile[]>();
   for (const file of inventory.payloadFiles()) {
@@ -132,7 +134,8 @@ function filled(inventory: Inventory, files: readonly PayloadFile[]): PayloadFil
   for (const file of files) {
     rows += rowsOf(inventory, file);
     bytes += file.bytes;
-    if (rows > MOST_ROWS || bytes > MOST_BYTES) {
+    const isFull = rows > MOST_ROWS || bytes > MOST_BYTES || groups.at(-1)!.length === MOST_FILES;
+    if (isFull) {
       groups.push([]);
       [rows, bytes] = [rowsOf(inventory, file), file.bytes];
     }

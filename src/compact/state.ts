@@ -1,5 +1,6 @@
 import { existsSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Inventory, PayloadFile } from '../log/inventory.ts';
 import type { EntryLine } from '../log/line.ts';
 import { rangesOf } from '../log/ranges.ts';
 import type { RestatedFile } from '../log/restate.ts';
@@ -59,7 +60,7 @@ export async function restate(
   try {
     const tip = await recover(store);
     const { inventory } = history.readOn();
-    const isStale = made.some(m => m.segments.some(n => !isSame(inventory.files.get(n), m)));
+    const isStale = made.some(m => !isSame(m, inventory));
     const statement = isStale ? undefined : say();
     if (!statement) return undefined;
     beginUntidy(at);
@@ -79,12 +80,11 @@ export async function restate(
   }
 }
 
-/** Does a segment still lie in one of the files that it was taken from? */
-function isSame(
-  file: { readonly sha256: string; readonly entry: number } | undefined,
-  { from }: Made,
-): boolean {
-  return file !== undefined && from.some(f => f.sha256 === file.sha256 && f.entry === file.entry);
+/** Do the segments still lie in the files that they were taken from? */
+function isSame({ segments, from }: Made, inventory: Inventory): boolean {
+  const nameOf = (file?: PayloadFile): string => `${file?.entry} ${file?.sha256}`;
+  const names = new Set(from.map(nameOf));
+  return segments.every(n => names.has(nameOf(inventory.files.get(n))));
 }
 
 export const statedFile = ({ sha256, bytes, segments }: Made): RestatedFile => ({
