@@ -87,11 +87,15 @@ export function parseDigest(text: string, what: string): Buffer {
 }
 
 const INSTANT = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+/** Every month has so many days. */
+const ALWAYS = 28;
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ`, a real day; compares as text. */
 export function parseInstant(text: string, what: string): string {
-  const real =
-    INSTANT.test(text) && new Date(`${text.slice(0, 23)}Z`).toISOString().slice(0, 10) === text.slice(0, 10);
-  if (!real) throw malformed(`${what} is not a time`);
+  if (!INSTANT.test(text) || (Number(text.slice(8, 10)) > ALWAYS && !isReal(text)))
+    throw malformed(`${what} is not a time`);
   return text;
 }
+
+const isReal = (text: string): boolean =>
+  new Date(`${text.slice(0, 23)}Z`).toISOString().slice(0, 10) === text.slice(0, 10);

@@ -80,9 +80,8 @@ export function tablesOf(store: Store, sql: string, size: number, folder: string
 
 function* segmentRows(store: Store, size: number): Generator<Record<string, unknown>> {
   // Throws where the entries are not those of the checkpoint.
-  readHistory(store.at, localPin(store));
-  const inventory = new Inventory(segment => segment);
-  for (const note of readEntries(store.at, 0, size)) inventory.add(parseEntry(parseNote(note).text));
+  const history = readHistory(store.at, localPin(store));
+  const inventory = history.head.size === size ? history.inventory : inventoryAt(store, size);
   for (const s of inventory.segments) {
     yield {
       segment: s.segment,
@@ -104,6 +103,12 @@ function* segmentRows(store: Store, size: number): Generator<Record<string, unkn
       sources: s.lines.map(l => l.source),
     };
   }
+}
+
+function inventoryAt(store: Store, size: number): Inventory {
+  const inventory = new Inventory(segment => segment);
+  for (const note of readEntries(store.at, 0, size)) inventory.add(parseEntry(parseNote(note).text));
+  return inventory;
 }
 
 function* entryRows(store: Store, size: number): Generator<Record<string, unknown>> {
