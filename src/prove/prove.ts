@@ -30,7 +30,7 @@ export interface Proved {
 
 /**
  * Proves one record, named by its event id or its seq. `known`: folder outside the store in which this host remembers what it read of logs
- * and segments. Throws NO_SUCH_RECORD, PAYLOAD_ALTERED (exit 1), and what reading the log throws.
+ * and segments. Throws NO_SUCH_RECORD, PAYLOAD_ALTERED or PAYLOAD_MISSING (exit 1), and what reading the log throws.
  */
 export function prove(store: Store, name: string, known?: string): Promise<Proved> {
   return whileMoving(store.at, () => proveOnce(store, name, known), isMoved);
@@ -38,7 +38,8 @@ export function prove(store: Store, name: string, known?: string): Promise<Prove
 
 /** A file that was joined, redacted or pruned meanwhile lies elsewhere, or is another one under its name. */
 const isMoved = (error: unknown): boolean =>
-  isCode(error, 'ENOENT') || (error instanceof AuditError && error.code === 'PAYLOAD_ALTERED');
+  isCode(error, 'ENOENT') ||
+  (error instanceof AuditError && /^PAYLOAD_(?:ALTERED|MISSING)$/.test(error.code));
 
 async function proveOnce(store: Store, name: string, known: string | undefined): Promise<Proved> {
   const { at } = store;
@@ -51,7 +52,8 @@ async function proveOnce(store: Store, name: string, known: string | undefined):
   if (!file) throw deleted(segment, inventory);
   const path = pathOf(at, inventory, file);
   const digest = await digestFile(path);
-  if (digest?.sha256 !== file.sha256) throw altered(segment, path);
+  if (!digest) throw missing(segment, path);
+  if (digest.sha256 !== file.sha256) throw altered(segment, path);
   const before = rowsBefore(inventory, file, segment);
   if (isRedacted(inventory, segment, row)) throw redacted(segment, row);
   const { line, eventId, hashes } = await withRows(path, async rows => {
@@ -145,12 +147,14 @@ const redacted = ({ segment }: PlacedSegment, row: number): AuditError =>
     },
   );
 
-const altered = (segment: PlacedSegment, path: string): AuditError =>
+const TAMPERED = { exit: 1, hint: 'run `slmaudit verify`: it lists all that was altered' } as const;
+
+const altered = ({ segment }: PlacedSegment, path: string): AuditError =>
   new AuditError(
     'PAYLOAD_ALTERED',
-    `the records of segment ${segment.segment} are not those that were sealed: ${path}`,
-    {
-      exit: 1,
-      hint: 'run `slmaudit verify`: it lists all that was altered',
-    },
+    `the records of segment ${segment} are not those that were sealed: ${path}`,
+    TAMPERED,
   );
+
+const missing = ({ segment }: PlacedSegment, path: string): AuditError =>
+  new AuditError('PAYLOAD_MISSING', `the records of segment ${segment} are missing: ${path}`, TAMPERED);

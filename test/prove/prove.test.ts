@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parsePin } from '../../src/log/pin.ts';
 import { formatProof, parseProof } from '../../src/log/proof.ts';
+import { prove } from '../../src/prove/prove.ts';
 import { verifyProof } from '../../src/verify/proof.ts';
+import { withClock } from '../clocked.ts';
 import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
 interface Proved {
@@ -112,4 +115,14 @@ test('files are written beside each other, not over others, and checked where th
     assert.deepEqual([changed.code, changed.stdout.slice(0, 21)], [1, 'ALTERED  PROOF_RECORD']);
     for (const name of ['999', 'x', '00000000-0000-8000-8000-000000000000'])
       assert.equal((await box.run(['prove', name])).code, 2, name);
+  }));
+
+test('records that are missing are called missing, and those that were altered altered; the answer is 1', () =>
+  withClock(async log => {
+    for (const count of [1, 2]) await log.seal(count);
+    const [first, second] = log.files('records').map(name => join(log.store.at.store, 'records', name));
+    writeFileSync(first!, readFileSync(second!));
+    rmSync(second!);
+    await assert.rejects(prove(log.store, '0'), { code: 'PAYLOAD_ALTERED', exit: 1 });
+    await assert.rejects(prove(log.store, '2'), { code: 'PAYLOAD_MISSING', exit: 1 });
   }));
