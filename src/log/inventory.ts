@@ -4,8 +4,11 @@ import { newer } from './reader.ts';
 import { type Compact, parseCompact, parsePrune, parseRedact, type Prune, type Redact } from './restate.ts';
 import { parseSegment, type Segment } from './segment.ts';
 
-/** A segment as the log states it: the manifest's own lines, and the entry that carries them. */
-export interface SealedSegment extends Segment {
+/**
+ * A segment as the log states it: the manifest's own lines, and the entry that carries them. Which bytes of which files it was read from
+ * is a seventh of all that, and nobody asks a segment for it.
+ */
+export interface SealedSegment extends Omit<Segment, 'sources'> {
   readonly entry: number;
   readonly at: string;
   readonly records: number;
@@ -117,9 +120,11 @@ export class Inventory<S extends Placed = SealedSegment> {
   add(entry: Entry): Misstated[] {
     if (entry.version !== 1) throw newer(`entry ${entry.index} of kind ${entry.kind}/v${entry.version}`);
     switch (entry.kind) {
-      case 'segment':
-        this.seal(sealedSegment(entry));
+      case 'segment': {
+        const { sources: _, ...sealed } = sealedSegment(entry);
+        this.seal(sealed);
         return [];
+      }
       case 'compact':
         return this.restate(entry.index, parseCompact(entry), []);
       case 'prune':
@@ -252,7 +257,7 @@ type Kind = Pick<SealedSegment, 'class' | 'at'>;
 const isAlike = (a: Kind, b: Kind): boolean => a.class === b.class && a.at.slice(0, 10) === b.at.slice(0, 10);
 
 /** Throws ENTRY_MALFORMED, WRITTEN_BY_NEWER. */
-export function sealedSegment(entry: Entry): SealedSegment {
+export function sealedSegment(entry: Entry): SealedSegment & Segment {
   const segment = parseSegment(entry);
   const { count, root } = entry.records!;
   return { ...segment, entry: entry.index, at: entry.at, records: count, root };

@@ -77,10 +77,10 @@ export function parseCount(text: string, what: string): number {
 
 const DIGEST = /^[A-Za-z0-9+/]{43}=$/;
 
-/** 32 bytes in canonical base64. */
+/** 32 bytes in canonical base64. In memory of their own: a piece of Node's pool, kept with each of half a million entries, keeps 400 more. */
 export function parseDigest(text: string, what: string): Buffer {
-  const bytes = Buffer.from(text, 'base64');
-  if (!DIGEST.test(text) || bytes.length !== 32 || bytes.toString('base64') !== text) {
+  const bytes = Buffer.alloc(32);
+  if (!DIGEST.test(text) || bytes.write(text, 'base64') !== 32 || bytes.toString('base64') !== text) {
     throw malformed(`${what} is not a SHA-256 digest`);
   }
   return bytes;

@@ -18,7 +18,6 @@ function dayOf(count: number): History {
     payload: { sha256: String(n), bytes: 9000 },
     lines: [],
     damaged: 0,
-    sources: [],
     retried: [],
     policy: 0,
     entry: n + 1,

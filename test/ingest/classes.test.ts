@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { idsByClass, policyOf, putPolicy, segmentsOf } from '../classes.ts';
+import { idsByClass, opened, policyOf, putPolicy, segmentsOf } from '../classes.ts';
+import { manifestsIn } from '../manifests.ts';
 import { nativeLine, nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
 const POLICY = policyOf(
@@ -74,7 +75,7 @@ test('of a file the first part has range, rejected lines and counts; all parts a
     const counts = { read: 32, records: 30, rejected: 1, skipped: 1, segments: 3 };
     const first = await ingested(box, [file]);
     assert.deepEqual(Object.fromEntries(Object.keys(counts).map(name => [name, first[name]])), counts);
-    const parts = segmentsOf(box);
+    const parts = manifestsIn(opened(box).at);
     const none = {
       source: 'a.ndjson',
       read: 0,

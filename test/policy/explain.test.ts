@@ -20,7 +20,6 @@ const segment = (n: number, more: Partial<SealedSegment> = {}): SealedSegment =>
   payload: { sha256: String(n), bytes: 100 },
   lines: [],
   damaged: 0,
-  sources: [],
   retried: [],
   policy: 1,
   entry: n + 2,

@@ -32,6 +32,7 @@ import { readOpenRecords, notNamed } from '../../src/store/unsealed.ts';
 import { readHistory } from '../../src/store/history.ts';
 import { status } from '../../src/status/status.ts';
 import { verify } from '../../src/verify/verify.ts';
+import { manifestsIn } from '../manifests.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
 
 /**
@@ -154,7 +155,7 @@ test('an open segment with records of three classes is sealed as three segments,
   const at = new Case('three');
   assert.deepEqual(await at.seal(), { sealed: 3, kept: [] });
   assert.deepEqual([at.named, at.open], [ALL, []]);
-  const [first, ...others] = readHistory(at.store.at).segments;
+  const [first, ...others] = manifestsIn(at.store.at);
   assert.deepEqual(first!.span, { from: '2026-05-01T00:00:00.000000Z', to: '2026-05-01T00:00:05.000000Z' });
   assert.deepEqual(
     [first!.rejected?.count, first!.sources.map(r => r.to), first!.lines[0]!.read, first!.lines[0]!.blank],

@@ -16,7 +16,6 @@ const sealed = (n: number, more: Partial<SealedSegment> = {}): SealedSegment => 
   root: EMPTY_ROOT,
   lines: [],
   damaged: n % 3,
-  sources: [],
   retried: [],
   policy: n % 5,
   ...more,
