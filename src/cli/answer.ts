@@ -129,6 +129,9 @@ async function answerWith(
     progress.end();
     if (parquet !== undefined) await pipeline(createReadStream(parquet), target.stream, { end: false });
     await target.keep();
+    const output = text(given, 'output');
+    if (output !== undefined && receiptPath === undefined && context.terminal)
+      voice.say(`${output}: ${counted(rows.count, 'row')}`);
     let receipt: string | undefined;
     if (rows instanceof Hashing) {
       const made = receiptOf(question, answered, rows.answer(), circumstances(verb, at, context));

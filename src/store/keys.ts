@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, existsSync, fstatSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import { recordKeyId } from '../keys/derive.ts';
 import { entryName } from '../log/entry.ts';
 import { originFolder } from '../log/origin.ts';
@@ -243,7 +243,7 @@ function readSecret(path: string): string {
   } catch (cause) {
     throw new AuditError(
       'KEY_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `can't read ${path}: ${cause instanceof Error ? systemText(cause) : String(cause)}`,
       {
         hint: 'run as the user that made the store, or name the folder of its keys with --keys',
         cause,

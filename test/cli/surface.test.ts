@@ -100,6 +100,10 @@ test('--version, --help, no arguments and wrong ones', async () => {
     assert.equal(run.code, 2, args.join(' '));
     assert.match(run.stderr, /^slmaudit: error: .+\nhint: .+\n$/, args.join(' '));
   }
+  const named = await box.run(['key', 'status', '--json', '--store', box.store]);
+  assert.match(named.stderr, /\nhint: that is --format json .*`slmaudit help key status`/);
+  const bare = await box.run(['hash', '--store', box.store]);
+  assert.match(bare.stderr, /give one of .*\nhint: `slmaudit help hash`/);
 });
 
 test('options of the whole program work before and after the verb, and before the environment', async () => {
