@@ -14,7 +14,7 @@ import { printable } from '../../src/cli/voice.ts';
 import { FORMATS } from '../../src/normalize/formats.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
 
-const pkg = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const pkg = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string; man: string[] };
 const whole = await Promise.all(COMMANDS.map(wholeOf));
 const box = new Sandbox();
 after(() => box.remove());
@@ -22,6 +22,11 @@ after(() => box.remove());
 test('the manual pages in man/ are those the table of commands makes (else: npm run man)', () => {
   const pages = manPages(whole, pkg.version);
   assert.deepEqual(readdirSync('man').sort(), [...pages.keys()].sort());
+  // npm installs those that are listed, one by one.
+  assert.deepEqual(
+    pkg.man,
+    [...pages.keys()].sort().map(page => `man/${page}`),
+  );
   for (const [name, text] of pages) assert.equal(readFileSync(`man/${name}`, 'utf8'), `${text}\n`, name);
 });
 
