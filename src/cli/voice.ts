@@ -77,10 +77,8 @@ function unexpected(error: unknown): AuditError {
   const message = path === undefined ? said : `${path}: ${systemText(error as Error)}`;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL';
   const known: Readonly<Record<string, string>> = {
-    EACCES:
-      'run as the user that may write there, such as the owner of the store and its keys, or name another place',
-    EPERM:
-      'run as the user that may write there, such as the owner of the store and its keys, or name another place',
+    EACCES: 'run as the user that owns the store and its keys, or name another place',
+    EPERM: 'run as the user that owns the store and its keys, or name another place',
     EROFS: 'the file system is read-only; writing needs another one',
     ENOSPC: 'make room on that disk, then run the same command again',
     EDQUOT: 'make room on that disk, then run the same command again',
