@@ -49,7 +49,7 @@ function summaryOf({ episodes, tested, found, likely, by_chance, level, since, n
           .join('; ')}${episodes.length > 3 ? `; and ${episodes.length - 3} more` : ''}.`;
   return [
     said,
-    `${grouped(tested)} tests, of which ${grouped(found)} count and make up ${counted(episodes.length, 'episode')}. Of ${grouped(found - likely)} at most ${percent(100 * level)} are to be expected to be chance (Benjamini and Yekutieli); the other ${grouped(likely)} are likely ones, of which chance alone makes ${by_chance} at most.`,
+    `${grouped(tested)} tests, of which ${grouped(found)} count and make up ${counted(episodes.length, 'episode')}. Of ${grouped(found - likely)} at most ${percent(100 * level)} are to be expected to be chance (Benjamini and Yekutieli)${likely === 0 ? '' : `; the other ${grouped(likely)} are likely ones, of which chance alone makes ${by_chance} at most`}.`,
   ];
 }
 

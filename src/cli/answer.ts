@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ResultSink } from '../duck/process.ts';
+import { systemText } from '../errors.ts';
 import type { Answered, Question, QueryOptions } from '../query/query.ts';
 import type { Receipt } from '../query/receipt.ts';
 import { instantOf } from '../store/clock.ts';
@@ -92,7 +93,7 @@ async function answerWith(
   const { Counting, Hashing, formatReceipt, receiptOf } = await import('../query/receipt.ts');
   const { beginLogged } = await import('../query/logged.ts');
   const { replaceFile } = await import('../store/durable.ts');
-  const { targetOf } = await import('./target.ts');
+  const { targetOf, unwritable } = await import('./target.ts');
   const receiptPath = text(given, 'receipt');
   const signPath = text(given, 'signKey');
   if (signPath !== undefined && receiptPath === undefined) throw usage('--sign-key signs a --receipt');
@@ -129,11 +130,18 @@ async function answerWith(
     progress.end();
     if (parquet !== undefined) await pipeline(createReadStream(parquet), target.stream, { end: false });
     await target.keep();
+    const output = text(given, 'output');
+    if (output !== undefined && receiptPath === undefined && context.terminal)
+      voice.say(`${output}: ${counted(rows.count, 'row')}`);
     let receipt: string | undefined;
     if (rows instanceof Hashing) {
       const made = receiptOf(question, answered, rows.answer(), circumstances(verb, at, context));
       receipt = formatReceipt(made, signer);
-      replaceFile(receiptPath!, receipt, 0o600);
+      try {
+        replaceFile(receiptPath!, receipt, 0o600);
+      } catch (cause) {
+        throw unwritable(receiptPath!, cause instanceof Error ? systemText(cause) : '', cause);
+      }
       voice.say(receiptLine(receiptPath!, made, answered));
     }
     logged?.end('ok', { rows: rows.count, receipt });

@@ -2,6 +2,7 @@ import { AuditError } from '../errors.ts';
 import type { Filters } from '../search/conditions.ts';
 import { canonicalAddress } from '../record/address.ts';
 import { EVENT_TYPES, STATUSES } from '../record/schema.ts';
+import { readRecordKeys } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import { type Given, type OptionSpec, text } from './command.ts';
 import { readCount } from './values.ts';
@@ -10,6 +11,10 @@ import { readCount } from './values.ts';
 export const FILTER_OPTIONS: readonly OptionSpec[] = [
   { flags: '--user <ID>', about: 'of this user; * stands for anything, here and below' },
   { flags: '--api-key <ID>', about: 'with this key id' },
+  {
+    flags: '--api-key-file <FILE>',
+    about: 'with the key itself that stands there, - is standard input; it is hashed, not kept',
+  },
   { flags: '--ip <ADDRESS>', about: 'from this address or network (192.0.2.0/24)' },
   { flags: '--model <NAME>', about: 'answered by this model' },
   { flags: '--model-version <VERSION>', about: 'of this version' },
@@ -33,7 +38,8 @@ export const FILTER_OPTIONS: readonly OptionSpec[] = [
 
 /** Users and addresses are also looked for as `--hash-identities` keeps them, if this host has the key. */
 export async function filtersOf(given: Given, store: Store): Promise<Filters> {
-  const { identityHashes, promptHashes, readPrompt } = await import('../hash/hash.ts');
+  const { apiKeyHashes, identityHashes, promptHashes, readApiKey, readPrompt } =
+    await import('../hash/hash.ts');
   const filters: Record<string, unknown> = {};
   for (const name of [
     'user',
@@ -54,18 +60,29 @@ export async function filtersOf(given: Given, store: Store): Promise<Filters> {
   const [tokens, file, user, ip] = ['minTokens', 'promptFile', 'user', 'ip'].map(name => text(given, name));
   if (tokens !== undefined) filters['minTokens'] = readCount(tokens, '--min-tokens', 0);
   if (file !== undefined) filters['prompts'] = promptHashes(store, readPrompt(file)).map(h => h.hash);
-  const hashed = (column: 'user_id' | 'client_ip', value: string): readonly string[] => {
-    try {
-      return identityHashes(store, column, value).map(h => h.hash);
-    } catch (error) {
-      // Without the key, they can only be looked for as they are.
-      if (error instanceof AuditError || (error instanceof Error && 'code' in error)) return [];
-      throw error;
-    }
-  };
+  const keyFile = text(given, 'apiKeyFile');
+  if (keyFile !== undefined) {
+    const key = readApiKey(keyFile);
+    filters['apiKeys'] = apiKeyHashes(
+      ifHere(() => readRecordKeys(store.keys)),
+      key,
+    ).map(h => h.hash);
+  }
+  const hashed = (column: 'user_id' | 'client_ip', value: string): readonly string[] =>
+    ifHere(() => identityHashes(store, column, value).map(h => h.hash));
   filters['hashed'] = {
     ...(user !== undefined && !user.includes('*') && { user: hashed('user_id', user) }),
     ...(ip !== undefined && canonicalAddress(ip) !== undefined && { ip: hashed('client_ip', ip) }),
   };
   return filters;
+}
+
+/** Without the record key, things can only be looked for as they are. */
+function ifHere<T>(read: () => readonly T[]): readonly T[] {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof AuditError || (error instanceof Error && 'code' in error)) return [];
+    throw error;
+  }
 }

@@ -54,10 +54,36 @@ export async function main(argv: readonly string[]): Promise<number> {
     const code = parserExit(error);
     if (code === 0) return await output.exitAfter(0);
     paint = await colors();
-    if (code === undefined) return voice.error(error);
-    if (refused !== undefined) voice.error((await import('./values.ts')).usage(refused));
+    if (code === undefined) return voice.error(await withHelp(error, verbIn(program, argv)));
+    if (refused !== undefined)
+      voice.error(await withHelp((await import('./values.ts')).usage(refused), verbIn(program, argv)));
     return await output.exitAfter(2);
   }
+}
+
+/** The words of the verb that was asked, as far as there is one. */
+function verbIn(program: Command, argv: readonly string[]): string {
+  const words: string[] = [];
+  let at = program;
+  for (const word of argv) {
+    const next = at.commands.find(c => c.name() === word);
+    if (!next) continue;
+    at = next;
+    words.push(word);
+  }
+  return words.join(' ');
+}
+
+/** Who was understood as far as the verb is told of its own help. */
+async function withHelp(error: unknown, verb: string): Promise<unknown> {
+  const { HELP_HINT, usage } = await import('./values.ts');
+  if (verb === '' || !(error instanceof AuditError) || error.hint !== HELP_HINT) return error;
+  const json = error.message === "unknown option '--json'" ? 'that is --format json with most verbs; ' : '';
+  const { message, cause } = error;
+  return Object.assign(usage(message), {
+    hint: `${json}\`slmaudit help ${verb}\` says what it takes`,
+    cause,
+  });
 }
 
 /** Loaded only where something is said. */

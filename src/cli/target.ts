@@ -69,7 +69,7 @@ function ended(stream: WriteStream, path: string): Promise<void> {
   });
 }
 
-function unwritable(
+export function unwritable(
   path: string,
   why: string,
   cause?: unknown,

@@ -66,8 +66,11 @@ export function readList(text: string, option: string, known: readonly string[])
   return items;
 }
 
+/** Until it is known which verb was asked: see main(). */
+export const HELP_HINT = 'run `slmaudit help` or add --help';
+
 export function usage(message: string): AuditError {
-  return new AuditError('USAGE', message, { hint: 'run `slmaudit help` or add --help' });
+  return new AuditError('USAGE', message, { hint: HELP_HINT });
 }
 
 /** `117.2 MB`, decimal, as disks are sold. */

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import { UNSEEN } from '../record/unseen.ts';
 
 /** How the program speaks to people: on standard error, calmly, never with what a log put there to be obeyed. */
@@ -72,11 +72,13 @@ export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
 
 /** The system's words for what nobody foresaw, with the path it names. */
 function unexpected(error: unknown): AuditError {
-  const message = error instanceof Error ? error.message : String(error);
+  const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
+  const said = error instanceof Error ? error.message : String(error);
+  const message = path === undefined ? said : `${path}: ${systemText(error as Error)}`;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL';
   const known: Readonly<Record<string, string>> = {
-    EACCES: 'run as the user that owns the store and its keys',
-    EPERM: 'run as the user that owns the store and its keys',
+    EACCES: 'run as the user that owns the store and its keys, or name another place',
+    EPERM: 'run as the user that owns the store and its keys, or name another place',
     EROFS: 'the file system is read-only; writing needs another one',
     ENOSPC: 'make room on that disk, then run the same command again',
     EDQUOT: 'make room on that disk, then run the same command again',

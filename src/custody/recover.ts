@@ -1,12 +1,20 @@
 import { AuditError } from '../errors.ts';
-import { formatEntry, parseEntry } from '../log/entry.ts';
+import { entryHash, formatEntry, parseEntry } from '../log/entry.ts';
 import { parseGenesis } from '../log/genesis.ts';
 import { rekeyLines, type RekeyReason } from '../log/rekey.ts';
 import type { SignerKey, VerifierKey } from '../note/key.ts';
 import { formatNote, parseNote, signNote } from '../note/note.ts';
 import { recover as recoverLog } from '../seal/recover.ts';
 import { entryBehind } from '../seal/tip.ts';
-import { epochKeyFits, eraseEpochKeysBelow, makeEpochKey, readLogKey, writeHead } from '../store/keys.ts';
+import {
+  epochKeyFits,
+  eraseEpochKeysBelow,
+  makeEpochKey,
+  readLogKey,
+  readPin,
+  writeHead,
+  writePin,
+} from '../store/keys.ts';
 import { lockPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
 import { publish, readCheckpoint, readEntries, removeNarrower, writeEntry } from '../store/log.ts';
@@ -52,6 +60,11 @@ export async function recoverKey(
     writeHead(keys, publish(at, { origin, size: tip.size + 1, root }, logKey));
     eraseEpochKeysBelow(keys, tip.size + 1);
     removeNarrower(at, tip.size + 1);
+    // A host that was given the keys that last, and no more, has none.
+    const [genesis] = readEntries(at, 0, 1);
+    const { name, keyId, publicKey } = logKey;
+    if (genesis && !readPin(keys))
+      writePin(keys, { logKey: { name, keyId, publicKey }, genesis: entryHash(genesis) });
     return tip.size;
   } finally {
     lock.release();

@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
 import { canonicalAddress } from '../record/address.ts';
 import { hashedIdentity } from '../normalize/identity.ts';
@@ -10,10 +11,10 @@ import type { Store } from '../store/store.ts';
 
 /** A hash to look for, and the column that would hold it. */
 export interface PromptHash {
-  readonly column: 'prompt_hash' | 'last_user_hash' | 'user_id' | 'client_ip';
+  readonly column: 'prompt_hash' | 'last_user_hash' | 'user_id' | 'client_ip' | 'api_key_id';
   readonly hash: string;
   readonly chars: number;
-  /** Id of the record key. */
+  /** Id of the record key; empty where none is needed. */
   readonly key: string;
 }
 
@@ -32,6 +33,45 @@ export function identityHashes(store: Store, column: 'user_id' | 'client_ip', va
   }));
 }
 
+/**
+ * What a key itself stands as in `api_key_id`: hashed under the record keys, as its SHA-256, which is how LiteLLM writes keys, and that
+ * hashed in turn. A host without record keys can look for its SHA-256 alone.
+ */
+export function apiKeyHashes(keys: readonly RecordKey[], value: string): PromptHash[] {
+  const sha256 = hash('sha256', value);
+  const made = (text: string, of: string): PromptHash => ({
+    column: 'api_key_id',
+    hash: text,
+    chars: value.length,
+    key: of,
+  });
+  const under = ({ id, key }: RecordKey, text: string): PromptHash =>
+    made(hashedIdentity(createMac(key), 'api_key', text), id);
+  return [...keys.map(key => under(key, value)), made(sha256, ''), ...keys.map(key => under(key, sha256))];
+}
+
+/** A key from a file, - for standard input. Throws INPUT_UNREADABLE. */
+export function readApiKey(path: string): string {
+  const shown = path === '-' ? 'standard input' : path;
+  let text: string;
+  try {
+    text = readFileSync(path === '-' ? 0 : path, 'utf8').trim();
+  } catch (cause) {
+    throw keyUnreadable(`can't read ${shown}: ${cause instanceof Error ? systemText(cause) : ''}`, cause);
+  }
+  if (text === '' || /\s/.test(text) || text.length > MOST_KEY)
+    throw keyUnreadable(`there is no key in ${shown}`);
+  return text;
+}
+
+const MOST_KEY = 65_536;
+
+const keyUnreadable = (message: string, cause?: unknown): AuditError =>
+  new AuditError('INPUT_UNREADABLE', message, {
+    hint: 'name a file that holds one key and nothing else, or - for standard input',
+    ...(cause !== undefined && { cause }),
+  });
+
 const MOST_BYTES = 64 << 20;
 
 /** A prompt from a file: messages, or a request with messages, if it is JSON; else text. Throws INPUT_UNREADABLE. */
@@ -40,7 +80,7 @@ export function readPrompt(path: string): JsonValue {
   try {
     bytes = readFileSync(path === '-' ? 0 : path);
   } catch (cause) {
-    throw unreadable(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unreadable(path, cause instanceof Error ? systemText(cause) : String(cause), cause);
   }
   if (bytes.length > MOST_BYTES) throw unreadable(path, 'it is over 64 MiB');
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');

@@ -19,7 +19,7 @@ export interface Choosing {
 export const AUTO_LINE = 'auto-line';
 
 /**
- * How a source is to be read. Throws MIXED_FORMATS for a file whose first lines don't agree: nothing of it has been
+ * How a source is to be read. Throws MIXED_FORMATS for a file whose first lines don't agree, or of which none says anything: nothing of it has been
  * written, and a person can say what it is. A pipe can't be read again and goes on line by line.
  */
 export function mannerOf(
@@ -45,9 +45,22 @@ export function mannerOf(
     const { name } = detection.format;
     return { manner: manner({ name, forced: false }), told: told(name, 'agreed') };
   }
-  if (detection.mixed && source.kind === 'file') throw mixed(source.name, votes);
+  if (source.kind === 'file') {
+    if (detection.mixed) throw mixed(source.name, votes);
+    if (detection.strange > 0) throw strange(source.name, detection.strange);
+  }
   return { manner: manner(), told: told(AUTO_LINE, detection.mixed ? 'mixed' : 'unknown') };
 }
+
+/** All of it would lie in quarantine for good: more likely it is the wrong file. */
+const strange = (name: string, lines: number): AuditError =>
+  new AuditError(
+    'MIXED_FORMATS',
+    `${name}: none of its first ${lines} lines is of a format that is known, or JSON; nothing of it was read`,
+    {
+      hint: 'name another file, or a --map of your own; --format auto-line keeps every line in quarantine; see `slmaudit formats`',
+    },
+  );
 
 function mixed(source: string, votes: Readonly<Record<string, number>>): AuditError {
   const sorted = Object.entries(votes).sort(([, a], [, b]) => b - a);

@@ -12,7 +12,7 @@ import {
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import { hmacSha256 } from '../keys/hash.ts';
 import type { SourceRange } from '../log/segment.ts';
 import { isCode } from '../store/durable.ts';
@@ -106,7 +106,7 @@ async function* chunks(from: Readable, name: string): AsyncGenerator<Buffer> {
     if (isCode(cause, 'Z_BUF_ERROR', 'Z_DATA_ERROR')) {
       throw new AuditError(
         'INPUT_CUT',
-        `${name} is not a whole gzip file: ${cause instanceof Error ? cause.message : ''}`,
+        `${name} is not a whole gzip file: ${cause instanceof Error ? systemText(cause) : ''}`,
         {
           hint: 'what came before is kept; run the same ingest again once the file is whole',
           cause,
@@ -120,7 +120,7 @@ async function* chunks(from: Readable, name: string): AsyncGenerator<Buffer> {
 function unreadable(path: string, cause: unknown): AuditError {
   return new AuditError(
     'INPUT_UNREADABLE',
-    `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    `can't read ${path}: ${cause instanceof Error ? systemText(cause) : String(cause)}`,
     {
       hint: 'name a file that this user may read, or - for standard input',
       cause,

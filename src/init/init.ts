@@ -14,7 +14,7 @@ import { SCHEMA_VERSION } from '../record/schema.ts';
 import { instantOf } from '../store/clock.ts';
 import { createFile, makeFolder, syncFolder } from '../store/durable.ts';
 import { createKeys, keysOf, makeEpochKey, writeHead, writePin } from '../store/keys.ts';
-import { FORMAT, formatPath, namesIn, openFolder } from '../store/layout.ts';
+import { FORMAT, formatPath, namesIn, makeOpenFolder } from '../store/layout.ts';
 import { publish, writeEntry } from '../store/log.ts';
 
 export interface InitOptions {
@@ -63,7 +63,7 @@ export function init(options: InitOptions): Made {
     // Who asked what is nobody's business by default; chmod opens a store to auditors of this host.
     makeFolder(building.store, 0o700);
     for (const name of ['log', 'records', 'quarantine']) makeFolder(join(building.store, name));
-    makeFolder(openFolder(building), 0o700);
+    makeOpenFolder(building);
     const root = writeEntry(building, 0, note);
     const checkpoint = publish(building, { origin, size: 1, root }, logKey);
     createFile(formatPath(building), FORMAT);

@@ -122,8 +122,8 @@ export class Retention {
     return isAfter(release?.until, now);
   }
 
-  /** The first time from `now` on at which nothing that is in the log refuses; undefined: never. */
-  freeFrom(segment: Kept, now: string): string | undefined {
+  /** The first time from `now` on at which nothing that is in the log refuses; undefined: never. `redact`: as in refusal(). */
+  freeFrom(segment: Kept, now: string, redact = false): string | undefined {
     // Refusals end, and never begin, by the mere passing of time: at one of these.
     const ends = [
       now,
@@ -136,7 +136,7 @@ export class Retention {
     let [low, high] = [0, ends.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.refusal(segment, ends[middle]!)) low = middle + 1;
+      if (this.refusal(segment, ends[middle]!, redact)) low = middle + 1;
       else high = middle;
     }
     return ends[low];

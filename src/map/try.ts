@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
 import { Draft } from '../normalize/draft.ts';
 import { adapterOfMap, type MapSpec } from '../normalize/map.ts';
@@ -106,7 +106,7 @@ async function* linesOf(path: string, stdin: Readable): AsyncGenerator<Buffer> {
   } catch (cause) {
     throw new AuditError(
       'INPUT_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : ''}`,
+      `can't read ${path}: ${cause instanceof Error ? systemText(cause) : ''}`,
       {
         hint: 'name a file of lines in the format that the map describes, or - for standard input',
         cause,

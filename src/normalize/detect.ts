@@ -17,6 +17,8 @@ export interface Detection {
   readonly format: Adapter | undefined;
   /** Lines that were not of the most frequent format, in a sample that can tell: too many for one format. */
   readonly mixed: boolean;
+  /** Lines of a sample in which nothing is known, be it noise, and that can tell; else 0. Not a log, or one of no known format. */
+  readonly strange: number;
   /** Carriers that cut long lines in pieces were seen: lines depend on those before them. */
   readonly pieces: boolean;
 }
@@ -27,15 +29,24 @@ export class Detector {
   readonly #cut: Cut = new Map();
   #lines = 0;
   #pieces = false;
+  #noise = false;
+  #strange = 0;
 
   /** `raw` without its line feed. */
   add(raw: Buffer): void {
     for (const piece of piecesOf(raw, this.#lines++ === 0, this.#cut)) {
-      if (piece.kind === 'bad') continue;
+      if (piece.kind === 'bad') {
+        this.#strange++;
+        continue;
+      }
       this.#pieces ||= piece.wrapping?.by === 'docker' || piece.wrapping?.by === 'cri';
       const found = recognize(piece);
+      this.#noise ||= found === 'not_a_request';
       const name = typeof found === 'object' ? found.adapter.name : piece.kind === 'object' ? '' : undefined;
-      if (name === undefined) continue;
+      if (name === undefined) {
+        this.#strange++;
+        continue;
+      }
       this.#votes.set(name, (this.#votes.get(name) ?? 0) + 1);
       // The requests of a line have one say.
       return;
@@ -56,6 +67,7 @@ export class Detector {
       votes: this.#votes,
       format: agree ? FORMATS.find(f => f.name === best) : undefined,
       mixed: !agree && (best !== undefined || all >= ENOUGH),
+      strange: all === 0 && !this.#noise && this.#strange >= ENOUGH ? this.#strange : 0,
       pieces: this.#pieces,
     };
   }

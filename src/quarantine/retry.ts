@@ -15,7 +15,7 @@ import { markFrame, type OpenSource, recordFrame, sourceFrame } from '../store/f
 import type { SealedSegment } from '../log/inventory.ts';
 import { readHistory } from '../store/history.ts';
 import { type RecordKey, readRecordKeys } from '../store/keys.ts';
-import { openFile, openFolder } from '../store/layout.ts';
+import { makeOpenFolder, openFile, openFolder } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
 import { createOpenSegment, newHeader, type OpenSegment, walkFrames } from '../store/open.ts';
 import { localPin, type Store } from '../store/store.ts';
@@ -59,6 +59,7 @@ const CLAIM = hash('sha256', 'slmaudit/quarantine/retry').slice(0, 32);
  */
 export async function retry(store: Store, options: RetryOptions): Promise<Retry> {
   const keys = readRecordKeys(store.keys);
+  makeOpenFolder(store.at);
   const lock = await takeLock(`${openFolder(store.at)}/${CLAIM}.claim`, 0, 'the quarantine');
   try {
     // What a retry that died has read is sealed first: it counts as read.

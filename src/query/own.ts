@@ -7,7 +7,7 @@ import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
 import { createFile, isCode, replaceFile } from '../store/durable.ts';
 import { headerFrame, markFrame, recordFrame, sourceFrame } from '../store/frame.ts';
 import { readRecordKeys } from '../store/keys.ts';
-import { openFile } from '../store/layout.ts';
+import { makeOpenFolder, openFile } from '../store/layout.ts';
 import { newHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 
@@ -55,6 +55,7 @@ export function createOwn(store: Store, actor: Actor, first: OwnRecord): OwnSegm
       recordFrame(0, 1, canonicalLine(recordOf(eventId, actor, record))),
       markFrame(0, 1, { read: 1, blank: 0, not_a_request: 0, part: 0 }),
     ].join('');
+  makeOpenFolder(store.at);
   createFile(path, content(first), 0o600);
   return { batch: header.batch, replace: record => replaceFile(path, content(record), 0o600) };
 }

@@ -137,18 +137,25 @@ function rejectedWith(store: Store, { inventory, segments }: History, texts: rea
 interface Refused {
   readonly segment: number;
   readonly refusal: Refusal;
+  /** When nothing that is in the log refuses any more; undefined: never. */
+  readonly free: string | undefined;
 }
 
 function refusals({ inventory, retention }: History, segments: readonly number[], now: string): Refused[] {
   return segments.flatMap(segment => {
-    const refusal = retention.refusal(inventory.get(segment)!, now, true);
-    return refusal ? [{ segment, refusal }] : [];
+    const kept = inventory.get(segment)!;
+    const refusal = retention.refusal(kept, now, true);
+    return refusal ? [{ segment, refusal, free: retention.freeFrom(kept, now, true) }] : [];
   });
 }
 
 function keptBack(refused: readonly Refused[]): AuditError {
-  const [{ segment, refusal }] = refused as [Refused];
+  const [{ segment, refusal, free }] = refused as [Refused];
   const more = refused.length > 1 ? `, and ${refused.length - 1} more segments are kept too` : '';
+  const until = refusal.why === 'policy' ? (refusal.until ?? free) : undefined;
+  const last = refused
+    .map(r => r.free)
+    .reduce((a, b) => (a === undefined || b === undefined ? undefined : a > b ? a : b));
   const [what, hint] =
     refusal.why === 'hold'
       ? [
@@ -156,8 +163,10 @@ function keptBack(refused: readonly Refused[]): AuditError {
           '`slmaudit hold release` ends a hold, once the grace of the policy is over',
         ]
       : [
-          `policy ${refusal.policy} keeps segment ${segment} ${refusal.until === undefined ? 'for ever' : `until ${refusal.until.slice(0, 10)}`}`,
+          `policy ${refusal.policy} keeps segment ${segment} ${until === undefined ? 'for ever' : `until ${until.slice(0, 10)}`}`,
           'a policy with `redact: any` lets rows be redacted before their minimum',
         ];
-  return new AuditError('REDACT_REFUSED', `${what}${more}`, { hint: `nothing was redacted; ${hint}` });
+  return new AuditError('REDACT_REFUSED', `${what}${more}`, {
+    hint: `nothing was redacted; ${last === undefined ? hint : `the log as it is lets the same command do it from ${last} on`}`,
+  });
 }

@@ -1,6 +1,6 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 
 const MOST_FILES = 20_000;
 
@@ -36,7 +36,7 @@ export function ruleFilesIn(path: string): string[] {
     if (cause instanceof AuditError) throw cause;
     throw new AuditError(
       'RULE_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : ''}`,
+      `can't read ${path}: ${cause instanceof Error ? systemText(cause) : ''}`,
       { cause },
     );
   }

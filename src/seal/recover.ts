@@ -19,6 +19,7 @@ import {
 import {
   isFrames,
   type Layout,
+  makeOpenFolder,
   namesIn,
   openFolder,
   parseOpenName,
@@ -55,6 +56,7 @@ export async function recover(
   { abandonStaged = false }: { readonly abandonStaged?: boolean } = {},
 ): Promise<Tip> {
   let tip = readTip(store.at, trustedHead(store));
+  makeOpenFolder(store.at);
   for (const { index, text } of stagedEntries(store.keys)) {
     if (index > tip.size)
       throw rollback(store, `entry ${index} is decided already, and the log ends before entry ${tip.size}`);

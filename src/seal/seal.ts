@@ -3,7 +3,15 @@ import { AuditError } from '../errors.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { isCode } from '../store/durable.ts';
 import { takeLock } from '../store/lock.ts';
-import { isFrames, lockPath, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
+import {
+  isFrames,
+  lockPath,
+  makeOpenFolder,
+  namesIn,
+  openFile,
+  openFolder,
+  parseOpenName,
+} from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
 import { readHeader, walkFrames } from '../store/open.ts';
 import { type Owner, stateOf } from '../store/owner.ts';
@@ -64,6 +72,7 @@ export async function sealLeftovers(
   store: Store,
   options: SealOptions & { readonly take: boolean },
 ): Promise<Leftovers> {
+  makeOpenFolder(store.at);
   const { batches, kept } = leftovers(store, options.take);
   if (batches.length === 0) return { sealed: [], kept };
   const lock = await takeLock(lockPath(store.at), options.lockWaitMs);

@@ -6,6 +6,8 @@ import { type ColumnName, COLUMNS, STATUSES } from '../record/schema.ts';
 export interface Filters {
   readonly user?: string;
   readonly apiKey?: string;
+  /** Any of these is the key. */
+  readonly apiKeys?: readonly string[];
   /** An address, or a network. */
   readonly ip?: string;
   readonly model?: string;
@@ -76,6 +78,7 @@ export function conditionOf(filters: Filters): Condition {
     filters.user && listed('user_id', 'hashed_user', hashed?.user),
   );
   anyOf(matched('api_key_id', 'api_key', filters.apiKey));
+  anyOf(listed('api_key_id', 'api_key_hash', filters.apiKeys));
   if (ip !== undefined) anyOf(addressCondition(ip, given), listed('client_ip', 'hashed_ip', hashed?.ip));
   anyOf(matched('model', 'model', filters.model));
   anyOf(matched('model_version', 'model_version', filters.modelVersion));

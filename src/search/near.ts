@@ -37,6 +37,7 @@ export async function nearValues(store: Store, filters: Filters, options: QueryO
     .filter(({ column, value }) => !known.get(column)!.includes(value))
     .map(({ column, value }) => {
       const near = nearest(value, known.get(column)!);
-      return `no record has the ${column} ${value}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`;
+      const itself = column === 'api_key_id' ? '; a key itself is looked for with --api-key-file' : '';
+      return `no record has the ${column} ${value}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}${itself}`;
     });
 }

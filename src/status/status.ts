@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { formatPin } from '../log/pin.ts';
 import { isCode } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
+import { hasLogKey } from '../store/keys.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { notNamed, readOpenRecords } from '../store/unsealed.ts';
 
@@ -51,7 +52,8 @@ export function status(store: Store): Status {
   const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);
   return {
     store: store.at.store,
-    ...(pin && { keys: store.keys.folder, pin: formatPin(pin) }),
+    ...(hasLogKey(store.keys) && { keys: store.keys.folder }),
+    ...(pin && { pin: formatPin(pin) }),
     origin: store.origin,
     entries: history.head.size,
     segments: history.segments.length,

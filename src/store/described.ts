@@ -1,4 +1,4 @@
-import { AuditError } from '../errors.ts';
+import { AuditError, systemText } from '../errors.ts';
 import type { Description } from '../record/yaml.ts';
 import { readBounded } from './durable.ts';
 
@@ -17,7 +17,7 @@ export function readDescribed(path: string, { code, what, hint }: Description): 
           hint,
         },
       );
-    const why = cause instanceof Error ? cause.message : '';
+    const why = cause instanceof Error ? systemText(cause) : '';
     throw new AuditError(`${code}_UNREADABLE`, `can't read ${path}: ${why}`, {
       hint: `name a YAML file that is ${what}; ${hint}`,
       cause,

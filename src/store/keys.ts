@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, fsyncSync, openSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { AuditError } from '../errors.ts';
+import { closeSync, constants, existsSync, fstatSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { AuditError, systemText } from '../errors.ts';
 import { recordKeyId } from '../keys/derive.ts';
 import { entryName } from '../log/entry.ts';
 import { originFolder } from '../log/origin.ts';
@@ -58,6 +58,9 @@ export function createKeys(keys: Keys, logKey: SignerKey, recordKey: Uint8Array)
   createFile(join(keys.folder, 'record.key'), recordKeyText(recordKey), SECRET);
 }
 
+/** Has this user the key that signs checkpoints? */
+export const hasLogKey = (keys: Keys): boolean => existsSync(join(keys.folder, 'log.key'));
+
 export function readLogKey(keys: Keys): SignerKey {
   return readSigner(join(keys.folder, 'log.key'), keys.origin);
 }
@@ -105,6 +108,12 @@ function recordKeyAt(path: string): RecordKey {
   return { id, key };
 }
 
+/** Both folders are empty now and then: a copy that was made of files alone lacks them. */
+function createIn(folder: string, name: string, text: string): void {
+  makeFolder(folder, 0o700);
+  createFile(join(folder, name), text, SECRET);
+}
+
 const epochPath = (keys: Keys, index: number): string => join(keys.folder, 'epoch', `${index}.key`);
 const stagedPath = (keys: Keys, index: number): string => join(keys.folder, 'staged', String(index));
 
@@ -112,7 +121,7 @@ const stagedPath = (keys: Keys, index: number): string => join(keys.folder, 'sta
 export function makeEpochKey(keys: Keys, index: number): SignerKey {
   const made = makeSigner(entryName(keys.origin, index), randomBytes(32));
   try {
-    createFile(epochPath(keys, index), `${formatSigner(made)}\n`, SECRET);
+    createIn(join(keys.folder, 'epoch'), `${index}.key`, `${formatSigner(made)}\n`);
     return made;
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error;
@@ -176,7 +185,7 @@ function erase(folder: string, chosen: (name: string) => boolean): void {
 
 /** Fails with EEXIST where entry `index` is decided already. */
 export function stageEntry(keys: Keys, index: number, text: string): void {
-  createFile(stagedPath(keys, index), text, SECRET);
+  createIn(join(keys.folder, 'staged'), String(index), text);
 }
 
 export function stagedIndexes(keys: Keys): number[] {
@@ -234,7 +243,7 @@ function readSecret(path: string): string {
   } catch (cause) {
     throw new AuditError(
       'KEY_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `can't read ${path}: ${cause instanceof Error ? systemText(cause) : String(cause)}`,
       {
         hint: 'run as the user that made the store, or name the folder of its keys with --keys',
         cause,
@@ -242,9 +251,13 @@ function readSecret(path: string): string {
     );
   }
   if (data === undefined) {
-    throw new AuditError('NO_KEYS', `no keys of this store in ${dirname(path)}`, {
-      hint: 'name the folder that holds them with --keys or SLMAUDIT_KEYS; reading needs none',
-    });
+    throw new AuditError(
+      'NO_KEYS',
+      `no keys of this store in ${dirname(path)}: ${basename(path)} is not there`,
+      {
+        hint: 'name the right folder with --keys or SLMAUDIT_KEYS; `slmaudit key status` says what else to do; reading needs no keys',
+      },
+    );
   }
   return data.toString('utf8');
 }

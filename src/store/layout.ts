@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import type { PayloadFile } from '../log/inventory.ts';
 import { tilePath } from '../merkle/tile.ts';
-import { isCode, readWhole } from './durable.ts';
+import { isCode, makeFolder, readWhole } from './durable.ts';
 
 /**
  * Where things are in a store. Every name is derived from a number, a date or a random id, never from input:
@@ -29,6 +29,9 @@ export const checkpointPath = (at: Layout): string => join(at.store, 'log', 'che
 export const settingsPath = (at: Layout): string => join(at.store, 'settings');
 export const lockPath = (at: Layout): string => join(at.store, 'lock');
 export const openFolder = (at: Layout): string => join(at.store, 'open');
+
+/** Where it is not there: it is empty most of the time, and copies of files alone leave it out. */
+export const makeOpenFolder = (at: Layout): void => makeFolder(openFolder(at), 0o700);
 
 /**
  * What belongs to one batch while it is open: `open` its frames; `taken` the same, renamed by whoever took it over

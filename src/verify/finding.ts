@@ -54,7 +54,7 @@ export const FINDINGS = {
   QUARANTINE_ALTERED: 'the rejected input of a segment is not what was sealed',
   STRAY_FILE: 'a file that belongs to nothing the log states',
   ROLLBACK: 'the log is shorter than what this host has committed',
-  FORK: 'the log is another one than this host has committed',
+  FORK: 'the log is another one than was known before',
   HEAD_SIGNATURE: 'the head to compare with is not signed by the log key',
   HEAD_UNREADABLE: 'a head to compare with can not be read, so a rollback can not be seen',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',

@@ -53,6 +53,15 @@ test('a table is as wide as it is where nobody says how wide it may be: numbers 
   );
 });
 
+test('a number that all rows share is said once too, where a block a row would stand there instead', async () => {
+  const columns = [text('day'), number('sealed'), ...['pruned', 'redacted', 'held'].map(number)];
+  const rows = [1, 2].map(n => [`2026-05-0${n}`, n * 1000, 0, 0, 0]);
+  assert.equal(
+    await table(columns, rows, 30),
+    'day         sealed  held\n2026-05-01    1000     0\n2026-05-02    2000     0\nin all of them: pruned 0, redacted 0\n2 rows\n',
+  );
+});
+
 const SEARCHED = [
   number('seq'),
   text('ts'),

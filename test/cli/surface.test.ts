@@ -14,7 +14,7 @@ import { printable } from '../../src/cli/voice.ts';
 import { FORMATS } from '../../src/normalize/formats.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
 
-const pkg = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const pkg = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string; man: string[] };
 const whole = await Promise.all(COMMANDS.map(wholeOf));
 const box = new Sandbox();
 after(() => box.remove());
@@ -22,6 +22,11 @@ after(() => box.remove());
 test('the manual pages in man/ are those the table of commands makes (else: npm run man)', () => {
   const pages = manPages(whole, pkg.version);
   assert.deepEqual(readdirSync('man').sort(), [...pages.keys()].sort());
+  // npm installs those that are listed, one by one.
+  assert.deepEqual(
+    pkg.man,
+    [...pages.keys()].sort().map(page => `man/${page}`),
+  );
   for (const [name, text] of pages) assert.equal(readFileSync(`man/${name}`, 'utf8'), `${text}\n`, name);
 });
 
@@ -100,6 +105,10 @@ test('--version, --help, no arguments and wrong ones', async () => {
     assert.equal(run.code, 2, args.join(' '));
     assert.match(run.stderr, /^slmaudit: error: .+\nhint: .+\n$/, args.join(' '));
   }
+  const named = await box.run(['key', 'status', '--json', '--store', box.store]);
+  assert.match(named.stderr, /\nhint: that is --format json .*`slmaudit help key status`/);
+  const bare = await box.run(['hash', '--store', box.store]);
+  assert.match(bare.stderr, /give one of .*\nhint: `slmaudit help hash`/);
 });
 
 test('options of the whole program work before and after the verb, and before the environment', async () => {
@@ -138,7 +147,7 @@ test('no store, no keys, a store of a newer format: one error, the next command,
   assert.ok(!existsSync(box.path('none')));
   const keyless = await box.run(['ingest', '--keys', box.path('no-keys')], nativeLines(1));
   assert.equal(keyless.code, 2);
-  assert.match(keyless.stderr, /no keys of this store.*\nhint: .*--keys/);
+  assert.match(keyless.stderr, /no keys of this store.*: \S+ is not there\nhint: .*--keys/);
   assert.deepEqual(readdirSync(`${box.store}/open`), []);
 });
 

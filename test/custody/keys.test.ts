@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { rekeyLines } from '../../src/log/rekey.ts';
@@ -83,6 +83,30 @@ test('the key folder comes back from an older backup: the old epoch key is of no
     assert.equal((await recover(one)).code, 0);
     await ingest(box, 50);
     assert.deepEqual(codes(await box.run(['verify', '--records', '--format', 'json'])), ['REKEYED']);
+  }));
+
+test('on another host, with the store and copies of log.key and record.key alone, the recovery key lets the log go on', () =>
+  withRecovery(async one => {
+    const { box, keys, pin } = one;
+    cpSync(keys, box.path('before'), { recursive: true });
+    rmSync(keys, { recursive: true });
+    const bare = await box.run(['key', 'status']);
+    assert.match(bare.stderr, /bring log\.key back from the copy/);
+    const refused = await recover(one);
+    assert.deepEqual([refused.code, /log\.key is not there/.test(refused.stderr)], [2, true], refused.stderr);
+    mkdirSync(keys, { mode: 0o700 });
+    for (const name of ['log.key', 'record.key']) cpSync(box.path('before', name), join(keys, name));
+    // Nor do copies of files alone have the folders that were empty.
+    for (const name of ['open', 'quarantine']) rmSync(join(box.store, name), { recursive: true });
+    const lost = await box.run(['ingest'], nativeLines(1, 40));
+    assert.deepEqual([lost.code, /key of entry 3/.test(lost.stderr)], [2, true], lost.stderr);
+    assert.match((await box.run(['status'])).stdout, /^keys {5}.*test\.example\+log$/m);
+    const recovered = await recover(one);
+    assert.equal(recovered.code, 0, recovered.stderr);
+    await ingest(box, 50);
+    const verified = await box.run(['verify', '--format', 'json']);
+    assert.deepEqual([verified.code, codes(verified)], [4, ['REKEYED']]);
+    assert.ok((await box.run(['status'])).stdout.includes(`\npin      ${pin}\n`));
   }));
 
 test('the store comes back from an older backup: nothing is written, and the sentence says how much is lost', () =>

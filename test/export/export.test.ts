@@ -253,11 +253,15 @@ test('filters, spans and --nested; a form that there is not', async () => {
     ['--as', 'xml'],
     ['--as', 'ecs', '--nested'],
     ['--where', 'nope = 1'],
+    // A name that promises what export doesn't write.
+    ['-o', 'never.parquet'],
+    ['-o', 'never.csv'],
   ]) {
-    const run = await box.run(['export', ...args, '-o', 'never']);
+    const run = await box.run(['export', '-o', 'never', ...args]);
     assert.deepEqual([run.code, run.stdout], [2, ''], args.join(' '));
   }
-  assert.throws(() => readFileSync(box.path('never')), { code: 'ENOENT' });
+  for (const name of ['never', 'never.parquet', 'never.csv'])
+    assert.throws(() => readFileSync(box.path(name)), { code: 'ENOENT' });
 });
 
 test('of a payload that was altered nothing is exported, or every line says so', async () => {

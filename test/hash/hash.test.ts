@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Sandbox, withStore } from '../sandbox.ts';
@@ -42,6 +43,35 @@ test('a prompt is found by its hashes: as it was typed, from a file with a line 
       assert.equal(await count(box, 'prompt_hash', messages['prompt_hash']![0]!), 'count_star()\n1\n');
       assert.deepEqual(messages['last_user_hash'], typed['last_user_hash']);
     }
+  }));
+
+test('a leaked key is found by the key itself, whichever way its gateway wrote it, and an id that is none says how', () =>
+  withStore(async box => {
+    const key = 'sk-secretsecretsecret';
+    const sha = createHash('sha256').update(key).digest('hex');
+    const line = (more: object): string =>
+      JSON.stringify({ call_type: 'acompletion', startTime: 1777593607.6, spend: 0, ...more });
+    const lines = [key, sha, 'sk-another'].map(api_key => line({ api_key }));
+    lines.push(line({ metadata: { user_api_key_hash: sha } }));
+    await box.run(['ingest'], `${lines.join('\n')}\n`);
+    const found = await box.run(['search', '--api-key-file', '-', '--count', '--format', 'csv'], `${key}\n`);
+    assert.equal(found.stdout, 'records\n3\n', found.stderr);
+    const without = [
+      'search',
+      '--api-key-file',
+      '-',
+      '--count',
+      '--format',
+      'csv',
+      '--keys',
+      box.path('none'),
+    ];
+    assert.equal((await box.run(without, key)).stdout, 'records\n1\n', 'only as the gateway hashed it');
+    writeFileSync(box.path('key.txt'), key);
+    const { api_key_id } = await hashesOf(box, '--api-key-file', box.path('key.txt'));
+    assert.deepEqual([api_key_id?.length, api_key_id?.[1]], [3, sha]);
+    const empty = await box.run(['search', '--api-key-file', '-'], ' \n');
+    assert.deepEqual([empty.code, /there is no key in/.test(empty.stderr)], [2, true], empty.stderr);
   }));
 
 test('nothing to hash, two prompts at once, no such file: 2', () =>

@@ -70,6 +70,29 @@ test('too few lines to tell one in twenty: what no format knows goes to quaranti
     assert.equal((await sandbox.run(['ingest', sandbox.path('b.log')])).code, 2);
   }));
 
+test('a file of which no line says anything is refused before it fills the quarantine; noise, few lines and pipes are read', () =>
+  withStore(async sandbox => {
+    const csv = [
+      'TIMESTAMP,Tokens',
+      ...Array.from({ length: 30 }, (_, i) => `2023-11-16 18:15:4${i % 10},${i}`),
+    ];
+    writeFileSync(sandbox.path('a.csv'), text(csv));
+    const before = sandbox.files();
+    const refused = await sandbox.run(['ingest', sandbox.path('a.csv')]);
+    assert.deepEqual([refused.code, sandbox.files()], [2, before]);
+    assert.match(
+      refused.stderr,
+      /none of its first 31 lines is of a format that is known.*\nhint: .*auto-line/,
+    );
+    writeFileSync(sandbox.path('few.csv'), text(csv.slice(0, 19)));
+    assert.equal((await sandbox.run(['ingest', sandbox.path('few.csv')])).code, 3);
+    const started = '(APIServer pid=4117) INFO:     Started server process [4117]';
+    writeFileSync(sandbox.path('b.log'), text(csv, [started]));
+    assert.equal((await sandbox.run(['ingest', sandbox.path('b.log')])).code, 3);
+    assert.equal((await sandbox.run(['ingest'], text(csv))).code, 3);
+    assert.equal((await sandbox.run(['ingest', sandbox.path('a.csv'), '--format', 'auto-line'])).code, 3);
+  }));
+
 test('a pipe of several formats goes on line by line, and says so', () =>
   withStore(async sandbox => {
     const run = await sandbox.run(['ingest'], text(native(30), nginx(12)));

@@ -111,6 +111,16 @@ test('an auditor verifies it with the pin, without keys; it is told what was pas
     run.stdout,
     /^checked {2}1 segment, 1 payload .*, 3 outside the range passed over, 200 records hashed again$/m,
   );
+  // Who leaves out the span is not told of files that the pack was never to have.
+  const env = { HOME: box.path('auditor') };
+  const short = ['verify', '--pack', '--store', join(folder, 'store'), '--pin', join(folder, 'pin.txt')];
+  const spanless = await box.run([...short, '--keys', box.path('none')], undefined, env);
+  assert.equal(spanless.code, 0, spanless.stdout);
+  assert.match(spanless.stdout, /1 payload .*, 3 outside the range passed over$/m);
+  assert.match(
+    spanless.stderr,
+    /^the pack is of a span: from 2026-05-02T00:00:00\.000000Z, before 2026-05-03/,
+  );
   assert.equal(read('checkpoint'), read('store/log/checkpoint'));
   const report = JSON.parse(read('verification.json')) as Record<
     string,

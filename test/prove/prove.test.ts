@@ -101,6 +101,9 @@ test('files are written beside each other, not over others, and checked where th
     assert.deepEqual([existsSync(box.path(record)), existsSync(box.path(proof))], [true, true]);
     assert.equal((await box.run(['prove', '3'])).code, 2);
     assert.equal((await box.run(['prove', '3', '--force'])).code, 0);
+    const made = await box.run(['prove', '3', '-o', box.path('new', 'evidence')]);
+    assert.equal(made.code, 0, made.stderr);
+    assert.ok(existsSync(box.path('new', 'evidence', record)));
     const elsewhere = ['--store', box.path('none'), '--keys', box.path('none')];
     const good = await box.run(['verify', ...elsewhere, '--pin', pin, '--proof', box.path(proof)]);
     assert.deepEqual(

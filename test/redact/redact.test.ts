@@ -89,6 +89,18 @@ test('policies and holds keep records from being redacted; nothing is done then'
     assert.equal((await log.verify()).checked.redacted, 0);
   }));
 
+test('what only a policy in its grace refuses is told with the day from which it is no longer so', () =>
+  withClock(async log => {
+    await log.seal(4);
+    await log.days(10, 20, { redactAny: true, retroactive: true });
+    await assert.rejects(run(log, 'true'), {
+      message: 'policy 0 keeps segment 0 until 2026-01-08',
+      hint: /from 2026-01-08T12:00:\d\d\.\d{6}Z on$/,
+    });
+    log.pass(8);
+    assert.equal((await run(log, 'true')).records, 4);
+  }));
+
 test('rejected lines that hold what was searched for go with their segment', () =>
   withClock(async log => {
     await log.days(3650, 3660, { redactAny: true, retroactive: true });

@@ -1,5 +1,5 @@
 import type { FormName } from '../../export/export.ts';
-import { ANSWER_EXITS, ANSWER_OPTIONS, answer } from '../answer.ts';
+import { ANSWER_EXITS, ANSWER_OPTIONS, answer, formatByName } from '../answer.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
@@ -35,6 +35,11 @@ export const exportCommand: CommandDetails = {
     const { conditionOf } = await import('../../search/conditions.ts');
     const form = (text(given, 'as') ?? 'native') as FormName;
     const isNested = flag(given, 'nested');
+    const called = formatByName(text(given, 'output'));
+    if (called !== undefined && called !== 'ndjson' && called !== 'json')
+      throw usage(
+        `export writes a line of JSON a record, not ${called}: call the file .ndjson, or let \`slmaudit search\` write it, which takes the same filters`,
+      );
     if (isNested && form !== 'native') throw usage('--nested is for --as native; the others have objects');
     const store = context.openStore();
     const condition = conditionOf(await filtersOf(given, store));

@@ -1,6 +1,10 @@
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
+import { wrapped } from '../render/wrap.ts';
 import { printable } from '../voice.ts';
+
+/** Longer lines are not read. */
+const MOST_WIDTH = 98;
 
 export const formatsCommand: CommandDetails = {
   description: [
@@ -14,7 +18,7 @@ export const formatsCommand: CommandDetails = {
   ],
   examples: [{ command: 'slmaudit formats --format litellm', about: 'what a LiteLLM line can tell' }],
   exits: [[0, 'listed']],
-  async run(given, { stdout }) {
+  async run(given, { stdout, width }) {
     const { FORMATS } = await import('../../normalize/formats.ts');
     const only = text(given, 'format');
     const formats = FORMATS.filter(f => only === undefined || f.name === only);
@@ -31,20 +35,9 @@ export const formatsCommand: CommandDetails = {
     }
     for (const { name, about, basis, fills, example } of formats) {
       stdout.write(`${name.padEnd(18)}${basis.padEnd(12)}${about}\n`);
-      for (const line of wrapped(fills.join(', '), 96)) stdout.write(`  ${line}\n`);
+      stdout.write(`${wrapped(fills.join(', '), Math.min(width ?? MOST_WIDTH, MOST_WIDTH), 2, true)}\n`);
       stdout.write(`  ${printable(example)}\n\n`);
     }
     return 0;
   },
 };
-
-/** Lines of at most `width` characters, broken at spaces. */
-function wrapped(words: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of words.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}

@@ -5,6 +5,7 @@ import { usage } from '../values.ts';
 export const hashCommand: CommandDetails = {
   description: [
     'Records hold prompts as hashes under a key of the store. This prints those to look for: of a text, that of a prompt of it alone and that of a last user message, whatever came before; of messages as JSON, that of the whole prompt and that of its last user message. The prompt itself is neither kept nor printed.',
+    'Of a key it prints what api_key_id can hold: its hash under a key of the store, its SHA-256, as LiteLLM writes it, and the hash of that. `--api-key-file` of search, export and redact looks for all of them.',
     'Where records are made with --hash-identities, --user and --ip give what they hold instead.',
   ],
   arguments: [],
@@ -13,6 +14,10 @@ export const hashCommand: CommandDetails = {
     {
       flags: '--prompt-file <FILE>',
       about: 'a file with a text, or with messages as JSON; - is standard input',
+    },
+    {
+      flags: '--api-key-file <FILE>',
+      about: 'a file with a key, - is standard input: what api_key_id holds of it',
     },
     { flags: '--user <NAME>', about: 'a user' },
     { flags: '--ip <ADDRESS>', about: 'an address' },
@@ -30,11 +35,13 @@ export const hashCommand: CommandDetails = {
     [2, 'nothing to hash, or no record key on this host'],
   ],
   async run(given, { openStore, stdout, terminal }) {
-    const { identityHashes, promptHashes, readPrompt } = await import('../../hash/hash.ts');
+    const { apiKeyHashes, identityHashes, promptHashes, readApiKey, readPrompt } =
+      await import('../../hash/hash.ts');
+    const { readRecordKeys } = await import('../../store/keys.ts');
     const [typed, file] = [text(given, 'text'), text(given, 'promptFile')];
-    const [user, ip] = [text(given, 'user'), text(given, 'ip')];
-    if ([typed, file, user, ip].filter(v => v !== undefined).length !== 1)
-      throw usage('give one of --text, --prompt-file, --user and --ip');
+    const [user, ip, key] = [text(given, 'user'), text(given, 'ip'), text(given, 'apiKeyFile')];
+    if ([typed, file, key, user, ip].filter(v => v !== undefined).length !== 1)
+      throw usage('give one of --text, --prompt-file, --api-key-file, --user and --ip');
     const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
     const store = openStore();
     const hashes =
@@ -42,7 +49,9 @@ export const hashCommand: CommandDetails = {
         ? identityHashes(store, 'user_id', user)
         : ip !== undefined
           ? identityHashes(store, 'client_ip', ip)
-          : promptHashes(store, typed ?? readPrompt(file!));
+          : key !== undefined
+            ? apiKeyHashes(readRecordKeys(store.keys), readApiKey(key))
+            : promptHashes(store, typed ?? readPrompt(file!));
     const sink = rowSink(format, printer(stdout));
     await sink.columns([
       { name: 'column', numeric: false },

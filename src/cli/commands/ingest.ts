@@ -196,7 +196,7 @@ function sentence({ code, source, bytes = 0, path = '' }: Note): string {
     case 'left_unterminated':
       return `${source}: its last line is not finished; ${humanBytes(bytes)} left for the next run`;
     case 'interrupted':
-      return `${source}: stopped behind ${humanBytes(bytes)}; the next run goes on from there`;
+      return `${source}: its first ${humanBytes(bytes)} are in the store; the next run goes on from there`;
     case 'nothing_new':
       return `${source}: nothing new, all ${humanBytes(bytes)} are in the store already`;
     case 'same_first_line':

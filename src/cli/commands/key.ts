@@ -50,9 +50,9 @@ function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): 
   if (head !== undefined && head > entries)
     return `the store is behind what this host has committed, ${counted(head - entries, 'entry', 'entries')} lost with what they held; restore a newer copy of the store, nothing is written to this one`;
   if (log === undefined)
-    return 'the log key is lost: no checkpoint can be signed any more; what is sealed stays verifiable by its pin; begin a new store with `slmaudit init`';
+    return 'the log key is lost: bring log.key back from the copy that was kept offline, or name its folder with --keys; without it no checkpoint can be signed any more, what is sealed stays verifiable by its pin, and a new store begins with `slmaudit init`';
   if (record.length === 0)
-    return 'the record key is lost: prompts can not be searched by hash and quarantine can not be opened; what is sealed stays verifiable; begin a new store with `slmaudit init`';
+    return 'the record key is lost: bring record.key back from the copy that was kept offline; without it prompts can not be searched by hash, quarantine can not be opened, and a new store begins with `slmaudit init`; what is sealed stays verifiable';
   if (epoch.present) return undefined;
   return recovery === undefined
     ? 'the key of the next entry is lost and genesis names no recovery key: nothing can be sealed any more; what is sealed stays verifiable; begin a new store with `slmaudit init`'
@@ -62,6 +62,7 @@ function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): 
 export const keyRecoverCommand: CommandDetails = {
   description: [
     'Append an entry that names a new epoch key, signed by the recovery key that `slmaudit init` showed once. It is for the day on which the key folder was lost or restored from a backup, so that the key of the next entry is missing, or on which somebody else may have that key too.',
+    'On another host it takes the store and, in the key folder, log.key and record.key: copies of these two, kept offline beside the recovery key, are all that is needed of the folder, and they never grow old but by `slmaudit key rotate`. Copies of epoch are of no use and a danger.',
     'The entry stays in the log for ever, and `slmaudit verify` goes on naming it and answers 4: from there on the log is vouched for by whoever holds the recovery key. What was sealed before is as safe as it was.',
     'A log key that has leaked can not be replaced: begin a new store with `slmaudit init`, and tell auditors until which head the old one counts.',
   ],

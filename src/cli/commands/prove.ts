@@ -1,5 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type CommandDetails, flag, text } from '../command.ts';
 import { usage } from '../values.ts';
 
@@ -10,7 +10,11 @@ export const proveCommand: CommandDetails = {
   ],
   arguments: [{ name: 'RECORD', about: 'its event_id or its seq, as `slmaudit query` prints them' }],
   options: [
-    { flags: '-o, --output <DIR>', about: 'folder for the two files', default: 'the present one' },
+    {
+      flags: '-o, --output <DIR>',
+      about: 'folder for the two files, made if it is not there',
+      default: 'the present one',
+    },
     { flags: '--force', about: 'replace files that are there' },
     { flags: '--json', about: 'print line and proof as one JSON object, write no file' },
   ],
@@ -40,6 +44,7 @@ export const proveCommand: CommandDetails = {
       [`${base}.ndjson`, `${proved.line}\n`],
       [`${base}.tlog-proof`, proved.proof],
     ] as const;
+    mkdirSync(dirname(base), { recursive: true });
     const there = files.find(([path]) => existsSync(path));
     if (there && !flag(given, 'force')) throw usage(`${there[0]} is there already; --force replaces it`);
     for (const [path, content] of files) {

@@ -1,4 +1,4 @@
-import { AuditError } from '../../errors.ts';
+import { AuditError, systemText } from '../../errors.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandDetails, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
@@ -142,8 +142,8 @@ async function readSql(from: string, { stdin }: Context): Promise<string> {
     for await (const part of stdin) parts.push(Buffer.from(part as Uint8Array));
     return Buffer.concat(parts).toString('utf8');
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : '';
-    throw new AuditError('INPUT_UNREADABLE', `can't read the SQL: ${why}`, {
+    const why = cause instanceof Error ? systemText(cause) : '';
+    throw new AuditError('INPUT_UNREADABLE', `can't read ${from === '-' ? 'standard input' : from}: ${why}`, {
       hint: 'name a file that holds one SELECT',
       cause,
     });

@@ -36,6 +36,10 @@ export const searchCommand: CommandDetails = {
       about: 'who came from there',
     },
     { command: 'slmaudit search --prompt-file leaked.txt', about: 'who sent this prompt' },
+    {
+      command: 'slmaudit search --api-key-file - --group-by client_ip,user_id < key.txt',
+      about: 'from where a leaked key was used',
+    },
     { command: 'slmaudit search --status denied --follow', about: 'refusals as they come' },
   ],
   exits: ANSWER_EXITS,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { AuditError } from '../../errors.ts';
+import { join } from 'node:path';
+import { AuditError, systemText } from '../../errors.ts';
 import { readBounded } from '../../store/durable.ts';
 import type { Pin } from '../../log/pin.ts';
 import type { Store } from '../../store/store.ts';
@@ -17,7 +18,7 @@ export const verifyCommand: CommandDetails = {
     'With --records, every record is hashed again from the Parquet files and the roots are compared with the signed ones. --since, --until and --segment leave payloads outside a range unopened; the log itself is always checked whole.',
     'The pin is what makes this more than self-consistent: give the one that `slmaudit init` printed and that was kept elsewhere. Without --pin the pin beside the keys of this host is taken; a thief who owns the host could have replaced both.',
     'The newest checkpoint that was found good under a pin is remembered in the XDG state folder: a log that is later shorter, or another one, is a finding. --since-head compares with a copy of log/checkpoint that an auditor has kept. Two heads that contradict each other are kept there as evidence that anyone with the log key can check, with --fork.',
-    'With --pack, the store is the one in an evidence pack (`slmaudit pack`): rejected lines that are not in it are counted as such, and a head known here that is newer than the pack says only that the log has grown since. Whether that newer head extends the pack is seen by verifying the store itself with --since-head and the checkpoint of the pack.',
+    'With --pack, the store is the one in an evidence pack (`slmaudit pack`): without --since, --until or --segment the span is that of pack.json beside it, rejected lines that are not in it are counted as such, and a head known here that is newer than the pack says only that the log has grown since. Whether that newer head extends the pack is seen by verifying the store itself with --since-head and the checkpoint of the pack.',
     'With --proof, a record and its proof as `slmaudit prove` wrote them are checked with the pin alone: no store is needed.',
   ],
   arguments: [],
@@ -75,7 +76,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
   if ('code' in store) return refuse(store, given, context);
   const [stated, sinceHead] = [text(given, 'pin'), text(given, 'sinceHead')];
   const pin = stated === undefined ? undefined : givenPin(stated);
-  const only = readOnly(given);
+  const only = readOnly(given) ?? (flag(given, 'pack') ? spanOfPack(store.at.store, context) : undefined);
   const told = checking();
   const report = await verify(store, {
     ...(pin && { pin }),
@@ -128,6 +129,29 @@ function readOnly(given: Given): Only | undefined {
   };
 }
 
+/**
+ * The span that an evidence pack says it is of, in the file beside its store. Only which files are to be there is taken from it, as from
+ * --since and --until; the answer says how many segments were passed over.
+ */
+function spanOfPack(store: string, { voice }: Context): Only | undefined {
+  let said: unknown;
+  try {
+    said = JSON.parse(readBounded(join(store, '..', 'pack.json'), MOST_INPUT_BYTES).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  const { since, until } = (said ?? {}) as { since?: unknown; until?: unknown };
+  const isTime = (at: unknown): at is string => typeof at === 'string' && INSTANT.test(at);
+  const span = { ...(isTime(since) && { since }), ...(isTime(until) && { until }) };
+  const parts = [span.since && `from ${span.since}`, span.until && `before ${span.until}`].filter(Boolean);
+  if (parts.length === 0) return undefined;
+  voice.say(`the pack is of a span: ${parts.join(', ')}`);
+  return span;
+}
+
+/** As `pack` writes times. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
 function writeReport(given: Given, report: object): void {
   const path = text(given, 'report');
   if (path === undefined) return;
@@ -136,7 +160,7 @@ function writeReport(given: Given, report: object): void {
   } catch (cause) {
     throw new AuditError(
       'REPORT_UNWRITABLE',
-      `can't write ${path}: ${cause instanceof Error ? cause.message : ''}`,
+      `can't write ${path}: ${cause instanceof Error ? systemText(cause) : ''}`,
       {
         hint: 'name a file that this user may write',
         cause,
@@ -235,7 +259,7 @@ function readInput(path: string): Buffer {
   } catch (cause) {
     throw new AuditError(
       'INPUT_UNREADABLE',
-      `can't read ${path}: ${cause instanceof Error ? cause.message : ''}`,
+      `can't read ${path}: ${cause instanceof Error ? systemText(cause) : ''}`,
       {
         hint: 'name a file that this user may read',
         cause,

@@ -82,14 +82,18 @@ function made(content: Content, tight: Tight | undefined): Made {
   return { ...content, head, right, rows, asBlocks: false };
 }
 
-/** Takes out the widest text that is the same in all rows; undefined if there is none. */
+/** Takes out the widest text that is the same in all rows, or, where there is none, the widest such number; undefined if there is neither. */
 function sharedOut({ columns, cells, notes, shared }: Content): Content | undefined {
   if (cells.length < 2 || columns.length < 2) return undefined;
   const first = cells[0]!.map(shownText);
   const [place] = columns
     .map((_, i) => i)
-    .filter(i => !columns[i]!.numeric && cells.every(row => shownText(row[i] ?? null) === first[i]))
-    .sort((a, b) => stringWidth(first[b]!) - stringWidth(first[a]!));
+    .filter(i => cells.every(row => shownText(row[i] ?? null) === first[i]))
+    .sort(
+      (a, b) =>
+        Number(columns[a]!.numeric) - Number(columns[b]!.numeric) ||
+        stringWidth(first[b]!) - stringWidth(first[a]!),
+    );
   if (place === undefined) return undefined;
   const others = columns.map((_, i) => i).filter(i => i !== place);
   return {
