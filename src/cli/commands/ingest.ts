@@ -172,7 +172,8 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
   if (secrets.length > 0)
     voice.say(`removed: ${secrets.map(([rule, n]) => `${grouped(n)} ${rule}`).join(', ')}`);
   for (const note of s.notes) {
-    if (note.code === 'nothing_new') voice.say(sentence(note));
+    // Whoever stopped it knows: that is no warning.
+    if (note.code === 'nothing_new' || note.code === 'interrupted') voice.say(sentence(note));
     else voice.warn(sentence(note));
   }
   for (const { source, error } of s.failed) {
