@@ -99,7 +99,7 @@ function trustedHead(store: Store): Head {
 const rootAt = (at: Layout, size: number): Buffer =>
   rootFromTiles(size, (level, index, width) => readTile(at, level, index, width));
 
-/** An entry beyond the checkpoint that joins the log and is signed by the key it named authenticates itself. */
+/** An entry beyond the checkpoint vouches for itself if it joins the log and the key that the last entry named has signed it. */
 function rollForward(store: Store, tip: Tip): Tip {
   const { at } = store;
   const bundle = Math.floor(tip.size / 256);

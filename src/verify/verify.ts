@@ -7,6 +7,7 @@ import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
 import { leafHash } from '../merkle/tree.ts';
 import { instantOf } from '../store/clock.ts';
+import { isCode } from '../store/durable.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
 import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
@@ -281,8 +282,9 @@ async function readChain(
       findings.push(...checkBundle(at, bundle, notes));
       return true;
     } catch (error) {
-      const actual = error instanceof Error ? error.message : String(error);
-      findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual });
+      // What the system could not read was not altered: that is no finding, and can't be checked.
+      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) throw error;
+      findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual: (error as Error).message });
       return false;
     }
   };
