@@ -10,6 +10,7 @@ import {
   checkpointPath,
   FORMAT,
   formatPath,
+  isFrames,
   type Layout,
   lockPath,
   parseOpenName,
@@ -174,7 +175,7 @@ function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'
   if (/^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
   if (file.startsWith('open/')) {
     const form = parseOpenName(name)?.form;
-    if (form) return form === 'open' || form === 'taken' ? 'open' : 'temporary';
+    if (form) return isFrames(form) ? 'open' : 'temporary';
     const byProduct =
       /^open\/(?:untidy|[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;
     return byProduct.test(file) ? 'temporary' : undefined;

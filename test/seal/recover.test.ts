@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   linkSync,
@@ -102,6 +103,32 @@ test("a file whose lines lie in another host's open segment is not read a second
     assert.equal((await box.run(['seal', '--take'])).code, 0);
     assert.equal((await box.run(['ingest', file])).code, 0);
     assert.equal(await records(box), 60_000);
+  }));
+
+test('an open segment that was taken over and whose header is damaged since is named by where it lies, and its file is not read again', () =>
+  withStore(async box => {
+    const file = box.path('a.ndjson');
+    writeFileSync(file, nativeLines(5));
+    const stream = 'ab'.repeat(16);
+    await box.run(['ingest', file]);
+    const { stdout } = await box.run([
+      'query',
+      "select text from entries where kind = 'segment'",
+      '--format',
+      'json',
+    ]);
+    const identity = /source a\.ndjson ([0-9a-f]{32})/.exec(stdout)![1]!;
+    const taken = join(box.store, 'open', `${stream}.taken`);
+    const about = { name: 'a.ndjson', stream: identity, kind: 'file', from: 0 };
+    writeFileSync(taken, `{"c":"00000000","h":{}}\n${formatFrame(`"s":0,"f":${JSON.stringify(about)}}`)}`);
+    appendFileSync(file, nativeLines(1, 9));
+    const run = await box.run(['ingest', file]);
+    assert.equal(run.code, 2);
+    assert.ok(
+      run.stderr.includes(`lines of a.ndjson lie in an open segment that was left alone: ${taken}\n`),
+      run.stderr,
+    );
+    assert.ok(run.stderr.includes(`warning: ${taken} can not be sealed and was left alone`), run.stderr);
   }));
 
 test('a store that is older than its keys is refused with ROLLBACK, and nothing is written', () =>
