@@ -9,7 +9,7 @@ import { ocsf } from './ocsf.ts';
 import { otel } from './otel.ts';
 
 export type FormName = 'native' | 'ocsf' | 'otel' | 'ecs';
-export const FORMS: Readonly<Record<FormName, Form>> = { native, ocsf, otel, ecs };
+const FORMS: Readonly<Record<FormName, Form>> = { native, ocsf, otel, ecs };
 
 /**
  * The engine has nothing to hold, it only passes rows on: a million records take 300 MB in both processes, with two threads
