@@ -10,7 +10,14 @@ import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf, type TimeReading } from '../record/time.ts';
 import { instantOf } from '../store/clock.ts';
-import { maxFrameBytes, recordHead, rejectHead, writeFrame, writeRecordFrame } from '../store/frame.ts';
+import {
+  maxFrameBytes,
+  FRAME_PREFIX,
+  recordHead,
+  rejectHead,
+  writeFrame,
+  writeRecordFrame,
+} from '../store/frame.ts';
 import { rejectSealer } from './reject.ts';
 
 /** From..to, bytes. */
@@ -262,7 +269,7 @@ class Gathered {
 
   #recorded(start: number, head: string, micros: number, name: string): void {
     // The leaf is SHA-256(0x00 ‖ line), and the line stands in the frame: its neighbour lends the byte.
-    const from = start + FRAME_HEAD + head.length - 1;
+    const from = start + FRAME_PREFIX + head.length - 1;
     const neighbour = this.#frames[from]!;
     this.#frames[from] = 0;
     const leaf = digestText(this.#frames.subarray(from, this.#at - 2));
@@ -342,8 +349,6 @@ function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
   to.set(from);
   return to;
 }
-
-const FRAME_HEAD = 16;
 
 /** What is cut of JSON can't be read; of text, that shows. */
 const isJsonLike = (raw: Buffer): boolean => /^\s*[[{]/.test(raw.toString('latin1', 0, 256));

@@ -1,6 +1,7 @@
 import { classIn } from '../log/policy.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import type { SealedSegment } from '../log/inventory.ts';
+import { spanOver } from '../log/span.ts';
 import type { History } from '../store/history.ts';
 
 /** What becomes of some segments, and why. */
@@ -88,19 +89,14 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
 /** Of one group: alike but in what is summed, and in times. */
 function joined(all: readonly One[]): Explained {
   const { segment: _, span: __, freeFrom: ___, due: ____, ...same } = all[0]!;
-  const spans = all.map(e => e.span).filter(s => s !== undefined);
+  const whole = spanOver(all.map(e => e.span));
   const [freeFrom, due] = [latest(all.map(e => e.freeFrom)), latest(all.map(e => e.due))];
   return {
     ...same,
     segments: all.map(e => e.segment),
     records: all.reduce((sum, e) => sum + e.records, 0),
     bytes: all.reduce((sum, e) => sum + e.bytes, 0),
-    ...(spans.length > 0 && {
-      span: {
-        from: spans.reduce((least, s) => (s.from < least ? s.from : least), spans[0]!.from),
-        to: latest(spans.map(s => s.to))!,
-      },
-    }),
+    ...(whole && { span: whole }),
     ...(freeFrom !== undefined && { freeFrom }),
     ...(due !== undefined && { due }),
   };

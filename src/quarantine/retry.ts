@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { createMac } from '../keys/hash.ts';
+import { MOST_KEPT } from '../keys/quarantine.ts';
 import { classOf, type Policy } from '../log/policy.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import { type Privacy, withRetried } from '../normalize/extra.ts';
@@ -43,7 +44,6 @@ export interface Retry {
   readonly left: Readonly<Record<string, number>>;
 }
 
-const WHOLE = 64 << 10;
 /** Of one manifest: ranges of retried lines, and records. */
 const MOST_RANGES = 1500;
 const MOST_RECORDS = 200_000;
@@ -149,7 +149,7 @@ class Run {
     let last = 0;
     for (const { about: line, open } of lines) {
       this.#lines++;
-      if (line.length > WHOLE) {
+      if (line.length > MOST_KEPT) {
         this.#leave('not_whole');
         continue;
       }

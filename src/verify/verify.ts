@@ -5,6 +5,7 @@ import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
+import { TILE_WIDTH } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import { instantOf } from '../store/clock.ts';
 import { isCode } from '../store/durable.ts';
@@ -273,7 +274,7 @@ async function readChain(
   };
   const read = (bundle: number): boolean => {
     try {
-      const width = Math.min(256, head.size - bundle * 256);
+      const width = Math.min(TILE_WIDTH, head.size - bundle * TILE_WIDTH);
       const notes = readBundle(at, bundle, width).slice(0, width);
       for (const note of notes) {
         chain.add(note);
@@ -289,7 +290,7 @@ async function readChain(
     }
   };
   try {
-    for (let [bundle, isRead] = [0, true]; isRead && bundle * 256 < head.size; bundle++) {
+    for (let [bundle, isRead] = [0, true]; isRead && bundle * TILE_WIDTH < head.size; bundle++) {
       isRead = read(bundle);
       const claims = check(chain.takeClaims());
       // Whoever stops early does not hear of it.
