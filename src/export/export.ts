@@ -18,8 +18,8 @@ const FORMS: Readonly<Record<FormName, Form>> = { native, ocsf, otel, ecs };
 export const EXPORT_ENGINE: Pick<QueryOptions, 'memory' | 'threads'> = { memory: 128 << 20, threads: 1 };
 
 /** Asks for the records in the order of the log, those not sealed yet behind them: nothing has to be sorted. */
-export function exportQuestion({ sql, parameters }: Condition): Question {
-  return { sql: `SELECT seq, line FROM lines WHERE ${sql}`, parameters, lines: true };
+export function exportQuestion({ sql, ...rest }: Condition): Question {
+  return { sql: `SELECT seq, line FROM lines WHERE ${sql}`, ...rest, lines: true };
 }
 
 /** Writes each record as a line. `isNested`: labels and extra of `native` as objects. */

@@ -1,3 +1,4 @@
+import { CODE } from '../../log/hold.ts';
 import { type CommandDetails, flag, text, texts } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { optionsOf } from '../answer.ts';
@@ -39,7 +40,7 @@ export const redactCommand: CommandDetails = {
     const { voice } = context;
     const dryRun = flag(given, 'dryRun');
     const reason = text(given, 'reason');
-    if (reason === undefined || !/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/.test(reason))
+    if (reason === undefined || !CODE.test(reason))
       throw usage('give --reason as a code of letters, digits and ._:/- such as erasure-request');
     if (!dryRun && !flag(given, 'yes'))
       throw usage('what is redacted can not be had back: look with --dry-run, then say --yes');
@@ -69,6 +70,7 @@ export const redactCommand: CommandDetails = {
     const done = await redact(
       store,
       {
+        ...condition,
         sql: `SELECT seq FROM records WHERE ${condition.sql}${named}`,
         parameters: { ...condition.parameters, ...ids },
         ...span,
