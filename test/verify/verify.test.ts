@@ -229,6 +229,17 @@ test('an entry of a kind that this version does not know is never called intact,
   assert.equal((await box.run(['ingest', '--store', at.store, '--keys', at.keys], nativeLines(1))).code, 2);
 });
 
+test('a store of a newer form without a checkpoint of ours could not be checked; one of ours without it was altered', async () => {
+  const at = copy();
+  rmSync(join(at.store, 'log', 'checkpoint'));
+  const check = (): Promise<Run> => box.run(['verify', '--store', at.store, '--keys', at.keys]);
+  const ours = await check();
+  assert.deepEqual([ours.code, ours.stdout.slice(0, 28)], [1, 'ALTERED  CHECKPOINT_MISSING ']);
+  writeFileSync(join(at.store, 'FORMAT'), 'slmaudit-store/9\n');
+  const newer = await check();
+  assert.deepEqual([newer.code, newer.stdout.slice(0, 26)], [2, 'UNKNOWN  WRITTEN_BY_NEWER ']);
+});
+
 test('the answers: 0 intact, 1 altered, 2 no store, 4 without any pin; --pin takes a pin or its file', async () => {
   const pin = (JSON.parse((await box.run(['status', '--format', 'json'])).stdout) as { pin: string }).pin;
   writeFileSync(box.path('pin.txt'), `${pin}\n`);

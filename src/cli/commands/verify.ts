@@ -8,7 +8,7 @@ import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only } from '../../verify/verify.ts';
 import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
-import { reportLines, sentence } from '../render/report.ts';
+import { reportLines, findingLine } from '../render/report.ts';
 import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
 
 export const verifyCommand: CommandDetails = {
@@ -145,18 +145,20 @@ function writeReport(given: Given, report: object): void {
   }
 }
 
+/** Of a store that can't even be opened. */
 function refuse(finding: Finding, given: Given, context: Context): number {
+  const exit = exitOf({ findings: [finding], assurance: 'none' });
   const json = {
     form: 'slmaudit-report/1',
-    exit: 1,
+    exit,
     version: context.version,
     assurance: 'none',
     findings: [finding],
   };
   writeReport(given, json);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
-  else context.stdout.write(`ALTERED  ${sentence(finding)}\n`);
-  return 1;
+  else context.stdout.write(`${findingLine(finding)}\n`);
+  return exit;
 }
 
 function tellPending({ pending }: Report, { voice }: Context): void {
