@@ -100,6 +100,11 @@ test('what is not as it was sealed is left and said, with 1; a locked store answ
       /1 segment that was to go is not what was sealed, and stayed\nhint: run `slmaudit verify`/,
     );
     assert.match(altered.stdout, /^left out 0 {2}PAYLOAD_ALTERED {2}records\/sealed_on=/m);
+    assert.match(
+      run('prune', '-q').stderr,
+      /1 segment .* not what was sealed, and stayed\n/,
+      'nothing else is to go',
+    );
     copyFileSync(kept, path);
     assert.match(run('prune').stderr, /^deleted 1 segment, 3 records/);
   }));
