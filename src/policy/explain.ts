@@ -1,6 +1,7 @@
 import { classIn } from '../log/policy.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import type { SealedSegment } from '../log/inventory.ts';
+import { type Refusal } from '../log/retention.ts';
 import { spanOver } from '../log/span.ts';
 import type { History } from '../store/history.ts';
 
@@ -59,15 +60,7 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
   const freeFrom = retention.freeFrom(segment, segment.at);
   const { newest } = retention;
   const policy = refusal?.why === 'policy' ? refusal.policy : newest.entry;
-  const why: Why = refusal
-    ? refusal.why === 'hold'
-      ? 'hold'
-      : 'minimum'
-    : due === undefined
-      ? 'no maximum'
-      : due > at
-        ? 'not due'
-        : 'maximum';
+  const why = whyOf(refusal, due, at);
   const stated = retention.policies.find(p => p.entry === policy) ?? newest;
   return {
     class: segment.class,
@@ -84,6 +77,12 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
     ...(due !== undefined && { due }),
     holds: retention.holdsOn(segment, at).map(h => h.id),
   };
+}
+
+function whyOf(refusal: Refusal | undefined, due: string | undefined, at: string): Why {
+  if (refusal) return refusal.why === 'hold' ? 'hold' : 'minimum';
+  if (due === undefined) return 'no maximum';
+  return due > at ? 'not due' : 'maximum';
 }
 
 /** Of one group: alike but in what is summed, and in times. */

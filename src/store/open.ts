@@ -123,7 +123,7 @@ function checkSameFile(path: string, dev: number, ino: number): void {
   );
 }
 
-/** The header of an open segment, from its first line alone. Undefined if it is damaged. */
+/** The header of an open segment, from its first line alone. Undefined if it is damaged; `gone`: there is no such file. */
 export function readHeader(path: string): OpenHeader | 'gone' | undefined {
   let header: OpenHeader | undefined;
   const fd = openIfThere(path);

@@ -1,5 +1,6 @@
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
+import { inLines } from '../render/words.ts';
 import { printable } from '../voice.ts';
 
 export const formatsCommand: CommandDetails = {
@@ -31,20 +32,9 @@ export const formatsCommand: CommandDetails = {
     }
     for (const { name, about, basis, fills, example } of formats) {
       stdout.write(`${name.padEnd(18)}${basis.padEnd(12)}${about}\n`);
-      for (const line of wrapped(fills.join(', '), 96)) stdout.write(`  ${line}\n`);
+      for (const line of inLines(fills.join(', '), 96)) stdout.write(`  ${line}\n`);
       stdout.write(`  ${printable(example)}\n\n`);
     }
     return 0;
   },
 };
-
-/** Lines of at most `width` characters, broken at spaces. */
-function wrapped(words: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of words.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}

@@ -1,5 +1,6 @@
 import { type CommandDetails, text } from '../command.ts';
-import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
+import { listFormat } from '../render/list.ts';
+import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
 import { usage } from '../values.ts';
 
 export const hashCommand: CommandDetails = {
@@ -35,7 +36,7 @@ export const hashCommand: CommandDetails = {
     const [user, ip] = [text(given, 'user'), text(given, 'ip')];
     if ([typed, file, user, ip].filter(v => v !== undefined).length !== 1)
       throw usage('give one of --text, --prompt-file, --user and --ip');
-    const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
+    const format = listFormat(given, terminal);
     const store = openStore();
     const hashes =
       user !== undefined

@@ -4,8 +4,9 @@ import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
 import type { SignerKey } from '../../note/key.ts';
 import type { KeyStatus } from '../../custody/status.ts';
 import { type CommandDetails, text } from '../command.ts';
-import { counted, readSpan, usage } from '../values.ts';
+import { counted, usage } from '../values.ts';
 import { printable } from '../voice.ts';
+import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 export const keyStatusCommand: CommandDetails = {
   description: [
@@ -74,7 +75,7 @@ export const keyRecoverCommand: CommandDetails = {
       choices: REKEY_REASONS,
       default: 'lost',
     },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    LONG_LOCK_WAIT_OPTION,
   ],
   examples: [
     {
@@ -96,7 +97,7 @@ export const keyRecoverCommand: CommandDetails = {
     const entry = await recoverKey(openStore(), {
       recoveryKey: await readKey(path),
       reason: (text(given, 'reason') ?? 'lost') as RekeyReason,
-      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      lockWaitMs: lockWaitOf(given, LONG_LOCK_WAIT_OPTION),
     });
     voice.say(`entry ${entry} names a new key; the log goes on`);
     voice.hint('slmaudit verify names that entry from now on, and answers 4');
@@ -111,9 +112,7 @@ export const keyRotateCommand: CommandDetails = {
     'Epoch keys need no rotation: each signs one entry. The log key can not be replaced.',
   ],
   arguments: [],
-  options: [
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
-  ],
+  options: [LONG_LOCK_WAIT_OPTION],
   examples: [{ command: 'slmaudit key rotate', about: 'from cron, on the first of a year' }],
   exits: [
     [0, 'made'],
@@ -123,8 +122,8 @@ export const keyRotateCommand: CommandDetails = {
   ],
   async run(given, { openStore, voice }) {
     const { rotateRecordKey } = await import('../../custody/rotate.ts');
-    const span = readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait');
-    const { entry, id, before } = await rotateRecordKey(openStore(), span);
+    const lockWaitMs = lockWaitOf(given, LONG_LOCK_WAIT_OPTION);
+    const { entry, id, before } = await rotateRecordKey(openStore(), lockWaitMs);
     voice.say(`record key ${id} from entry ${entry} on; ${before} stays for what was hashed under it`);
     return 0;
   },

@@ -3,6 +3,7 @@ import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.t
 import { type CommandDetails, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { inLines } from '../render/words.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
 import { printable } from '../voice.ts';
@@ -85,17 +86,6 @@ async function listing(all: readonly SavedQuery[], width: number): Promise<strin
     );
   });
   return `${lines.flat().join('\n')}\n`;
-}
-
-function inLines(words: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of words.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 interface Asked {

@@ -3,7 +3,8 @@ import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { type CommandDetails, flag, type Given, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
-import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { listFormat } from '../render/list.ts';
+import { printer, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { readCount, readList, readZone, usage } from '../values.ts';
 
@@ -71,7 +72,7 @@ export const searchCommand: CommandDetails = {
       )
         throw usage('--follow goes with filters, --columns and --format alone');
       const { follow } = await import('../../search/follow.ts');
-      const format = (text(given, 'format') ?? (context.terminal ? 'table' : 'ndjson')) as RowFormat;
+      const format = listFormat(given, context.terminal);
       const print = printer(context.stdout);
       const asker = { verb: 'search', user: userName(), at: instantOf(Date.now()) };
       await follow(
