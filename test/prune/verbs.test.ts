@@ -119,6 +119,10 @@ test('redact takes event ids and filters, wants a reason and --yes, and says wha
     );
     assert.match(run('redact', '--reason', 'test', '--yes').stderr, /name event ids, or say which records/);
     assert.match(
+      run('redact', '--user', 'u-*', '--reason', 'test', '--dry-run').stderr,
+      /^warning: rejected lines are looked through for whole values: of u-\* they may hold some still/m,
+    );
+    assert.match(
       run('redact', '--user', 'u-*', '--reason', 'test', '--yes').stderr,
       /policy 1 keeps segment/,
     );

@@ -9,6 +9,10 @@ import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 /** Filters whose value is looked for in rejected lines too. */
 const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request', 'text'] as const;
 
+/** A pattern or a network stands for values that no rejected line spells so. */
+const isVague = (name: (typeof PERSONAL)[number], value = ''): boolean =>
+  name !== 'text' && (value.includes('*') || (name === 'ip' && value.includes('/')));
+
 export const redactCommand: CommandDetails = {
   description: [
     'Remove what some records say, found by event id or as `slmaudit search` finds them. Of each only its leaf hash stays, so that everything still verifies, and proofs of other records still hold. What they said is gone from payloads, from quarantine (with all rejected lines of a segment of which one holds what was searched for), and from what queries remember. How many and why is in the log for ever; who is not.',
@@ -64,6 +68,11 @@ export const redactCommand: CommandDetails = {
         : ` AND event_id IN (${Object.keys(ids)
             .map(n => `$${n}`)
             .join(', ')})`;
+    const vague = PERSONAL.filter(name => isVague(name, text(given, name)));
+    if (vague.length > 0)
+      voice.warn(
+        `rejected lines are looked through for whole values: of ${vague.map(name => text(given, name)).join(', ')} they may hold some still; name each value`,
+      );
     const lockWaitMs = lockWaitOf(given);
     const { sealLeftovers } = await import('../../seal/seal.ts');
     if (!dryRun) await sealLeftovers(store, { lockWaitMs, take: false });
