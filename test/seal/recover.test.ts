@@ -86,7 +86,7 @@ test('the open segment of another host is left alone and said, and sealed by sea
     assert.equal(await records(box), 5);
   }));
 
-test("a file whose lines lie in another host's open segment is not read a second time", () =>
+test("a file whose lines lie in another host's open segment is not read a second time", t =>
   withStore(async box => {
     const file = box.path('a.ndjson');
     writeFileSync(file, nativeLines(60_000));
@@ -95,7 +95,7 @@ test("a file whose lines lie in another host's open segment is not read a second
     child.kill('SIGKILL');
     await done;
     const open = readdirSync(`${box.store}/open`).filter(n => n.endsWith('.open'));
-    if (open.length === 0) return; // It was quick enough to seal.
+    if (open.length === 0) return t.skip('it was quick enough to seal');
     withOwner(join(box.store, 'open', open[0]!), owner => (owner['host'] = 'elsewhere'));
     const refused = await box.run(['ingest', file]);
     assert.equal(refused.code, 2);
@@ -164,7 +164,7 @@ test('a checkpoint that the log key did not sign stops every writer', () =>
     assert.ok(existsSync(path));
   }));
 
-test('a file whose lines lie in a segment that can not be sealed is not read a second time', () =>
+test('a file whose lines lie in a segment that can not be sealed is not read a second time', t =>
   withStore(async box => {
     const file = box.path('a.ndjson');
     writeFileSync(file, nativeLines(60_000));
@@ -173,7 +173,7 @@ test('a file whose lines lie in a segment that can not be sealed is not read a s
     child.kill('SIGKILL');
     await done;
     const name = readdirSync(`${box.store}/open`).find(n => n.endsWith('.open'));
-    if (name === undefined) return; // It was quick enough to seal.
+    if (name === undefined) return t.skip('it was quick enough to seal');
     const path = join(box.store, 'open', name);
     const [first, ...rest] = readFileSync(path, 'utf8').split('\n');
     const bad = formatFrame('"s":0,"o":1,"r":{"ts":"x"}}').trimEnd();
