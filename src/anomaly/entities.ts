@@ -2,7 +2,7 @@ import type { Asker, Row } from '../query/inquiry.ts';
 import { OUTBREAK } from '../stats/robust.ts';
 import { amountTails, countTails, robustTails } from '../stats/tails.ts';
 import { activeShare } from '../stats/week.ts';
-import { numberOf, textOf } from './cells.ts';
+import { numberOf, textOf } from '../report/rows.ts';
 import { type Candidate, type Family, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { hourAt } from './hours.ts';
