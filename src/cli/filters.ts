@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
 import type { Filters } from '../search/conditions.ts';
 import { canonicalAddress } from '../record/address.ts';
@@ -32,8 +33,9 @@ export const FILTER_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Users and addresses are also looked for as `--hash-identities` keeps them, if this host has the key. */
-export async function filtersOf(given: Given, store: Store): Promise<Filters> {
-  const { identityHashes, promptHashes, readPrompt } = await import('../hash/hash.ts');
+export async function filtersOf(given: Given, store: Store, stdin: Readable): Promise<Filters> {
+  const { identityHashes, promptHashes } = await import('../hash/hash.ts');
+  const { readPrompt } = await import('./input.ts');
   const filters: Record<string, unknown> = {};
   for (const name of [
     'user',
@@ -53,7 +55,8 @@ export async function filtersOf(given: Given, store: Store): Promise<Filters> {
     if (text(given, name) !== undefined) filters[name] = text(given, name);
   const [tokens, file, user, ip] = ['minTokens', 'promptFile', 'user', 'ip'].map(name => text(given, name));
   if (tokens !== undefined) filters['minTokens'] = readCount(tokens, '--min-tokens', 0);
-  if (file !== undefined) filters['prompts'] = promptHashes(store, readPrompt(file)).map(h => h.hash);
+  if (file !== undefined)
+    filters['prompts'] = promptHashes(store, await readPrompt(file, stdin)).map(h => h.hash);
   const hashed = (column: 'user_id' | 'client_ip', value: string): readonly string[] => {
     try {
       return identityHashes(store, column, value).map(h => h.hash);

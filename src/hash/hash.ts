@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
 import { canonicalAddress } from '../record/address.ts';
@@ -32,17 +31,8 @@ export function identityHashes(store: Store, column: 'user_id' | 'client_ip', va
   }));
 }
 
-const MOST_BYTES = 64 << 20;
-
-/** A prompt from a file: messages, or a request with messages, if it is JSON; else text. Throws INPUT_UNREADABLE. */
-export function readPrompt(path: string): JsonValue {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path === '-' ? 0 : path);
-  } catch (cause) {
-    throw unreadable(path, cause instanceof Error ? cause.message : String(cause), cause);
-  }
-  if (bytes.length > MOST_BYTES) throw unreadable(path, 'it is over 64 MiB');
+/** The prompt that a file holds: messages, or those of a request, if it is JSON; else its text. */
+export function promptOf(bytes: Buffer): JsonValue {
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   try {
     const value = parseJson(text);
@@ -55,12 +45,6 @@ export function readPrompt(path: string): JsonValue {
   }
   return text;
 }
-
-const unreadable = (path: string, why: string, cause?: unknown): AuditError =>
-  new AuditError('INPUT_UNREADABLE', `can't read ${path}: ${why}`, {
-    hint: 'name a file that holds a text, or messages as JSON',
-    ...(cause !== undefined && { cause }),
-  });
 
 /**
  * The hashes under which a prompt stands in the records (SPEC 7): of messages, the whole prompt and its last user message; of a text,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type Sandbox, withStore } from '../sandbox.ts';
 
 async function hashesOf(box: Sandbox, ...args: string[]): Promise<Record<string, string[]>> {
@@ -42,6 +43,19 @@ test('a prompt is found by its hashes: as it was typed, from a file with a line 
       assert.equal(await count(box, 'prompt_hash', messages['prompt_hash']![0]!), 'count_star()\n1\n');
       assert.deepEqual(messages['last_user_hash'], typed['last_user_hash']);
     }
+  }));
+
+test('standard input is waited for, as long as whoever fills it takes', () =>
+  withStore(async box => {
+    const { child, done } = box.start(['hash', '--prompt-file', '-', '--format', 'ndjson']);
+    await setTimeout(1000);
+    child.stdin.end('Why is the sky blue?');
+    const { code, stdout, stderr } = await done;
+    assert.equal(code, 0, stderr);
+    assert.equal(
+      stdout,
+      (await box.run(['hash', '--text', 'Why is the sky blue?', '--format', 'ndjson'])).stdout,
+    );
   }));
 
 test('nothing to hash, two prompts at once, no such file: 2', () =>

@@ -1,3 +1,4 @@
+import type { PromptHash } from '../../hash/hash.ts';
 import { type CommandDetails, text } from '../command.ts';
 import { listFormat } from '../render/list.ts';
 import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
@@ -30,20 +31,21 @@ export const hashCommand: CommandDetails = {
     [0, 'printed'],
     [2, 'nothing to hash, or no record key on this host'],
   ],
-  async run(given, { openStore, stdout, terminal }) {
-    const { identityHashes, promptHashes, readPrompt } = await import('../../hash/hash.ts');
+  async run(given, { openStore, stdin, stdout, terminal }) {
+    const { identityHashes, promptHashes } = await import('../../hash/hash.ts');
+    const { readPrompt } = await import('../input.ts');
     const [typed, file] = [text(given, 'text'), text(given, 'promptFile')];
     const [user, ip] = [text(given, 'user'), text(given, 'ip')];
     if ([typed, file, user, ip].filter(v => v !== undefined).length !== 1)
       throw usage('give one of --text, --prompt-file, --user and --ip');
     const format = listFormat(given, terminal);
     const store = openStore();
-    const hashes =
-      user !== undefined
-        ? identityHashes(store, 'user_id', user)
-        : ip !== undefined
-          ? identityHashes(store, 'client_ip', ip)
-          : promptHashes(store, typed ?? readPrompt(file!));
+    const hashesAsked = async (): Promise<readonly PromptHash[]> => {
+      if (user !== undefined) return identityHashes(store, 'user_id', user);
+      if (ip !== undefined) return identityHashes(store, 'client_ip', ip);
+      return promptHashes(store, typed ?? (await readPrompt(file!, stdin)));
+    };
+    const hashes = await hashesAsked();
     const sink = rowSink(format, printer(stdout));
     await sink.columns([
       { name: 'column', numeric: false },

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { AuditError } from '../../errors.ts';
 import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
 import type { SignerKey } from '../../note/key.ts';
@@ -89,13 +89,13 @@ export const keyRecoverCommand: CommandDetails = {
     [2, 'not the right key, none named, or nothing lost'],
     [75, 'another writer holds the lock'],
   ],
-  async run(given, { openStore, voice }) {
+  async run(given, { openStore, stdin, voice }) {
     const { recoverKey } = await import('../../custody/recover.ts');
     const path = text(given, 'recoveryKey');
     if (path === undefined)
       throw usage('give the recovery key with --recovery-key FILE, or - for standard input');
     const entry = await recoverKey(openStore(), {
-      recoveryKey: await readKey(path),
+      recoveryKey: await readKey(path, stdin),
       reason: (text(given, 'reason') ?? 'lost') as RekeyReason,
       lockWaitMs: lockWaitOf(given, LONG_LOCK_WAIT_OPTION),
     });
@@ -151,10 +151,13 @@ export const keyDestroyCommand: CommandDetails = {
   },
 };
 
-async function readKey(path: string): Promise<SignerKey> {
+const MOST_KEY_BYTES = 64 << 10;
+
+async function readKey(path: string, stdin: Readable): Promise<SignerKey> {
   const { parseSigner } = await import('../../note/key.ts');
+  const { readInput } = await import('../input.ts');
   try {
-    return parseSigner(readFileSync(path === '-' ? 0 : path, 'utf8').trim());
+    return parseSigner((await readInput(path, stdin, MOST_KEY_BYTES)).toString('utf8').trim());
   } catch (cause) {
     throw new AuditError(
       'KEY_UNREADABLE',

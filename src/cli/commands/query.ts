@@ -121,16 +121,12 @@ function parameter(given: string): readonly [string, string] {
   return [given.slice(0, at).replace(/^\$/, ''), given.slice(at + 1)];
 }
 
-/** Standard input may be a pipe that isn't filled yet: it is waited for. */
 const MOST_SQL_BYTES = 16 << 20;
 
 async function readSql(from: string, { stdin }: Context): Promise<string> {
-  const { readBounded } = await import('../../store/durable.ts');
+  const { readInput } = await import('../input.ts');
   try {
-    if (from !== '-') return readBounded(from, MOST_SQL_BYTES).toString('utf8');
-    const parts: Buffer[] = [];
-    for await (const part of stdin) parts.push(Buffer.from(part as Uint8Array));
-    return Buffer.concat(parts).toString('utf8');
+    return (await readInput(from, stdin, MOST_SQL_BYTES)).toString('utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : '';
     throw new AuditError('INPUT_UNREADABLE', `can't read the SQL: ${why}`, {

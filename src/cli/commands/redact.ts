@@ -51,7 +51,7 @@ export const redactCommand: CommandDetails = {
     const store = context.openStore();
     const { conditionOf } = await import('../../search/conditions.ts');
     const { redact } = await import('../../redact/redact.ts');
-    const filters = await filtersOf(given, store);
+    const filters = await filtersOf(given, store, context.stdin);
     const span = spanOf(given, context);
     const condition = conditionOf(filters);
     if (

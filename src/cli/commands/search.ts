@@ -44,7 +44,7 @@ export const searchCommand: CommandDetails = {
     const { conditionOf } = await import('../../search/conditions.ts');
     const { briefOf, searchQuestion } = await import('../../search/search.ts');
     const store = context.openStore();
-    const filters = await filtersOf(given, store);
+    const filters = await filtersOf(given, store, context.stdin);
     const condition = conditionOf(filters);
     const list = (name: string): readonly string[] | undefined =>
       text(given, name)?.split(',').filter(Boolean);
