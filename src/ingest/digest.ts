@@ -2,6 +2,7 @@ import { createMac, digestText } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import type { FlatReader } from '../normalize/flat.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
+import { withoutReturn } from '../normalize/piece.ts';
 import { classOf, DEFAULT_CLASS, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
@@ -106,7 +107,6 @@ export interface Digester {
 }
 
 const LF = 10;
-const CR = 13;
 
 /**
  * The part of ingest that costs: bytes of whole lines in, frames and leaf hashes out. It touches nothing else. `policyOf`: the policy that
@@ -352,5 +352,3 @@ function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
 
 /** What is cut of JSON can't be read; of text, that shows. */
 const isJsonLike = (raw: Buffer): boolean => /^\s*[[{]/.test(raw.toString('latin1', 0, 256));
-
-const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === CR ? raw.subarray(0, -1) : raw);
