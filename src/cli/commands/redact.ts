@@ -1,17 +1,17 @@
 import { CODE } from '../../log/hold.ts';
-import { type CommandDetails, flag, text, texts } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, usage } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
-/** Filters whose value is looked for in rejected lines too. */
-const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request', 'text'] as const;
+/** Filters whose value is looked for in rejected lines too, as it is spelled; that of --text is, whatever its case. */
+const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request'] as const;
 
 /** A pattern or a network stands for values that no rejected line spells so. */
 const isVague = (name: (typeof PERSONAL)[number], value = ''): boolean =>
-  name !== 'text' && (value.includes('*') || (name === 'ip' && value.includes('/')));
+  value.includes('*') || (name === 'ip' && value.includes('/'));
 
 export const redactCommand: CommandDetails = {
   description: [
@@ -54,6 +54,7 @@ export const redactCommand: CommandDetails = {
     const filters = await filtersOf(given, store, context.stdin);
     const span = spanOf(given, context);
     const condition = conditionOf(filters);
+    const anyCase = text(given, 'text');
     if (
       given.args.length === 0 &&
       condition.sql === 'true' &&
@@ -90,7 +91,8 @@ export const redactCommand: CommandDetails = {
         dryRun,
         reason,
         query: optionsOf(given, context),
-        texts: [...given.args, ...PERSONAL.flatMap(name => text(given, name) ?? texts(given, name))],
+        texts: [...given.args, ...PERSONAL.flatMap(name => text(given, name) ?? [])],
+        ...(anyCase !== undefined && { anyCase }),
       },
     );
     const what = `${counted(done.records, 'record')} in ${counted(done.segments.length, 'segment')}`;
