@@ -8,32 +8,35 @@ const MOST_PROMPT_BYTES = 64 << 20;
 
 /**
  * All that a file gives, or for `-` standard input. That is waited for: read at once, a pipe that isn't filled yet fails with EAGAIN.
- * Throws TOO_LARGE, and what the system says.
+ * Throws INPUT_UNREADABLE, with `hint`.
  */
-export async function readInput(from: string, stdin: Readable, maxBytes: number): Promise<Buffer> {
-  if (from !== '-') return readBounded(from, maxBytes);
-  const parts: Buffer[] = [];
+export async function readInput(
+  from: string,
+  stdin: Readable,
+  { maxBytes, hint }: { readonly maxBytes: number; readonly hint: string },
+): Promise<Buffer> {
+  try {
+    return from === '-' ? await allOf(stdin, maxBytes) : readBounded(from, maxBytes);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const name = from === '-' ? 'standard input' : from;
+    throw new AuditError('INPUT_UNREADABLE', `can't read ${name}: ${why}`, { hint, cause });
+  }
+}
+
+async function allOf(stdin: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of stdin as AsyncIterable<Uint8Array>) {
-    parts.push(Buffer.from(part));
+  for await (const part of stdin) {
+    parts.push(part);
     size += part.length;
-    if (size > maxBytes)
-      throw new AuditError('TOO_LARGE', `standard input gives more than ${maxBytes} bytes`);
+    if (size > maxBytes) throw new AuditError('TOO_LARGE', `it gives more than ${maxBytes} bytes`);
   }
   return Buffer.concat(parts);
 }
 
 /** The prompt that a file or standard input holds. Throws INPUT_UNREADABLE. */
 export async function readPrompt(from: string, stdin: Readable): Promise<JsonValue> {
-  let bytes: Buffer;
-  try {
-    bytes = await readInput(from, stdin, MOST_PROMPT_BYTES);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AuditError('INPUT_UNREADABLE', `can't read ${from}: ${why}`, {
-      hint: 'name a file that holds a text, or messages as JSON',
-      cause,
-    });
-  }
-  return promptOf(bytes);
+  const hint = 'name a file that holds a text, or messages as JSON';
+  return promptOf(await readInput(from, stdin, { maxBytes: MOST_PROMPT_BYTES, hint }));
 }

@@ -156,16 +156,12 @@ const MOST_KEY_BYTES = 64 << 10;
 async function readKey(path: string, stdin: Readable): Promise<SignerKey> {
   const { parseSigner } = await import('../../note/key.ts');
   const { readInput } = await import('../input.ts');
+  const hint = 'it is one line that begins with PRIVATE+KEY+, as `slmaudit init` showed it';
+  const bytes = await readInput(path, stdin, { maxBytes: MOST_KEY_BYTES, hint });
   try {
-    return parseSigner((await readInput(path, stdin, MOST_KEY_BYTES)).toString('utf8').trim());
+    return parseSigner(bytes.toString('utf8').trim());
   } catch (cause) {
-    throw new AuditError(
-      'KEY_UNREADABLE',
-      `can't read a recovery key from ${path === '-' ? 'standard input' : path}`,
-      {
-        hint: 'it is one line that begins with PRIVATE+KEY+, as `slmaudit init` showed it',
-        cause,
-      },
-    );
+    const name = path === '-' ? 'standard input' : path;
+    throw new AuditError('KEY_UNREADABLE', `can't read a recovery key from ${name}`, { hint, cause });
   }
 }

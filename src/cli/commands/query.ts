@@ -1,4 +1,3 @@
-import { AuditError } from '../../errors.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandDetails, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
@@ -125,13 +124,6 @@ const MOST_SQL_BYTES = 16 << 20;
 
 async function readSql(from: string, { stdin }: Context): Promise<string> {
   const { readInput } = await import('../input.ts');
-  try {
-    return (await readInput(from, stdin, MOST_SQL_BYTES)).toString('utf8');
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : '';
-    throw new AuditError('INPUT_UNREADABLE', `can't read the SQL: ${why}`, {
-      hint: 'name a file that holds one SELECT',
-      cause,
-    });
-  }
+  const hint = 'name a file that holds one SELECT';
+  return (await readInput(from, stdin, { maxBytes: MOST_SQL_BYTES, hint })).toString('utf8');
 }
