@@ -121,6 +121,8 @@ for (const [what, map, line, message] of [
     /no duration/,
   ],
   ['an unknown unit', 'name: a\ntime: { path: t, unit: min }', 2, /unit is one of s, ms, us, ns/],
+  ['an end that is no boolean', 'name: a\ntime: { path: t, end: yes }', 2, /end is true or false/],
+  ['a pattern that only looks behind', "name: a\ntime: t\npattern: '(?<=a)b'", 3, /named groups/],
   ['a pattern without groups', "name: a\ntime: t\npattern: '.*'", 3, /named groups/],
   ['a broken pattern', "name: a\ntime: t\npattern: '(?<a>'", 3, /no regular expression/],
   ['a list where a text belongs', 'name: a\ntime: t\nmatch: { a: [1] }', 3, /a text, a number/],
