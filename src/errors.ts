@@ -1,6 +1,6 @@
 /**
  * An error a person can act on. `code` is stable and machine-readable; `hint` is the next command to type.
- * `exit` is the answer of the whole program (ARCHITECTURE.md, exit codes): 2 could not check, 75 locked.
+ * `exit` is the answer of the whole program: 2 could not, 1 what was sealed was altered, 75 locked, 130 interrupted.
  */
 export class AuditError extends Error {
   readonly code: string;

@@ -1,6 +1,6 @@
 import type { Asker } from '../query/inquiry.ts';
 import { tsOfMicros } from '../record/time.ts';
-import { numberOf, textOf } from './cells.ts';
+import { numberOf, textOf } from '../report/rows.ts';
 import { magnitudesTested } from './entities.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, OTHERS, within } from './frame.ts';

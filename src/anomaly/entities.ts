@@ -1,7 +1,8 @@
 import type { Asker, Row } from '../query/inquiry.ts';
+import { OUTBREAK } from '../stats/robust.ts';
 import { amountTails, countTails, robustTails } from '../stats/tails.ts';
 import { activeShare } from '../stats/week.ts';
-import { numberOf, textOf } from './cells.ts';
+import { numberOf, textOf } from '../report/rows.ts';
 import { type Candidate, type Family, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { hourAt } from './hours.ts';
@@ -118,7 +119,7 @@ async function keepPast(asker: Asker, { name, what }: { name: string; what: Magn
     some_of AS (SELECT * FROM ${cells} WHERE e IN (SELECT e FROM large)),
     days AS (SELECT e, day, count(*) AS k, sum(ln(v)) AS a, sum(ln(v) * ln(v)) AS b FROM some_of GROUP BY ALL),
     rough AS (SELECT e, day, sum(k) OVER own AS k, sum(a) OVER own AS a, sum(b) OVER own AS b FROM days WINDOW own AS ${own}),
-    caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + 2.58 * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap,
+    caps AS (SELECT e, day, CASE WHEN k >= 10 THEN a / k + ${OUTBREAK} * sqrt(greatest(b / k - (a / k) * (a / k), ${LEAST_SCALE ** 2})) END AS cap,
         a / k AS middle FROM rough),
     tamed AS (SELECT e, day, least(ln(v), cap) AS l, middle FROM some_of JOIN caps USING (e, day)),
     sums AS (SELECT e, day, count(*) AS k, sum(l) AS a, sum(l * l) AS b, sum(exp(l)) AS s, sum(exp(2 * l)) AS q,

@@ -1,6 +1,6 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { onsetOf } from '../stats/onset.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { type Candidate, type EntityColumn, HOUR_US } from './finding.ts';
 import { within } from './frame.ts';
 

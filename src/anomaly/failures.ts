@@ -1,7 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { OUTBREAK } from '../stats/robust.ts';
 import { shareTails } from '../stats/tails.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { type Candidate, type Entity, HOUR_US, type Plotted, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 import { gathered } from './gathered.ts';

@@ -1,6 +1,6 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { HOUR_US } from './finding.ts';
 
 /** What there is to be judged. Hours are counted from 1970. */

@@ -2,7 +2,7 @@ import type { Asker, Row } from '../query/inquiry.ts';
 import { placeAndScale } from '../stats/robust.ts';
 import { robustTails } from '../stats/tails.ts';
 import { hourOfDay } from '../stats/week.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { gathered } from './gathered.ts';

@@ -1,3 +1,4 @@
+import { addressKey } from '../record/address.ts';
 import { type Candidate, type EntityColumn, type Family, HOUR_US } from './finding.ts';
 
 /** Hours of one kind no further apart than that are one finding. */
@@ -115,10 +116,14 @@ function shares(a: Owners, b: Owners): boolean {
   return Object.entries(a).some(([column, value]) => b[column as EntityColumn] === value);
 }
 
-/** The same /24, or the same first half of an IPv6 address. */
+/** The same /24, or the same /64 of IPv6. A hashed address is near none. */
 function isNear(a: string | undefined, b: string | undefined): boolean {
   if (a === undefined || b === undefined) return false;
-  const network = (ip: string): string =>
-    ip.includes(':') ? ip.split(':').slice(0, 4).join(':') : ip.split('.').slice(0, 3).join('.');
-  return network(a) === network(b);
+  const network = networkOf(a);
+  return network !== undefined && network === networkOf(b);
 }
+
+const networkOf = (ip: string): string | undefined => {
+  const key = addressKey(ip);
+  return key?.slice(0, 1 + (key.startsWith('4') ? 24 : 64) / 4);
+};

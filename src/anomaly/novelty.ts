@@ -1,6 +1,6 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { countTails } from '../stats/tails.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 import { withoutMoved } from './moved.ts';

@@ -1,5 +1,5 @@
 import type { Asker } from '../query/inquiry.ts';
-import { numberOf, textOf } from './cells.ts';
+import { numberOf, textOf } from '../report/rows.ts';
 import { type Magnitude, magnitudesTested } from './entities.ts';
 import { HOUR_US, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';

@@ -1,6 +1,6 @@
 import type { Asker } from '../query/inquiry.ts';
 import { shareTails } from '../stats/tails.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import type { Frame } from './frame.ts';
 

@@ -1,5 +1,5 @@
 import type { Asker } from '../query/inquiry.ts';
-import { textOf } from './cells.ts';
+import { textOf } from '../report/rows.ts';
 import { magnitudesTested } from './entities.ts';
 import { type Candidate, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, OTHERS, within } from './frame.ts';

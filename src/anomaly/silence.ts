@@ -1,7 +1,7 @@
 import type { Asker, Row } from '../query/inquiry.ts';
 import { usualOf } from '../stats/baseline.ts';
 import { countTails } from '../stats/tails.ts';
-import { numberOf, textOf } from './cells.ts';
+import { numberOf, textOf } from '../report/rows.ts';
 import { type Candidate, type Entity, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, OTHERS } from './frame.ts';
 import { gathered } from './gathered.ts';

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
 import type { Filters } from '../search/conditions.ts';
 import { canonicalAddress } from '../record/address.ts';
@@ -37,9 +38,9 @@ export const FILTER_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Users and addresses are also looked for as `--hash-identities` keeps them, if this host has the key. */
-export async function filtersOf(given: Given, store: Store): Promise<Filters> {
-  const { apiKeyHashes, identityHashes, promptHashes, readApiKey, readPrompt } =
-    await import('../hash/hash.ts');
+export async function filtersOf(given: Given, store: Store, stdin: Readable): Promise<Filters> {
+  const { apiKeyHashes, identityHashes, promptHashes } = await import('../hash/hash.ts');
+  const { readApiKey, readPrompt } = await import('./input.ts');
   const filters: Record<string, unknown> = {};
   for (const name of [
     'user',
@@ -59,10 +60,11 @@ export async function filtersOf(given: Given, store: Store): Promise<Filters> {
     if (text(given, name) !== undefined) filters[name] = text(given, name);
   const [tokens, file, user, ip] = ['minTokens', 'promptFile', 'user', 'ip'].map(name => text(given, name));
   if (tokens !== undefined) filters['minTokens'] = readCount(tokens, '--min-tokens', 0);
-  if (file !== undefined) filters['prompts'] = promptHashes(store, readPrompt(file)).map(h => h.hash);
+  if (file !== undefined)
+    filters['prompts'] = promptHashes(store, await readPrompt(file, stdin)).map(h => h.hash);
   const keyFile = text(given, 'apiKeyFile');
   if (keyFile !== undefined) {
-    const key = readApiKey(keyFile);
+    const key = await readApiKey(keyFile, stdin);
     filters['apiKeys'] = apiKeyHashes(
       ifHere(() => readRecordKeys(store.keys)),
       key,

@@ -17,7 +17,7 @@ import {
 import { createProgram, parserExit } from './program.ts';
 import { createVoice, type Paint } from './voice.ts';
 
-/** From the command line to the exit code; the only place that catches, and the only one that owns exit codes. */
+/** From the command line to the exit code. Every error that ends the program ends here, and only here exit codes are made of them. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exit = 0;
   let given: Given = { args: [], options: {} };
@@ -32,6 +32,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const output = watchOutput(process.stdout, error => void voice.error(error));
   // There is nowhere left to say it; the exit code stays that of what was asked.
   process.stderr.on('error', () => undefined);
+  // Of what is thrown where nobody waits, Node makes exit code 1: that is the answer of a check that found something altered.
+  process.on('uncaughtException', error => process.exit(voice.error(error)));
   const program = createProgram(COMMANDS, {
     version: version(),
     run: async (spec, all) => {

@@ -1,6 +1,7 @@
 import { AuditError } from '../errors.ts';
-import { type Actor, createOwn, isUnwritable } from '../query/own.ts';
+import { type Actor, createOwn } from '../query/own.ts';
 import { nearest } from '../record/nearest.ts';
+import { isUnwritable } from '../store/durable.ts';
 import { readSettings, type Setting, SETTINGS, writeSettings } from '../store/settings.ts';
 import type { Store } from '../store/store.ts';
 

@@ -1,6 +1,7 @@
 import type { SealedSegment } from '../log/inventory.ts';
 import { countOf, type Range } from '../log/ranges.ts';
 import { parsePrune, parseRedact } from '../log/restate.ts';
+import { spanOver } from '../log/span.ts';
 import type { Deletion } from './report.ts';
 import type { Told } from './told.ts';
 
@@ -13,7 +14,6 @@ export function deletionsOf({ events, inventory, retention }: Told): Deletion[] 
     about: Pick<Deletion, 'kind' | 'policy' | 'reason' | 'records'>,
     segments: readonly SealedSegment[],
   ): Deletion => {
-    const spans = segments.flatMap(s => (s.span ? [s.span] : []));
     const policy = retention.policies.find(p => p.entry === about.policy)?.policy;
     return {
       entry: entry.index,
@@ -21,10 +21,7 @@ export function deletionsOf({ events, inventory, retention }: Told): Deletion[] 
       ...about,
       presets: (policy?.presets ?? []).map(p => `${p.name} ${p.date}`),
       segments: segments.length,
-      ...(spans.length > 0 && {
-        from: spans.map(s => s.from).reduce((a, b) => (a < b ? a : b)),
-        to: spans.map(s => s.to).reduce((a, b) => (a > b ? a : b)),
-      }),
+      ...spanOver(segments.map(s => s.span)),
     };
   };
   return events.flatMap(({ entry }) => {

@@ -1,4 +1,5 @@
 import type { Cell } from '../duck/job.ts';
+import { rowsTo } from '../duck/sink.ts';
 import { query, type QueryOptions } from '../query/query.ts';
 import { offsetMinutes } from '../record/zone.ts';
 import type { Store } from '../store/store.ts';
@@ -52,14 +53,12 @@ export async function findRecords(
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
   };
-  await query(store, question, options, {
-    columns: () => undefined,
-    rows(rows) {
-      for (const row of rows) take(row, days, gaps);
-      return true;
-    },
-    end: () => undefined,
-  });
+  await query(
+    store,
+    question,
+    options,
+    rowsTo(row => take(row, days, gaps)),
+  );
   return { days, gaps };
 }
 

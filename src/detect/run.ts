@@ -1,3 +1,4 @@
+import { spanOver } from '../log/span.ts';
 import { inquire, type InquiryOptions } from '../query/inquiry.ts';
 import type { Answered } from '../query/query.ts';
 import type { CompiledRule } from '../rules/rule.ts';
@@ -103,10 +104,5 @@ async function found(
 /** Of the first record that the store still has; undefined where it says nothing of that. */
 function oldestOf({ segments, plan }: Answered): string | undefined {
   const gone = new Set(plan.leftOut.filter(l => l.why === 'pruned').map(l => l.segment));
-  return segments
-    .filter(s => s.span && !gone.has(s.segment))
-    .reduce<string | undefined>(
-      (least, { span }) => (least === undefined || span!.from < least ? span!.from : least),
-      undefined,
-    );
+  return spanOver(segments.filter(s => !gone.has(s.segment)).map(s => s.span))?.from;
 }

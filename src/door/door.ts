@@ -62,22 +62,15 @@ export async function doorsOf(
 }
 
 const KINDS = ['user+address', 'key', 'user', 'address'] as const;
+/** How sure a join is; an address that many share is less. */
+const SURE = { 'user+address': 'high', key: 'high', user: 'medium', address: 'medium', none: 'low' } as const;
 
 function doorOf(row: Readonly<Record<string, Cell>>, subject: Subject, before: string): Door {
   const by = KINDS.find(kind => kind === row['kind']) ?? 'none';
   const isShared = Number(row['users'] ?? 0) > 3;
   const found = {
     by,
-    sure:
-      by === 'address'
-        ? isShared
-          ? 'low'
-          : 'medium'
-        : by === 'user'
-          ? 'medium'
-          : by === 'none'
-            ? 'low'
-            : 'high',
+    sure: by === 'address' && isShared ? 'low' : SURE[by],
     failed: countOf(row['failed']),
     succeeded: countOf(row['succeeded']),
     without_mfa: countOf(row['without_mfa']),

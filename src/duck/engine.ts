@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, symlinkSync } from 'node:fs';
+import { closeSync, symlinkSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { makeFolder } from '../store/durable.ts';
+import { makeFolder, openToRead } from '../store/durable.ts';
 import { duckdb } from './binding.ts';
 
 /** Settings of every engine: nothing is fetched, nothing is loaded, times are UTC. */
@@ -86,7 +86,7 @@ export const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
  * names, so that nobody can swap it meanwhile and a `*` in a folder's name is no glob.
  */
 export async function withFile<T>(path: string, work: (name: string) => Promise<T>): Promise<T> {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const fd = openToRead(path);
   try {
     return await work(fdName(fd, path));
   } finally {

@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { REDACTED_LEAF } from '../record/schema.ts';
+import { openToRead } from '../store/durable.ts';
 import { fdName, quote } from './engine.ts';
 import { LEAF_HEX, PAYLOAD_COLUMNS, selectLines } from './lines.ts';
 import { copyToPayload, withBounds } from './payload.ts';
@@ -18,9 +19,7 @@ export interface MergedRows {
 
 /** Writes rows of payloads behind one another into a new one. Whoever calls reads it back: order is what makes a root. Throws what DuckDB throws. */
 export async function mergePayloads(sources: readonly MergedRows[], out: string): Promise<void> {
-  const fds = sources.map(s =>
-    openSync(s.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-  );
+  const fds = sources.map(s => openToRead(s.path));
   const rows = sources.reduce((sum, s) => sum + s.rows, 0);
   const bytes = sources.reduce((sum, s) => sum + (s.bytes * s.rows) / Math.max(1, s.of), 0);
   try {

@@ -1,6 +1,6 @@
-import { constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { openToRead } from '../store/durable.ts';
 import { allowFiles, fdName, lockEngine, quote, withEngine } from './engine.ts';
 import type { Answer, Reads } from './job.ts';
 import { all, type Chosen, type Opened, Reading } from './reading.ts';
@@ -54,7 +54,7 @@ export async function openAll(
   await reading.prove(db);
   const open =
     shown.isOpen && reads.open !== undefined
-      ? { path: reads.open, name: fdName(openFile(reads.open), reads.open) }
+      ? { path: reads.open, name: fdName(openToRead(reads.open), reads.open) }
       : undefined;
   const names = await allowFiles(
     db,
@@ -121,9 +121,6 @@ function allWhere(...conditions: readonly (string | undefined)[]): string | unde
   const some = conditions.filter(c => c !== undefined);
   return some.length === 0 ? undefined : some.join(' AND ');
 }
-
-const openFile = (path: string): number =>
-  openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 
 async function createViews(
   db: DuckDBConnection,

@@ -14,6 +14,7 @@ import type {
   Reads,
   ResultColumn,
 } from './job.ts';
+import { NO_SINK } from './sink.ts';
 import { tookTooLong } from './trouble.ts';
 
 /** What takes a result, a batch at a time; the next one waits until it is done. */
@@ -171,8 +172,6 @@ export class QueryProcess {
     }
   }
 }
-
-const NO_SINK: ResultSink = { columns: () => undefined, rows: () => true, end: () => undefined };
 
 const checkedOf = (said: Answer | undefined): readonly Checked[] =>
   said?.kind === 'end' ? said.checked : [];

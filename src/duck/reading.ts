@@ -1,11 +1,11 @@
 import { createHash, hash } from 'node:crypto';
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { formatRanges, numbersOf, rangesOf } from '../log/ranges.ts';
 import { microsOf } from '../record/time.ts';
-import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
+import { isCode, isUnwritable, makeFolder, openToRead, readWhole, replaceFile } from '../store/durable.ts';
 import { DIGEST_LIFE_MS, fileIdentity, SETTLED_MS } from '../store/identity.ts';
 import { fdName } from './engine.ts';
 import { FILTERED, filterHas, makeFilter } from './filter.ts';
@@ -91,8 +91,7 @@ function quietly<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (error instanceof AuditError || isCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT'))
-      return undefined;
+    if (error instanceof AuditError || isUnwritable(error)) return undefined;
     throw error;
   }
 }
@@ -116,7 +115,7 @@ export class Reading {
   open(file: JobFile): void {
     let fd: number;
     try {
-      fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      fd = openToRead(file.path);
     } catch (error) {
       if (isCode(error, 'EMFILE', 'ENFILE')) throw tooMany(this.opened.length);
       if (!isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) throw error;

@@ -9,7 +9,7 @@ import { ocsf } from './ocsf.ts';
 import { otel } from './otel.ts';
 
 export type FormName = 'native' | 'ocsf' | 'otel' | 'ecs';
-export const FORMS: Readonly<Record<FormName, Form>> = { native, ocsf, otel, ecs };
+const FORMS: Readonly<Record<FormName, Form>> = { native, ocsf, otel, ecs };
 
 /**
  * The engine has nothing to hold, it only passes rows on: a million records take 300 MB in both processes, with two threads
@@ -18,8 +18,8 @@ export const FORMS: Readonly<Record<FormName, Form>> = { native, ocsf, otel, ecs
 export const EXPORT_ENGINE: Pick<QueryOptions, 'memory' | 'threads'> = { memory: 128 << 20, threads: 1 };
 
 /** Asks for the records in the order of the log, those not sealed yet behind them: nothing has to be sorted. */
-export function exportQuestion({ sql, parameters }: Condition): Question {
-  return { sql: `SELECT seq, line FROM lines WHERE ${sql}`, parameters, lines: true };
+export function exportQuestion({ sql, ...rest }: Condition): Question {
+  return { sql: `SELECT seq, line FROM lines WHERE ${sql}`, ...rest, lines: true };
 }
 
 /** Writes each record as a line. `isNested`: labels and extra of `native` as objects. */

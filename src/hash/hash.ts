@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { AuditError, systemText } from '../errors.ts';
+import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
 import { canonicalAddress } from '../record/address.ts';
 import { hashedIdentity } from '../normalize/identity.ts';
@@ -50,39 +49,8 @@ export function apiKeyHashes(keys: readonly RecordKey[], value: string): PromptH
   return [...keys.map(key => under(key, value)), made(sha256, ''), ...keys.map(key => under(key, sha256))];
 }
 
-/** A key from a file, - for standard input. Throws INPUT_UNREADABLE. */
-export function readApiKey(path: string): string {
-  const shown = path === '-' ? 'standard input' : path;
-  let text: string;
-  try {
-    text = readFileSync(path === '-' ? 0 : path, 'utf8').trim();
-  } catch (cause) {
-    throw keyUnreadable(`can't read ${shown}: ${cause instanceof Error ? systemText(cause) : ''}`, cause);
-  }
-  if (text === '' || /\s/.test(text) || text.length > MOST_KEY)
-    throw keyUnreadable(`there is no key in ${shown}`);
-  return text;
-}
-
-const MOST_KEY = 65_536;
-
-const keyUnreadable = (message: string, cause?: unknown): AuditError =>
-  new AuditError('INPUT_UNREADABLE', message, {
-    hint: 'name a file that holds one key and nothing else, or - for standard input',
-    ...(cause !== undefined && { cause }),
-  });
-
-const MOST_BYTES = 64 << 20;
-
-/** A prompt from a file: messages, or a request with messages, if it is JSON; else text. Throws INPUT_UNREADABLE. */
-export function readPrompt(path: string): JsonValue {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path === '-' ? 0 : path);
-  } catch (cause) {
-    throw unreadable(path, cause instanceof Error ? systemText(cause) : String(cause), cause);
-  }
-  if (bytes.length > MOST_BYTES) throw unreadable(path, 'it is over 64 MiB');
+/** The prompt that a file holds: messages, or those of a request, if it is JSON; else its text. */
+export function promptOf(bytes: Buffer): JsonValue {
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   try {
     const value = parseJson(text);
@@ -95,12 +63,6 @@ export function readPrompt(path: string): JsonValue {
   }
   return text;
 }
-
-const unreadable = (path: string, why: string, cause?: unknown): AuditError =>
-  new AuditError('INPUT_UNREADABLE', `can't read ${path}: ${why}`, {
-    hint: 'name a file that holds a text, or messages as JSON',
-    ...(cause !== undefined && { cause }),
-  });
 
 /**
  * The hashes under which a prompt stands in the records (SPEC 7): of messages, the whole prompt and its last user message; of a text,

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
-import { coarser, type Hold, holdLines, MOST_RANGES, type Release, releaseLines } from '../log/hold.ts';
-import type { SealedSegment } from '../log/inventory.ts';
-import { countOf, formatRanges, type Range, rangesOf } from '../log/ranges.ts';
+import { type Hold, holdLines, MOST_RANGES, type Release, releaseLines } from '../log/hold.ts';
+import { coarser, countOf, formatRanges, type Range, rangesOf } from '../log/ranges.ts';
 import { covers, type StatedHold } from '../log/retention.ts';
+import { spanOver } from '../log/span.ts';
 import { type AppendOptions, appendEvent } from '../seal/append.ts';
 import { type History, readHistory } from '../store/history.ts';
 import { readRecordKey } from '../store/keys.ts';
@@ -119,16 +119,11 @@ export function listHolds(history: History, now: string): ListedHold[] {
 
 function coveredBy({ inventory }: History, hold: Hold): Covered {
   const all = inventory.segments.filter(s => !inventory.pruned.has(s.segment) && covers(hold, s));
-  const spans = all.map(s => s.span).filter(s => s !== undefined);
+  const span = spanOver(all.map(s => s.span));
   return {
     segments: all.map(s => s.segment),
-    records: all.reduce((sum, s: SealedSegment) => sum + s.records, 0),
-    ...(spans.length > 0 && {
-      span: {
-        from: spans.reduce((least, s) => (s.from < least ? s.from : least), spans[0]!.from),
-        to: spans.reduce((most, s) => (s.to > most ? s.to : most), spans[0]!.to),
-      },
-    }),
+    records: all.reduce((sum, s) => sum + s.records, 0),
+    ...(span && { span }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Range, rangesOf } from '../log/ranges.ts';
 import type { JobSegment } from '../duck/job.ts';
+import { rowsTo } from '../duck/sink.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
 import type { Store } from '../store/store.ts';
 
@@ -25,16 +26,10 @@ export async function segmentsWith(
     store,
     { sql: `SELECT seq FROM records WHERE ${sql}`, ...question },
     options,
-    {
-      columns: () => undefined,
-      rows(rows) {
-        for (const [seq] of rows)
-          if (seq === null || seq === undefined) unsealed++;
-          else seqs.push(Number(seq));
-        return true;
-      },
-      end: () => undefined,
-    },
+    rowsTo(([seq]) => {
+      if (seq === null || seq === undefined) unsealed++;
+      else seqs.push(Number(seq));
+    }),
   );
   const filled = segments.filter(s => s.records > 0).toSorted((a, b) => a.first - b.first);
   const found = new Set(seqs.map(seq => segmentOf(seq, filled)));

@@ -16,7 +16,7 @@ export interface Choosing {
   readonly zone?: string;
 }
 
-export const AUTO_LINE = 'auto-line';
+const AUTO_LINE = 'auto-line';
 
 /**
  * How a source is to be read. Throws MIXED_FORMATS for a file whose first lines don't agree, or of which none says anything: nothing of it has been

@@ -2,6 +2,7 @@ import { createMac, digestText } from '../keys/hash.ts';
 import { type FormatChoice, formatOf } from '../normalize/formats.ts';
 import type { FlatReader } from '../normalize/flat.ts';
 import { createNormalizer, type Outcome, type RejectReason } from '../normalize/normalize.ts';
+import { withoutReturn } from '../normalize/piece.ts';
 import { classOf, DEFAULT_CLASS, type Policy } from '../log/policy.ts';
 import type { Tally } from '../log/tally.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
@@ -10,7 +11,14 @@ import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf, type TimeReading } from '../record/time.ts';
 import { instantOf } from '../store/clock.ts';
-import { maxFrameBytes, recordHead, rejectHead, writeFrame, writeRecordFrame } from '../store/frame.ts';
+import {
+  maxFrameBytes,
+  FRAME_PREFIX,
+  recordHead,
+  rejectHead,
+  writeFrame,
+  writeRecordFrame,
+} from '../store/frame.ts';
 import { rejectSealer } from './reject.ts';
 
 /** From..to, bytes. */
@@ -99,7 +107,6 @@ export interface Digester {
 }
 
 const LF = 10;
-const CR = 13;
 
 /**
  * The part of ingest that costs: bytes of whole lines in, frames and leaf hashes out. It touches nothing else. `policyOf`: the policy that
@@ -262,7 +269,7 @@ class Gathered {
 
   #recorded(start: number, head: string, micros: number, name: string): void {
     // The leaf is SHA-256(0x00 ‖ line), and the line stands in the frame: its neighbour lends the byte.
-    const from = start + FRAME_HEAD + head.length - 1;
+    const from = start + FRAME_PREFIX + head.length - 1;
     const neighbour = this.#frames[from]!;
     this.#frames[from] = 0;
     const leaf = digestText(this.#frames.subarray(from, this.#at - 2));
@@ -343,9 +350,5 @@ function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
   return to;
 }
 
-const FRAME_HEAD = 16;
-
 /** What is cut of JSON can't be read; of text, that shows. */
 const isJsonLike = (raw: Buffer): boolean => /^\s*[[{]/.test(raw.toString('latin1', 0, 256));
-
-const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === CR ? raw.subarray(0, -1) : raw);

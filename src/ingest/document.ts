@@ -1,8 +1,6 @@
+import { MOST_KEPT } from '../keys/quarantine.ts';
 import type { Span } from './digest.ts';
 import type { Block, OddLine } from './framer.ts';
-
-/** What is kept of a value that is too long: as much as quarantine takes. */
-const KEPT = 64 << 10;
 
 const [LF, QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [10, 0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d];
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === LF || byte === 0x0d || byte === 0x09;
@@ -72,9 +70,9 @@ export class DocumentFramer {
       yield this.#odd('too_long', to - before);
     }
     // Separators without end are let go as a blank value.
-    if (this.#value < 0 && this.#held.length > KEPT) values.push([this.#held.length, this.#held.length]);
+    if (this.#value < 0 && this.#held.length > MOST_KEPT) values.push([this.#held.length, this.#held.length]);
     if (values.length > 0) yield this.#block(values, values.at(-1)![1]);
-    if (this.#held.length > this.#maxLine + KEPT) this.#letGoOfMiddle();
+    if (this.#held.length > this.#maxLine + MOST_KEPT) this.#letGoOfMiddle();
     // The chunk's memory is the reader's.
     else if (isBorrowed) this.#held = Buffer.from(this.#held);
   }
@@ -147,7 +145,7 @@ export class DocumentFramer {
   }
 
   #odd(kind: OddLine['kind'], end: number): OddLine {
-    const bytes = Buffer.from(this.#held.subarray(0, Math.min(end, KEPT)));
+    const bytes = Buffer.from(this.#held.subarray(0, Math.min(end, MOST_KEPT)));
     const start = this.#start;
     const length = this.#letGo + end;
     this.#letGo = 0;
@@ -165,8 +163,8 @@ export class DocumentFramer {
 
   /** Of a value that is too long only its beginning is held. */
   #letGoOfMiddle(): void {
-    const gone = this.#held.length - KEPT;
-    this.#held = Buffer.from(this.#held.subarray(0, KEPT));
+    const gone = this.#held.length - MOST_KEPT;
+    this.#held = Buffer.from(this.#held.subarray(0, MOST_KEPT));
     this.#letGo += gone;
     this.#scanned -= gone;
     this.#lineStart -= gone;

@@ -144,7 +144,7 @@ export interface Resume {
 }
 
 /** Bytes of the first line that name a file; the same whatever the options of a run are. */
-const IDENTIFIED = 64 << 10;
+export const IDENTIFIED: number = 64 << 10;
 
 /** The names of a file under one record key: one for each file that begins with the same line. */
 export interface Identities {

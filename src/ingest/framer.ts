@@ -1,3 +1,4 @@
+import { MOST_KEPT } from '../keys/quarantine.ts';
 import type { Span } from './digest.ts';
 
 /** Whole lines of a source, each with its line feed. Offsets are bytes of the (decompressed) source. */
@@ -20,9 +21,6 @@ export interface OddLine {
   /** Without its line feed. */
   readonly length: number;
 }
-
-/** What is kept of a line that is too long: as much as quarantine takes. */
-const KEPT = 64 << 10;
 
 const LF = 10;
 
@@ -71,14 +69,14 @@ export class Framer {
   #odd(kind: OddLine['kind'], lineFeed: 0 | 1): OddLine {
     const [start, length] = [this.#start, this.#length];
     const end = start + length + lineFeed;
-    const bytes = Buffer.concat(this.#parts).subarray(0, kind === 'too_long' ? KEPT : length);
+    const bytes = Buffer.concat(this.#parts).subarray(0, kind === 'too_long' ? MOST_KEPT : length);
     this.#begin(end);
     return { kind, bytes, start, end, length };
   }
 
   #hold(part: Buffer): void {
     this.#length += part.length;
-    const room = (this.#length > this.#maxLine ? KEPT : this.#maxLine) - this.#held;
+    const room = (this.#length > this.#maxLine ? MOST_KEPT : this.#maxLine) - this.#held;
     if (room <= 0) return;
     // A copy: the chunk's memory is the reader's.
     const kept = Buffer.from(part.subarray(0, room));

@@ -153,10 +153,11 @@ export class Intake {
     const stop = (): void => clearTimeout(timer);
     const start = (): void => {
       if (scattered || growing !== true) return;
-      timer = setTimeout(
-        () => void this.#queue(source, Promise.resolve(digester.rest(source.at, line.last, 'enough'))),
-        QUIET_MS,
-      );
+      timer = setTimeout(() => {
+        const rest = Promise.resolve().then(() => digester.rest(source.at, line.last, 'enough'));
+        // Whoever waits for the last turn hears of it.
+        this.#queue(source, rest).catch(() => undefined);
+      }, QUIET_MS);
     };
     return { start, stop };
   }

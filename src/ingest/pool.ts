@@ -46,6 +46,8 @@ export class Pool {
   readonly #free: Slot[] = [];
   #seen = 0;
   #next = 0;
+  /** What a thread has ended with: it answers nothing any more, and the run is over. */
+  #fault: Error | undefined;
 
   /** Blocks that can be on their way without one thread being idle. */
   get depth(): number {
@@ -59,6 +61,7 @@ export class Pool {
     policy: Policy,
     block: Digestible,
   ): Digested | Promise<Digested> {
+    if (this.#fault) throw this.#fault;
     this.#seen += block.bytes.length;
     if (this.#seen < WORTH_THREADS || availableParallelism() < 2) return digester.lines(block);
     if (this.#workers.length === 0) this.#begin();
@@ -116,6 +119,7 @@ export class Pool {
         waiting.resolve(whole);
       });
       worker.on('error', error => {
+        this.#fault ??= error;
         for (const { reject } of this.#waiting.values()) reject(error);
         this.#waiting.clear();
       });

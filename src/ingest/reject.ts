@@ -1,5 +1,5 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
-import { deriveKey } from '../keys/derive.ts';
+import { MOST_KEPT, quarantineKey } from '../keys/quarantine.ts';
 import type { RejectReason } from '../normalize/normalize.ts';
 import type { Removed, Scanner } from '../normalize/secrets.ts';
 
@@ -13,7 +13,6 @@ export interface Reject {
   readonly length: number;
 }
 
-const KEPT = 64 << 10;
 /** A secret that begins before the end of what is kept is seen whole. */
 const BEHIND = 4 << 10;
 
@@ -31,17 +30,17 @@ export type SealReject = (reject: Reject, raw: Buffer) => SealedReject;
  * members as associated data.
  */
 export function rejectSealer(recordKey: Uint8Array, scanner: Scanner): SealReject {
-  const key = deriveKey(recordKey, 'slmaudit/quarantine/v1');
+  const key = quarantineKey(recordKey);
   return ({ reason, source, line, offset, length }, raw) => {
     // One character a byte: what is no UTF-8 stays as it is.
-    const { text, removed } = scanner.scrub(raw.toString('latin1', 0, KEPT + BEHIND));
+    const { text, removed } = scanner.scrub(raw.toString('latin1', 0, MOST_KEPT + BEHIND));
     const any = Object.keys(removed).length > 0;
     const clear = JSON.stringify({ reason, source, line, offset, length, ...(any && { removed }) });
     const nonce = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(clear, 'utf8'));
     const sealed = Buffer.concat([
       nonce,
-      cipher.update(Buffer.from(text.slice(0, KEPT), 'latin1')),
+      cipher.update(Buffer.from(text.slice(0, MOST_KEPT), 'latin1')),
       cipher.final(),
       cipher.getAuthTag(),
     ]);

@@ -1,4 +1,5 @@
 import { Detector, type Detection } from '../normalize/detect.ts';
+import { withoutReturn } from '../normalize/piece.ts';
 import { DocumentFramer, isDocument } from './document.ts';
 import { Framer } from './framer.ts';
 
@@ -39,7 +40,7 @@ function* linesIn(
   if (values) for (const [from, to] of values) yield bytes.subarray(from, to);
   else
     for (let from = 0, lf = bytes.indexOf(LF); lf >= 0; from = lf + 1, lf = bytes.indexOf(LF, from)) {
-      yield bytes.subarray(from, bytes[lf - 1] === 13 ? lf - 1 : lf);
+      yield withoutReturn(bytes.subarray(from, lf));
     }
 }
 

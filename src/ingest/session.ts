@@ -139,10 +139,10 @@ export class Session {
 
   #sync(): void {
     this.#lastSync = performance.now();
-    this.#syncing = this.writer.sync().then(
-      () => this.#progress(),
-      (error: unknown) => this.#fail(error),
-    );
+    this.#syncing = this.writer
+      .sync()
+      .then(() => this.#progress())
+      .catch((error: unknown) => this.#fail(error));
   }
 
   #seal(): void {
@@ -160,16 +160,14 @@ export class Session {
         this.#progress();
         return this.#sealer.seal(this.#store, batch, { lockWaitMs: this.#options.lockWaitMs });
       })
-      .then(
-        committed => {
-          this.segments += committed.length;
-          const { policy } = committed.at(-1)!;
-          if (policy !== this.#newest.entry) this.#newest = policyAt(this.#store.at, policy);
-          this.#lastSeal = performance.now();
-          this.#progress();
-        },
-        (error: unknown) => this.#fail(error),
-      )
+      .then(committed => {
+        this.segments += committed.length;
+        const { policy } = committed.at(-1)!;
+        if (policy !== this.#newest.entry) this.#newest = policyAt(this.#store.at, policy);
+        this.#lastSeal = performance.now();
+        this.#progress();
+      })
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => void this.#due.shift());
     this.#due.push({ records, done: this.#sealing });
   }

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { AuditError } from '../errors.ts';
-import { sealLeftovers } from '../seal/seal.ts';
+import { type Kept, refuseKept, sealLeftovers } from '../seal/seal.ts';
 import { HeldFiles } from '../store/held.ts';
 import type { RecordKey } from '../store/keys.ts';
-import { namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
+import { isFrames, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
-import { readHeader, walkFrames } from '../store/open.ts';
+import { readHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { findResume, identitiesOf, type InputFile, type Resume } from './file.ts';
 import type { Note } from './summary.ts';
@@ -40,8 +39,8 @@ export class Sources {
   readonly #held: HeldFiles;
   #count = 0;
   readonly #claims = new Map<string, { readonly lock: Lock; holders: number }>();
-  /** Open segments that were left alone, by batch: where they lie. */
-  readonly #kept = new Map<string, string>();
+  /** Open segments that were left alone, by batch. */
+  readonly #kept = new Map<string, Kept>();
 
   constructor(store: Store, keys: readonly RecordKey[], options: SourcesOptions) {
     this.#store = store;
@@ -55,11 +54,10 @@ export class Sources {
     const { lockWaitMs, note } = this.#options;
     const { sealed, kept } = await sealLeftovers(this.#store, { lockWaitMs, take: false });
     this.recovered += sealed.reduce((sum, s) => sum + s.records, 0);
-    for (const { batch, why } of kept) {
-      if (this.#kept.has(batch)) continue;
-      const path = openFile(this.#store.at, batch, why === 'unsealable' ? 'taken' : 'open');
-      this.#kept.set(batch, path);
-      note({ code: why === 'other_host' ? 'other_host' : 'unreadable_open', source: path });
+    for (const one of kept) {
+      if (this.#kept.has(one.batch)) continue;
+      this.#kept.set(one.batch, one);
+      note({ code: one.why === 'other_host' ? 'other_host' : 'unreadable_open', source: one.path });
     }
   }
 
@@ -77,7 +75,7 @@ export class Sources {
       await this.takeOver();
       const resume = await findResume(file, identities, identity => this.held().rangesOf(identity));
       const { identity, key, from, variant } = resume;
-      this.#refuseOpenElsewhere(identity, name);
+      refuseKept(this.#kept.values(), about => about.stream === identity, `lines of ${name}`);
       if (variant > 0 && from === 0) this.#options.note({ code: 'same_first_line', source: name });
       const source: Writing = {
         name,
@@ -108,7 +106,7 @@ export class Sources {
     const since = [Date.now(), ...(first === undefined ? [] : [Date.parse(first)])];
     for (const file of namesIn(openFolder(this.#store.at))) {
       const parts = parseOpenName(file);
-      if (!parts || (parts.form !== 'open' && parts.form !== 'taken')) continue;
+      if (!parts || !isFrames(parts.form)) continue;
       const header = readHeader(openFile(this.#store.at, parts.batch, parts.form));
       if (typeof header === 'object') since.push(Date.parse(header.at));
     }
@@ -137,23 +135,5 @@ export class Sources {
       this.#claims.delete(identity);
       claim.lock.release();
     };
-  }
-
-  /** Lines of this file may lie in a segment that is sealed later: read now too, they would be in the log twice. */
-  #refuseOpenElsewhere(identity: string, name: string): void {
-    for (const path of this.#kept.values()) {
-      let found = false;
-      walkFrames(path, frame => {
-        if (frame.kind === 'source' && frame.about.stream === identity) found = true;
-      });
-      if (!found) continue;
-      throw new AuditError(
-        'OPEN_ELSEWHERE',
-        `lines of ${name} lie in an open segment that was left alone: ${path}`,
-        {
-          hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
-        },
-      );
-    }
   }
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isCode } from '../store/durable.ts';
+import { IDENTIFIED } from './file.ts';
 import { fileKey } from './siblings.ts';
 
 /** How often a file is looked at. */
@@ -10,8 +11,6 @@ const LINGER_MS = 10_000;
 const CHUNK = 1 << 20;
 /** Bytes before where we are that are looked at again: a file that was cut and has grown since differs there. */
 const BEHIND = 256;
-/** A first line without an end names a file when it is longer than this. */
-const FIRST_LINE = 64 << 10;
 
 export interface TailOptions {
   readonly signal: AbortSignal;
@@ -114,10 +113,11 @@ function opened(path: string): number | undefined {
   }
 }
 
+/** A first line without an end names a file once there is enough of it. */
 function hasFirstLine(fd: number): boolean {
-  const head = Buffer.allocUnsafe(FIRST_LINE);
-  const bytes = readSync(fd, head, 0, FIRST_LINE, 0);
-  return bytes === FIRST_LINE || head.subarray(0, bytes).includes(10);
+  const head = Buffer.allocUnsafe(IDENTIFIED);
+  const bytes = readSync(fd, head, 0, IDENTIFIED, 0);
+  return bytes === IDENTIFIED || head.subarray(0, bytes).includes(10);
 }
 
 async function pause({ signal }: TailOptions): Promise<void> {

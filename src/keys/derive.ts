@@ -2,9 +2,9 @@ import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import { sha256 } from './hash.ts';
 
-/** A key for one purpose from the record key: HKDF-SHA-256 (RFC 5869), no salt, `label` as info. */
-export function deriveKey(recordKey: Uint8Array, label: string, length = 32): Uint8Array {
-  return hkdf(nobleSha256, recordKey, undefined, Buffer.from(label, 'utf8'), length);
+/** A key of 32 bytes for one purpose from the record key: HKDF-SHA-256 (RFC 5869), no salt, `label` as info. */
+export function deriveKey(recordKey: Uint8Array, label: string): Uint8Array {
+  return hkdf(nobleSha256, recordKey, undefined, Buffer.from(label, 'utf8'), 32);
 }
 
 /** Names a record key without telling it: first 8 hex digits of SHA-256("slmaudit/record-key/v1\0" ‖ key). */

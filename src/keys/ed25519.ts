@@ -6,8 +6,8 @@ ed.hashes.sha512 = sha512;
 
 /**
  * The seam for Ed25519 (RFC 8032). Keys and signatures are made by @noble/ed25519, one a segment; they are
- * verified by node:crypto, which does 9,400/s against 720/s. A seal checks its own signature, so every
- * signature on disk has passed both implementations.
+ * verified by node:crypto, which does 9,400/s against 720/s. A seal checks its own signature, so every entry that it
+ * commits has passed both implementations.
  */
 export function publicKeyOf(seed: Uint8Array): Uint8Array {
   return ed.getPublicKey(seed);
@@ -25,15 +25,6 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
     // As a JWK (RFC 8037) a key is made in 11 µs, from DER in 78: longer than its one signature takes.
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
     return verifySignature(null, message, key, signature);
-  } catch {
-    return false;
-  }
-}
-
-/** The portable second opinion: RFC 8032's strict rules, not ZIP 215's. */
-export function verifyPortable(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  try {
-    return ed.verify(signature, message, publicKey, { zip215: false });
   } catch {
     return false;
   }

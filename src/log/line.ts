@@ -75,6 +75,10 @@ export function parseCount(text: string, what: string): number {
   return n;
 }
 
+/** 32 and 16 bytes in lower-case hex. */
+export const HEX64: RegExp = /^[0-9a-f]{64}$/;
+export const HEX32: RegExp = /^[0-9a-f]{32}$/;
+
 const DIGEST = /^[A-Za-z0-9+/]{43}=$/;
 
 /** 32 bytes in canonical base64. In memory of their own: a piece of Node's pool, kept with each of half a million entries, keeps 400 more. */

@@ -25,7 +25,7 @@ const HEADER = 'c2sp.org/tlog-proof@v1';
 /** A tree of 2^53 leaves is 53 deep. */
 const MOST_HASHES = 63;
 /** The record's proof stands in the manifest's: a manifest, its proof, and the like of both again in base64. */
-export const MAX_PROOF_BYTES = 400_000;
+const MAX_PROOF_BYTES = 400_000;
 
 export function formatProof({ extra, index, hashes, checkpoint }: TlogProof): string {
   const lines = [HEADER];

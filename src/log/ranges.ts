@@ -1,4 +1,4 @@
-import { malformed, parseCount } from './line.ts';
+import { type EntryLine, malformed, parseCount } from './line.ts';
 
 /** Whole numbers as `1-3,7`: growing, and written in one way only. */
 const RANGES = /^(?:0|[1-9]\d{0,14})(?:-[1-9]\d{0,14})?(?:,[1-9]\d{0,14}(?:-[1-9]\d{0,14})?)*$/;
@@ -41,10 +41,55 @@ export function isRanges(text: string): boolean {
   }
 }
 
-/** At most a million lines are in one quarantine file. */
+/** Each number in them. Of ranges from a log that may be forged, take no more than there can be: they may be of any length. */
 export function* numbersOf(ranges: readonly Range[]): Generator<number> {
   for (const [from, to] of ranges) for (let n = from; n <= to; n++) yield n;
 }
 
 export const countOf = (ranges: readonly Range[]): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+
+/** At most so many ranges, joined across the narrowest gaps: more is held then, never less. */
+export function coarser(ranges: readonly Range[], most: number): readonly Range[] {
+  if (ranges.length <= most) return ranges;
+  const gaps = ranges.slice(1).map(([from], i) => ({ before: i + 1, width: from - ranges[i]![1] }));
+  const kept = new Set(
+    gaps
+      .toSorted((a, b) => b.width - a.width)
+      .slice(0, most - 1)
+      .map(g => g.before),
+  );
+  const joined: [number, number][] = [];
+  for (const [i, [from, to]] of ranges.entries()) {
+    if (i === 0 || kept.has(i)) joined.push([from, to]);
+    else joined.at(-1)![1] = to;
+  }
+  return joined;
+}
+
+/** Characters of ranges on one line, of the 8,192 bytes that it may have. */
+const MOST_CHARS = 4000;
+
+/** Ranges on as many lines as they need, each behind the same values. */
+export function rangeLines(key: string, before: readonly string[], ranges: readonly Range[]): EntryLine[] {
+  const lines: EntryLine[] = [];
+  let some: Range[] = [];
+  const flush = (): void => {
+    if (some.length > 0) lines.push({ key, values: [...before, formatRanges(some)] });
+    some = [];
+  };
+  for (const range of ranges) {
+    if (formatRanges(some).length > MOST_CHARS) flush();
+    some.push(range);
+  }
+  flush();
+  return lines;
+}
+
+/** Ranges of consecutive lines as one list; where it was parted says nothing. Throws ENTRY_MALFORMED where they don't grow. */
+export function joinRanges(parts: readonly (readonly Range[])[]): Range[] {
+  const all = parts.flat();
+  for (const [i, [from]] of all.entries())
+    if (i > 0 && from <= all[i - 1]![1] + 1) throw malformed('ranges out of order');
+  return all;
+}

@@ -1,8 +1,8 @@
 import type { Entry } from './entry.ts';
-import { joinRanges, CODE, rangeLines } from './hold.ts';
-import { type EntryLine, malformed, parseCount, parseInstant } from './line.ts';
+import { CODE } from './hold.ts';
+import { type EntryLine, HEX64, malformed, parseCount, parseInstant } from './line.ts';
 import { CLASS_NAME } from './policy.ts';
-import { parseRanges, type Range } from './ranges.ts';
+import { joinRanges, parseRanges, type Range, rangeLines } from './ranges.ts';
 import { LineReader, matched, newer } from './reader.ts';
 
 /**
@@ -60,7 +60,6 @@ export interface Redact extends Compact {
 }
 
 const FILE_KEYS = ['payload', 'holds'];
-const HEX64 = /^[0-9a-f]{64}$/;
 
 export const compactLines = ({ files }: Compact): EntryLine[] =>
   files.flatMap(({ sha256, bytes, segments }) => [

@@ -1,5 +1,5 @@
 import type { Entry } from './entry.ts';
-import { type EntryLine, malformed, parseCount, parseInstant } from './line.ts';
+import { type EntryLine, HEX32, HEX64, malformed, parseCount, parseInstant } from './line.ts';
 import { CLASS_NAME } from './policy.ts';
 import { formatRanges, parseRanges, type Range } from './ranges.ts';
 import { LineReader, matched, newer } from './reader.ts';
@@ -89,9 +89,6 @@ function parseTally([source, ...counts]: readonly string[]): SourceTally {
   if (!addsUp(tally)) throw malformed('the lines of a source do not add up');
   return { source: source!, ...tally };
 }
-
-const HEX64 = /^[0-9a-f]{64}$/;
-const HEX32 = /^[0-9a-f]{32}$/;
 
 /** Throws ENTRY_MALFORMED, or WRITTEN_BY_NEWER where a line is of a kind this version doesn't know. */
 export function parseSegment(entry: Entry): Segment {

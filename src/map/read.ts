@@ -53,10 +53,12 @@ class Reading extends YamlReader {
     const members = this.members(node, ['path', 'unit', 'end']);
     const unit = members.get('unit');
     const end = members.get('end');
+    const isEnd = end && this.scalar(end);
+    if (end && typeof isEnd !== 'boolean') this.fail(end, 'end is true or false');
     return {
       paths: this.#paths(this.need(members, 'path', node)),
       ...(unit && { unit: this.#unit(unit) }),
-      ...(end && { end: this.scalar(end) === true }),
+      ...(typeof isEnd === 'boolean' && { end: isEnd }),
     };
   }
 
@@ -101,7 +103,7 @@ class Reading extends YamlReader {
   #pattern(node: Node): string {
     const pattern = this.text(node);
     try {
-      if (!/\(\?</.test(pattern)) this.fail(node, 'pattern needs named groups, such as (?<ip>\\S+)');
+      if (!/\(\?<[^=!]/.test(pattern)) this.fail(node, 'pattern needs named groups, such as (?<ip>\\S+)');
       return new RegExp(pattern, 'su').source;
     } catch (cause) {
       if (cause instanceof AuditError) throw cause;

@@ -4,7 +4,7 @@ import { AuditError, systemText } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
 import { Draft } from '../normalize/draft.ts';
 import { adapterOfMap, type MapSpec } from '../normalize/map.ts';
-import { type Piece, piecesOf } from '../normalize/piece.ts';
+import { type Cut, type Piece, piecesOf, withoutReturn } from '../normalize/piece.ts';
 import { recognize } from '../normalize/recognize.ts';
 import { JsonNumber, type JsonValue } from '../record/json.ts';
 import type { AuditRecord } from '../record/schema.ts';
@@ -78,9 +78,10 @@ export async function tryMap(path: string, stdin: Readable, options: TryOptions)
     return undefined;
   };
 
+  const cut: Cut = new Map();
   for await (const raw of linesOf(path, stdin)) {
     if (lines >= MOST_LINES) break;
-    const pieces = piecesOf(raw, lines++ === 0, new Map());
+    const pieces = piecesOf(withoutReturn(raw), lines++ === 0, cut);
     if (pieces.length === 0) skipped++;
     for (const piece of pieces) one(piece);
   }
@@ -93,15 +94,19 @@ export async function tryMap(path: string, stdin: Readable, options: TryOptions)
   return { lines, records, skipped, rejected, first, unmapped: shown.toSorted((a, b) => b.lines - a.lines) };
 }
 
+const LF = 10;
+
 async function* linesOf(path: string, stdin: Readable): AsyncGenerator<Buffer> {
-  let held: Buffer = Buffer.alloc(0);
+  let parts: Buffer[] = [];
   try {
-    for await (const chunk of path === '-' ? stdin : createReadStream(path)) {
-      held = Buffer.concat([held, chunk as Buffer]);
-      for (let lf = held.indexOf(10); lf >= 0; lf = held.indexOf(10)) {
-        yield held.subarray(0, lf);
-        held = held.subarray(lf + 1);
+    for await (const chunk of (path === '-' ? stdin : createReadStream(path)) as AsyncIterable<Buffer>) {
+      let from = 0;
+      for (let lf = chunk.indexOf(LF); lf >= 0; lf = chunk.indexOf(LF, from)) {
+        yield Buffer.concat([...parts, chunk.subarray(from, lf)]);
+        parts = [];
+        from = lf + 1;
       }
+      parts.push(chunk.subarray(from));
     }
   } catch (cause) {
     throw new AuditError(
@@ -113,7 +118,8 @@ async function* linesOf(path: string, stdin: Readable): AsyncGenerator<Buffer> {
       },
     );
   }
-  if (held.length > 0) yield held;
+  const rest = Buffer.concat(parts);
+  if (rest.length > 0) yield rest;
 }
 
 /** Paths of what holds a value, and its type; lists count as one. */

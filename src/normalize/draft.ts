@@ -350,13 +350,8 @@ function readAs(column: Column, value: JsonValue): string | number | boolean | u
       return column.min !== undefined && n < column.min ? undefined : n;
     }
     case 'bool':
-      return value === 'true'
-        ? true
-        : value === 'false'
-          ? false
-          : typeof value === 'boolean'
-            ? value
-            : undefined;
+      if (value === 'true' || value === 'false') return value === 'true';
+      return typeof value === 'boolean' ? value : undefined;
     case 'hash':
       return typeof value === 'string' && /^[0-9a-fA-F]{64}$/.test(value) ? value.toLowerCase() : undefined;
     default:

@@ -81,14 +81,13 @@ export interface FormatChoice {
   readonly map?: MapSpec;
 }
 
-/** Throws UNKNOWN_FORMAT. */
+/** Throws UNKNOWN_FORMAT for a name that is none. */
 export const formatOf = ({ name, forced, map }: FormatChoice): Choice => ({
   adapter: map ? adapterOfMap(map) : formatNamed(name),
   forced,
 });
 
-/** Throws UNKNOWN_FORMAT. */
-export function formatNamed(name: string): Adapter {
+function formatNamed(name: string): Adapter {
   const found = FORMATS.find(f => f.name === name);
   if (found) return found;
   throw new AuditError('UNKNOWN_FORMAT', `no format is called "${name.slice(0, 40)}"`, {

@@ -31,6 +31,11 @@ export function piecesOf(raw: Buffer, atStart: boolean, cut: Cut | undefined): r
   return piecesOfText(text, undefined, cut, 0);
 }
 
+const CR = 13;
+
+/** A line without the carriage return of Windows. */
+export const withoutReturn = (raw: Buffer): Buffer => (raw.at(-1) === CR ? raw.subarray(0, -1) : raw);
+
 const hasBom = (raw: Buffer): boolean => raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf;
 
 function piecesOfText(

@@ -1,19 +1,11 @@
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  createWriteStream,
-  fstatSync,
-  openSync,
-  renameSync,
-} from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, fstatSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Told } from '../coverage/told.ts';
 import { readTold } from '../coverage/told.ts';
 import type { PayloadFile, SealedSegment } from '../log/inventory.ts';
-import { tilesOf } from '../merkle/tile.ts';
-import { isCode, makeFolder } from '../store/durable.ts';
+import { TILE_WIDTH, tilesOf } from '../merkle/tile.ts';
+import { isCode, makeFolder, openToRead } from '../store/durable.ts';
 import { checkpointPath, formatPath, type Layout, recordsPath, tileFile } from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
 import { isMeant, type Only } from '../verify/verify.ts';
@@ -45,7 +37,6 @@ export async function without<T>(
 
 /** A writer may commit, and take files away, while this copies. */
 const ATTEMPTS = 5;
-const WIDTH = 256;
 
 /** Copies to an empty folder. What is missing in the store is missing in the copy: verifying it says so. */
 export async function copyStore(from: Layout, make: () => string, only: Only | undefined): Promise<Copied> {
@@ -72,8 +63,8 @@ async function copyOnce(
   await copy(formatPath(from));
   await copy(checkpointPath(from));
   const { size } = readCheckpoint(at);
-  for (let index = 0; index * WIDTH < size; index++)
-    await copy(fileOf(from, 'entries', index, Math.min(WIDTH, size - index * WIDTH)));
+  for (let index = 0; index * TILE_WIDTH < size; index++)
+    await copy(fileOf(from, 'entries', index, Math.min(TILE_WIDTH, size - index * TILE_WIDTH)));
   for (const { level, index, width } of tilesOf(size)) await copy(fileOf(from, level, index, width));
   const told = readTold(at);
   const { inventory } = told;
@@ -90,11 +81,11 @@ async function copyOnce(
 
 /** Of exactly that width: a writer takes it away only once it has gone on, and then all is copied anew. */
 const fileOf = (from: Layout, level: number | 'entries', index: number, width: number): string =>
-  tileFile(from, level, index, width === WIDTH ? undefined : width);
+  tileFile(from, level, index, width === TILE_WIDTH ? undefined : width);
 
 function isThere(path: string): boolean {
   try {
-    closeSync(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+    closeSync(openToRead(path));
     return true;
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) return false;
@@ -106,7 +97,7 @@ function isThere(path: string): boolean {
 async function copyFile(path: string, to: string): Promise<boolean> {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openToRead(path);
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) return false;
     throw error;

@@ -1,6 +1,8 @@
 import { classIn } from '../log/policy.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import type { SealedSegment } from '../log/inventory.ts';
+import { type Refusal } from '../log/retention.ts';
+import { spanOver } from '../log/span.ts';
 import type { History } from '../store/history.ts';
 
 /** What becomes of some segments, and why. */
@@ -58,15 +60,7 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
   const freeFrom = retention.freeFrom(segment, segment.at);
   const { newest } = retention;
   const policy = refusal?.why === 'policy' ? refusal.policy : newest.entry;
-  const why: Why = refusal
-    ? refusal.why === 'hold'
-      ? 'hold'
-      : 'minimum'
-    : due === undefined
-      ? 'no maximum'
-      : due > at
-        ? 'not due'
-        : 'maximum';
+  const why = whyOf(refusal, due, at);
   const stated = retention.policies.find(p => p.entry === policy) ?? newest;
   return {
     class: segment.class,
@@ -85,22 +79,23 @@ function explainOne({ retention }: History, segment: SealedSegment, at: string, 
   };
 }
 
+function whyOf(refusal: Refusal | undefined, due: string | undefined, at: string): Why {
+  if (refusal) return refusal.why === 'hold' ? 'hold' : 'minimum';
+  if (due === undefined) return 'no maximum';
+  return due > at ? 'not due' : 'maximum';
+}
+
 /** Of one group: alike but in what is summed, and in times. */
 function joined(all: readonly One[]): Explained {
   const { segment: _, span: __, freeFrom: ___, due: ____, ...same } = all[0]!;
-  const spans = all.map(e => e.span).filter(s => s !== undefined);
+  const whole = spanOver(all.map(e => e.span));
   const [freeFrom, due] = [latest(all.map(e => e.freeFrom)), latest(all.map(e => e.due))];
   return {
     ...same,
     segments: all.map(e => e.segment),
     records: all.reduce((sum, e) => sum + e.records, 0),
     bytes: all.reduce((sum, e) => sum + e.bytes, 0),
-    ...(spans.length > 0 && {
-      span: {
-        from: spans.reduce((least, s) => (s.from < least ? s.from : least), spans[0]!.from),
-        to: latest(spans.map(s => s.to))!,
-      },
-    }),
+    ...(whole && { span: whole }),
     ...(freeFrom !== undefined && { freeFrom }),
     ...(due !== undefined && { due }),
   };

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { PayloadRows } from '../duck/row.ts';
 import { inclusionProof, verifyInclusion } from '../merkle/proof.ts';
 import { CompactTree, HASH_BYTES, leafHash } from '../merkle/tree.ts';
-import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
+import { isUnwritable, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
 import type { GroupTask } from './grouper.ts';
 
 /**
@@ -134,6 +134,6 @@ function keep(folder: string, path: string, roots: readonly Buffer[]): void {
     makeFolder(folder, 0o700);
     replaceFile(path, Buffer.concat(roots), 0o600);
   } catch (error) {
-    if (!isCode(error, 'EACCES', 'ENOTDIR', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT', 'ENOENT')) throw error;
+    if (!isUnwritable(error)) throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
-import { deriveKey } from '../keys/derive.ts';
+import { quarantineKey } from '../keys/quarantine.ts';
 import { numbersOf } from '../log/ranges.ts';
 import { readWhole } from '../store/durable.ts';
 import type { SealedSegment } from '../log/inventory.ts';
@@ -128,11 +128,7 @@ function linesOf(store: Store, { segment, rejected }: SealedSegment): readonly s
 function opened(sealed: string, about: object, keys: readonly RecordKey[]): Buffer {
   const bytes = Buffer.from(sealed, 'base64');
   for (const { key } of keys) {
-    const cipher = createDecipheriv(
-      'aes-256-gcm',
-      deriveKey(key, 'slmaudit/quarantine/v1'),
-      bytes.subarray(0, 12),
-    );
+    const cipher = createDecipheriv('aes-256-gcm', quarantineKey(key), bytes.subarray(0, 12));
     cipher.setAAD(Buffer.from(JSON.stringify(about), 'utf8')).setAuthTag(bytes.subarray(-16));
     try {
       return Buffer.concat([cipher.update(bytes.subarray(12, -16)), cipher.final()]);

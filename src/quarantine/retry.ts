@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { AuditError } from '../errors.ts';
 import { createMac } from '../keys/hash.ts';
+import { MOST_KEPT } from '../keys/quarantine.ts';
 import { classOf, type Policy } from '../log/policy.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
 import { type Privacy, withRetried } from '../normalize/extra.ts';
@@ -10,14 +10,14 @@ import { canonicalLine } from '../record/canonical.ts';
 import type { AuditRecord } from '../record/schema.ts';
 import { microsOf } from '../record/time.ts';
 import { newestPolicy } from '../seal/policy.ts';
-import { sealLeftovers, sealOpen } from '../seal/seal.ts';
+import { refuseKept, sealLeftovers, sealOpen } from '../seal/seal.ts';
 import { markFrame, type OpenSource, recordFrame, sourceFrame } from '../store/frame.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { readHistory } from '../store/history.ts';
 import { type RecordKey, readRecordKeys } from '../store/keys.ts';
 import { makeOpenFolder, openFile, openFolder } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
-import { createOpenSegment, newHeader, type OpenSegment, walkFrames } from '../store/open.ts';
+import { createOpenSegment, newHeader, type OpenSegment } from '../store/open.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { noSuchLine, parseRejectedId, retriedLines, type SealedLine, sealedLines } from './quarantine.ts';
 
@@ -44,7 +44,6 @@ export interface Retry {
   readonly left: Readonly<Record<string, number>>;
 }
 
-const WHOLE = 64 << 10;
 /** Of one manifest: ranges of retried lines, and records. */
 const MOST_RANGES = 1500;
 const MOST_RECORDS = 200_000;
@@ -75,19 +74,7 @@ export async function retry(store: Store, options: RetryOptions): Promise<Retry>
 
 async function takeOver(store: Store, lockWaitMs: number): Promise<void> {
   const { kept } = await sealLeftovers(store, { lockWaitMs, take: false });
-  for (const { batch, why } of kept) {
-    const path = openFile(store.at, batch, why === 'unsealable' ? 'taken' : 'open');
-    let holds = false;
-    walkFrames(path, frame => void (holds ||= frame.kind === 'source' && frame.about.kind === 'quarantine'));
-    if (holds)
-      throw new AuditError(
-        'OPEN_ELSEWHERE',
-        `an open segment that was left alone holds retried lines: ${path}`,
-        {
-          hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
-        },
-      );
-  }
+  refuseKept(kept, about => about.kind === 'quarantine', 'retried lines');
 }
 
 /** The lines to read, by segment. */
@@ -163,7 +150,7 @@ class Run {
     let last = 0;
     for (const { about: line, open } of lines) {
       this.#lines++;
-      if (line.length > WHOLE) {
+      if (line.length > MOST_KEPT) {
         this.#leave('not_whole');
         continue;
       }

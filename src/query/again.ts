@@ -1,6 +1,6 @@
 import { AuditError } from '../errors.ts';
 import type { JobFile } from '../duck/job.ts';
-import type { ResultSink } from '../duck/process.ts';
+import { NO_SINK } from '../duck/sink.ts';
 import type { Store } from '../store/store.ts';
 import { type Contradiction, numbersIn } from './check.ts';
 import { query, type QueryOptions } from './query.ts';
@@ -12,8 +12,6 @@ export interface AskedAgain {
   /** other_order: the same rows. */
   readonly rows: 'same' | 'other_order' | 'other';
 }
-
-const NOWHERE: ResultSink = { columns: () => undefined, rows: () => true, end: () => undefined };
 
 /**
  * Asks what a receipt says was asked, over the entries that there were then. Nothing that was remembered is believed: every payload is
@@ -32,7 +30,7 @@ export async function askAgain(
       { hint: 'run `slmaudit verify`: it says whether they were pruned or are missing' },
     );
   const { asked, answer, size } = receipt;
-  const hashing = new Hashing(NOWHERE);
+  const hashing = new Hashing(NO_SINK);
   const { plan, files } = await query(store, asked, { ...options, size, repeatable: true }, hashing);
   const again = hashing.answer();
   const rows = compared(answer, again);

@@ -69,7 +69,8 @@ export function checkReceipt(read: ReadReceipt, options: CheckOptions): CheckedR
     throw new AuditError('PIN_NEEDED', 'there is no store here, so only a pin can say which log that is of', {
       hint: 'give the pin of the log with --pin, or the store with --store',
     });
-  const signature = key ? (signedBy(key) ? 'good' : 'bad') : signers.length > 0 ? 'unchecked' : 'none';
+  const unasked = signers.length > 0 ? 'unchecked' : 'none';
+  const signature = key ? (signedBy(key) ? 'good' : 'bad') : unasked;
   const contradictions: Contradiction[] = [];
   if (signature === 'bad')
     contradictions.push({

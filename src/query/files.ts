@@ -1,5 +1,6 @@
 import type { JobFile } from '../duck/job.ts';
 import type { Inventory } from '../log/inventory.ts';
+import { spanOver } from '../log/span.ts';
 import type { PlacedSegment } from '../store/known.ts';
 import { recordsPath } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
@@ -38,17 +39,13 @@ export function filesOf(
     .filter(file => file.segments.some(n => wanted.has(n)))
     .map((file): JobFile => {
       const held = file.segments.map(n => inventory.get(n)!);
-      const spans = held.map(s => s.span!);
       const known = strict ? undefined : kept.payloads.get(file.sha256);
       return {
         sha256: file.sha256,
         bytes: file.bytes,
         isRestated: file.isRestated,
         path: recordsPath(at, file, held[0]!.at),
-        span: {
-          from: spans.reduce((least, s) => (s.from < least ? s.from : least), spans[0]!.from),
-          to: spans.reduce((most, s) => (s.to > most ? s.to : most), spans[0]!.to),
-        },
+        span: spanOver(held.map(s => s.span))!,
         segments: held.map(({ segment, first, records, root }) => {
           const redacted = inventory.redacted.get(segment);
           return { segment, first, records, root, ...(redacted && { redacted }) };

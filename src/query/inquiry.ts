@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cell, InquiryStatement, ResultColumn } from '../duck/job.ts';
 import { QueryProcess, type ResultSink } from '../duck/process.ts';
+import { NO_SINK } from '../duck/sink.ts';
 import { AuditError } from '../errors.ts';
 import { whileMoving } from '../store/moving.ts';
 import type { Store } from '../store/store.ts';
@@ -139,5 +140,3 @@ class Inquirer implements Asker {
       await this.#engine.ask(statement, NO_SINK, this.#heard, this.#options.signal);
   }
 }
-
-const NO_SINK: ResultSink = { columns: () => undefined, rows: () => true, end: () => undefined };

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
+import { isUnwritable } from '../store/durable.ts';
 import { readSettings } from '../store/settings.ts';
 import type { Store } from '../store/store.ts';
-import { type Actor, createOwn, isUnwritable, type OwnRecord, scrubbed } from './own.ts';
+import { type Actor, createOwn, type OwnRecord, scrubbed } from './own.ts';
 import type { Question } from './query.ts';
 
 export interface Logged {

@@ -4,7 +4,7 @@ import { eventIds } from '../normalize/event.ts';
 import { scannerOf } from '../normalize/secrets.ts';
 import { canonicalLine } from '../record/canonical.ts';
 import { type AuditRecord, SCHEMA_VERSION } from '../record/schema.ts';
-import { createFile, isCode, replaceFile } from '../store/durable.ts';
+import { createFile, replaceFile } from '../store/durable.ts';
 import { headerFrame, markFrame, recordFrame, sourceFrame } from '../store/frame.ts';
 import { readRecordKeys } from '../store/keys.ts';
 import { makeOpenFolder, openFile } from '../store/layout.ts';
@@ -86,7 +86,3 @@ const scanner = scannerOf([]);
 
 /** Without the secrets that the rules of SPEC 7 know. */
 export const scrubbed = (text: string): string => scanner.scrub(text).text;
-
-/** What a store that can't be written answers with; anything else is a mistake of this program. */
-export const isUnwritable = (error: unknown): boolean =>
-  isCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT', 'ENOENT');

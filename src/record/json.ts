@@ -26,7 +26,7 @@ export class JsonError extends Error {
   }
 }
 
-export const MAX_DEPTH = 64;
+const MAX_DEPTH = 64;
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const SAFE = /^(?:0|-?[1-9]\d{0,14})$/;

@@ -82,8 +82,8 @@ export type ColumnName = keyof AuditRecord;
 
 export const EVENT_TYPES = ['inference', 'access', 'auth', 'admin'] as const;
 export const STATUSES = ['ok', 'error', 'denied', 'refused', 'cancelled', 'unknown'] as const;
-export const TS_QUALITIES = ['exact', 'assumed_zone', 'coarse', 'ingest'] as const;
-export const USAGE_SOURCES = ['reported', 'summed', 'estimated'] as const;
+const TS_QUALITIES = ['exact', 'assumed_zone', 'coarse', 'ingest'] as const;
+const USAGE_SOURCES = ['reported', 'summed', 'estimated'] as const;
 
 /** In the order of the Parquet payload. */
 export const COLUMNS: readonly Column[] = [

@@ -23,6 +23,8 @@ export interface RedactOptions {
   readonly query: QueryOptions;
   /** Rejected lines that hold one of these go too, with all that were rejected in their segments. */
   readonly texts: readonly string[];
+  /** As `texts`, but whatever the case, as `--text` is looked for in records. */
+  readonly anyCase?: string;
 }
 
 export interface Redacted {
@@ -47,7 +49,7 @@ export async function redact(store: Store, which: Question, options: RedactOptio
   const history = readHistory(store.at, localPin(store));
   const { inventory } = history;
   const rows = byRow(inventory.segments, places);
-  const quarantine = rejectedWith(store, history, options.texts);
+  const quarantine = rejectedWith(store, history, options);
   const touched = [...new Set([...rows.keys(), ...quarantine])].toSorted((a, b) => a - b);
   const refused = refusals(history, touched, now);
   if (refused.length > 0) throw keptBack(refused);
@@ -118,8 +120,13 @@ function byRow(segments: readonly SealedSegment[], places: readonly number[]): M
 }
 
 /** Segments of which a rejected line holds one of these texts. Throws KEY_MISMATCH where they can't be opened. */
-function rejectedWith(store: Store, { inventory, segments }: History, texts: readonly string[]): number[] {
-  if (texts.length === 0) return [];
+function rejectedWith(
+  store: Store,
+  { inventory, segments }: History,
+  { texts, anyCase }: RedactOptions,
+): number[] {
+  if (texts.length === 0 && anyCase === undefined) return [];
+  const lowered = anyCase?.toLowerCase();
   const held = segments.filter(s => inventory.hasRejected(s));
   if (held.length === 0) return [];
   const keys = readRecordKeys(store.keys);
@@ -128,6 +135,7 @@ function rejectedWith(store: Store, { inventory, segments }: History, texts: rea
     .filter(segment =>
       [...sealedLines(store, segment, retried)].some(line => {
         const raw = line.open(keys).toString('utf8');
+        if (lowered !== undefined && raw.toLowerCase().includes(lowered)) return true;
         return texts.some(text => raw.includes(text));
       }),
     )

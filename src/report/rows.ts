@@ -13,5 +13,5 @@ export function numberIn(cell: Cell | undefined): number | null {
 export const textIn = (cell: Cell | undefined): string | null =>
   cell === null || cell === undefined ? null : typeof cell === 'string' ? cell : JSON.stringify(cell);
 
-/** Of a column that is never NULL. */
-export const textOf = (row: Row, name: string): string => textIn(row[name]) ?? '';
+/** Empty for NULL. */
+export const textOf = (row: Row | undefined, name: string): string => textIn(row?.[name]) ?? '';

@@ -6,7 +6,6 @@ import { type Frame, minute, type Span } from './frame.ts';
 import type { Page, PageTable, Section } from './page.ts';
 import type { Part } from './parts.ts';
 import { changed, dollars, percent, whole } from './say.ts';
-import { inFrame } from './scope.ts';
 
 /** What regular pages have in common. */
 
@@ -180,8 +179,3 @@ export function comparison(
     : [];
   return { columns: [{ name: '' }, { name: 'now', numeric: true }, ...compared], rows };
 }
-
-export const tableOf = (frame: Frame, name: string, select: string): [name: string, sql: string] => [
-  name,
-  `SELECT ${select} FROM records WHERE ${inFrame(frame)} GROUP BY ALL`,
-];

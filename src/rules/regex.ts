@@ -15,8 +15,6 @@ const ESCAPES = 'dDwWsSbBAzafnrtvpPxQECN';
 export function toRe2(pattern: string): { readonly sql: string } | RegexProblem {
   let out = '';
   let open = 0;
-  let nested = 1;
-  const stack: number[] = [];
   let repeatable = false;
   for (let i = 0; i < pattern.length;) {
     const rest = pattern.slice(i);
@@ -42,10 +40,7 @@ export function toRe2(pattern: string): { readonly sql: string } | RegexProblem 
       if (typeof group !== 'object' || 'code' in group) return group;
       out += group.spelled;
       i += group.taken;
-      if (group.opens) {
-        stack.push(nested);
-        open++;
-      }
+      if (group.opens) open++;
       repeatable = false;
       continue;
     }
@@ -61,14 +56,8 @@ export function toRe2(pattern: string): { readonly sql: string } | RegexProblem 
       repeatable = false;
       continue;
     }
-    if (rest[0] === '(') {
-      open++;
-      stack.push(nested);
-    }
-    if (rest[0] === ')') {
-      if (--open < 0) return unsupported('a ) that closes nothing');
-      nested = stack.pop() ?? 1;
-    }
+    if (rest[0] === '(') open++;
+    if (rest[0] === ')' && --open < 0) return unsupported('a ) that closes nothing');
     out += rest[0]!;
     i++;
     repeatable = !['(', '|'].includes(rest[0]!);

@@ -23,14 +23,12 @@ export interface AppendOptions {
 
 /**
  * Appends one entry that is no manifest, under the seal lock and behind recovery. `make` sees where the log stands then and may throw,
- * or return undefined where there is nothing to say. `behind` runs once the entry is committed, still under the lock.
- * Returns the number of the entry.
+ * or return undefined where there is nothing to say. Returns the number of the entry.
  */
 export async function appendEvent(
   store: Store,
   { lockWaitMs, now }: AppendOptions,
   make: (tip: Tip) => Event | undefined | Promise<Event | undefined>,
-  behind?: (entry: number) => void,
 ): Promise<number | undefined> {
   const lock = await takeLock(lockPath(store.at), lockWaitMs);
   try {
@@ -38,7 +36,6 @@ export async function appendEvent(
     const event = await make(tip);
     if (!event) return undefined;
     commitEvent(store, tip, event, now);
-    behind?.(tip.size);
     return tip.size;
   } finally {
     lock.release();

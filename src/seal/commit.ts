@@ -80,7 +80,7 @@ function commitPart(store: Store, tip: Tip, batch: Batch, prepared: Prepared, no
   try {
     stageEntry(store.keys, tip.size, text);
   } catch (error) {
-    if (isCode(error, 'EEXIST')) throw raced(tip.size);
+    if (isCode(error, 'EEXIST')) throw raced(`entry ${tip.size}`);
     throw error;
   }
   finish(store, tip, text);
@@ -107,7 +107,7 @@ export function finish(store: Store, tip: Tip, text: string): void {
   // Only now: a sealer that was paused before staging must not hold a key that another one has erased since.
   const key = readEpochKey(keys, tip.size);
   const note = signed(text, key, tip);
-  if (readCheckpoint(at).size !== tip.size) throw raced(tip.size);
+  if (readCheckpoint(at).size !== tip.size) throw raced(`entry ${tip.size}`);
   const root = writeEntry(at, tip.size, note);
   const checkpoint = publish(at, { origin, size: tip.size + 1, root }, readLogKey(keys));
   writeHead(keys, checkpoint);
@@ -170,9 +170,9 @@ function moveInto(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
-    if (isCode(error, 'EEXIST')) throw raced(0);
+    if (isCode(error, 'EEXIST')) throw raced(to);
     if (!isCode(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) throw error;
-    if (exists(to)) throw raced(0);
+    if (exists(to)) throw raced(to);
     renameSync(from, to);
   }
   removeFile(from);
@@ -200,13 +200,10 @@ export function drop({ at }: Store, batch: string): void {
   syncFolder(folder);
 }
 
-function raced(index: number): AuditError {
-  return new AuditError(
-    'SEAL_RACED',
-    `another writer is sealing entry ${index === 0 ? 'and payload' : index} of this store`,
-    {
-      exit: 75,
-      hint: 'nothing was lost: run the same command again',
-    },
-  );
+/** `what`: an entry, or the file of one. */
+function raced(what: string): AuditError {
+  return new AuditError('SEAL_RACED', `another writer of this store is sealing ${what}`, {
+    exit: 75,
+    hint: 'nothing was lost: run the same command again',
+  });
 }

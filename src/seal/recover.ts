@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
 import { parseEntry } from '../log/entry.ts';
-import { rootFromTiles } from '../merkle/tile.ts';
+import { rootFromTiles, TILE_WIDTH } from '../merkle/tile.ts';
 import { noteSignedBy, parseNote } from '../note/note.ts';
 import { ageOf, removeFile, TEMPORARY } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
@@ -23,6 +23,8 @@ import {
   namesIn,
   openFolder,
   parseOpenName,
+  parseQuarantineName,
+  parseRecordsName,
   payloadPath,
   quarantinePath,
   tileFile,
@@ -101,11 +103,11 @@ function trustedHead(store: Store): Head {
 const rootAt = (at: Layout, size: number): Buffer =>
   rootFromTiles(size, (level, index, width) => readTile(at, level, index, width));
 
-/** An entry beyond the checkpoint that joins the log and is signed by the key it named authenticates itself. */
+/** An entry beyond the checkpoint vouches for itself if it joins the log and the key that the last entry named has signed it. */
 function rollForward(store: Store, tip: Tip): Tip {
   const { at } = store;
-  const bundle = Math.floor(tip.size / 256);
-  const place = tip.size % 256;
+  const bundle = Math.floor(tip.size / TILE_WIDTH);
+  const place = tip.size % TILE_WIDTH;
   const wider = partialWidths(at, 'entries', bundle).filter(w => w > place);
   let note: Buffer | undefined;
   try {
@@ -145,8 +147,11 @@ function removeUncommitted(at: Layout, tip: Tip): void {
   const days = namesIn(records).filter(name => name >= `sealed_on=${tip.at.slice(0, 10)}`);
   for (const folder of [quarantine, ...days.map(day => join(records, day))]) {
     for (const name of namesIn(folder)) {
-      const segment = /^(\d{8,})\.(?:parquet|ndjson)$/.exec(name)?.[1];
-      if (segment !== undefined && Number(segment) >= tip.nextSegment) removeFile(join(folder, name));
+      // What an entry was to restate is tidied up by that.
+      const placed = parseRecordsName(name);
+      const segment =
+        placed?.entry === undefined ? (placed?.segment ?? parseQuarantineName(name)) : undefined;
+      if (segment !== undefined && segment >= tip.nextSegment) removeFile(join(folder, name));
     }
   }
 }
@@ -157,7 +162,8 @@ const LEFT_BEHIND_MS = 60_000;
 /** Temporary files where writers make them; open files' by-products whose open file is gone. */
 function removeTemporaries(at: Layout, tip: Tip): void {
   const tiles = (['entries', 0, 1, 2] as const).flatMap(level => {
-    const file = tileFile(at, level, Math.floor(tip.size / 256 ** (level === 'entries' ? 1 : level + 1)));
+    const index = Math.floor(tip.size / TILE_WIDTH ** (level === 'entries' ? 1 : level + 1));
+    const file = tileFile(at, level, index);
     return [dirname(file), `${file}.p`];
   });
   for (const folder of [join(at.store, 'log'), ...tiles]) {

@@ -2,6 +2,7 @@ import { renameSync } from 'node:fs';
 import { AuditError } from '../errors.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { isCode } from '../store/durable.ts';
+import type { OpenSource } from '../store/frame.ts';
 import { takeLock } from '../store/lock.ts';
 import {
   isFrames,
@@ -51,6 +52,8 @@ export async function finishInterrupted(store: Store, options: SealOptions): Pro
 /** An open segment that was left alone. */
 export interface Kept {
   readonly batch: string;
+  /** Where it lies. */
+  readonly path: string;
   /** unreadable: its header is damaged, or of another log or batch. unsealable: what it holds can't be sealed. */
   readonly why: 'other_host' | 'unreadable' | 'unsealable';
   readonly owner?: Owner;
@@ -85,6 +88,7 @@ export async function sealLeftovers(
         claimOpen(store, batch);
         kept.push({
           batch,
+          path: openFile(store.at, batch, 'taken'),
           why: 'unsealable',
           reason: 'a segment before it that holds the same file could not be sealed',
         });
@@ -94,13 +98,33 @@ export async function sealLeftovers(
         sealed.push(...(await sealTaken(store, batch)));
       } catch (error) {
         if (!(error instanceof AuditError) || !UNSEALABLE.has(error.code)) throw error;
-        kept.push({ batch, why: 'unsealable', reason: error.message });
+        const path = openFile(store.at, batch, 'taken');
+        kept.push({ batch, path, why: 'unsealable', reason: error.message });
         for (const file of files.keys()) blocked.add(file);
       }
     }
     return { sealed, kept };
   } finally {
     lock.release();
+  }
+}
+
+/**
+ * What lies in an open segment that was left alone may be sealed later: read now too, it would be in the log twice. Throws OPEN_ELSEWHERE
+ * where one of them holds a source that `isTheirs`; `what`: for people, such as `lines of a.ndjson`.
+ */
+export function refuseKept(
+  kept: Iterable<Pick<Kept, 'path'>>,
+  isTheirs: (about: OpenSource) => boolean,
+  what: string,
+): void {
+  for (const { path } of kept) {
+    let holds = false;
+    walkFrames(path, frame => void (holds ||= frame.kind === 'source' && isTheirs(frame.about)));
+    if (holds)
+      throw new AuditError('OPEN_ELSEWHERE', `${what} lie in an open segment that was left alone: ${path}`, {
+        hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
+      });
   }
 }
 
@@ -217,17 +241,18 @@ function leftovers(store: Store, take: boolean): { batches: Leftover[]; kept: Ke
     const parts = parseOpenName(name);
     if (!parts || !isFrames(parts.form)) continue;
     const { batch, form } = parts;
-    const header = readHeader(openFile(store.at, batch, form));
+    const path = openFile(store.at, batch, form);
+    const header = readHeader(path);
     if (header === 'gone') continue;
     // A copy under another name, or of another log, is not what its writer made.
     if (!header || header.batch !== batch || header.origin !== store.origin) {
-      kept.push({ batch, why: 'unreadable' });
+      kept.push({ batch, path, why: 'unreadable' });
       continue;
     }
     const state = form === 'taken' ? 'dead' : stateOf(header.owner);
     if (state === 'dead' || (take && state === 'unknown'))
-      batches.push({ batch, at: header.at, files: filesIn(openFile(store.at, batch, form)) });
-    else if (state === 'unknown') kept.push({ batch, why: 'other_host', owner: header.owner });
+      batches.push({ batch, at: header.at, files: filesIn(path) });
+    else if (state === 'unknown') kept.push({ batch, path, why: 'other_host', owner: header.owner });
   }
   return { batches: inOrder(batches), kept };
 }

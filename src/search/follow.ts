@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cell, ResultColumn } from '../duck/job.ts';
 import type { ResultSink } from '../duck/process.ts';
+import { AuditError } from '../errors.ts';
 import { type AskedBy, beginLogged } from '../query/logged.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
 import { checkpointPath, namesIn, openFolder } from '../store/layout.ts';
@@ -42,9 +43,10 @@ export async function follow(
     });
     logged?.end('ok', { rows });
   } catch (error) {
-    // An interrupt is how it ends.
-    logged?.end(options.signal?.aborted ? 'ok' : 'error', { rows });
-    throw error;
+    // An interrupt is how it ends, also while it looks.
+    const isOver = error instanceof AuditError && error.code === 'QUERY_STOPPED';
+    logged?.end(isOver ? 'ok' : 'error', { rows });
+    if (!isOver) throw error;
   }
 }
 

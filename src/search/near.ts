@@ -1,3 +1,4 @@
+import { rowsTo } from '../duck/sink.ts';
 import { query, type QueryOptions } from '../query/query.ts';
 import { nearest } from '../record/nearest.ts';
 import type { ColumnName } from '../record/schema.ts';
@@ -24,15 +25,12 @@ export async function nearValues(store: Store, filters: Filters, options: QueryO
   const each = asked.map(
     ({ column }) => `SELECT DISTINCT '${column}', ${column} FROM records WHERE ${column} IS NOT NULL`,
   );
-  await query(store, { sql: each.join('\nUNION ALL '), parameters: {} }, options, {
-    columns: () => undefined,
-    rows: rows => {
-      for (const [column, value] of rows as readonly (readonly [string, string])[])
-        known.get(column)!.push(value);
-      return true;
-    },
-    end: () => undefined,
-  });
+  await query(
+    store,
+    { sql: each.join('\nUNION ALL '), parameters: {} },
+    options,
+    rowsTo(([column, value]) => known.get(column as string)!.push(value as string)),
+  );
   return asked
     .filter(({ column, value }) => !known.get(column)!.includes(value))
     .map(({ column, value }) => {

@@ -31,12 +31,3 @@ export const OUTBREAK = 2.58;
 export function tamed(value: number, mean: number, deviation: number): number {
   return Math.min(mean + OUTBREAK * deviation, Math.max(mean - OUTBREAK * deviation, value));
 }
-
-/**
- * How far off an amount is on a scale of ratios, in standard deviations. `least`: no scale is believed to be smaller,
- * since a short or a very even past says little of the next value.
- */
-export function logZ(value: number, usual: readonly number[], least: number): number {
-  const { place, scale } = placeAndScale(usual.map(v => Math.log(Math.max(v, 1))));
-  return (Math.log(Math.max(value, 1)) - place) / Math.max(scale, least);
-}

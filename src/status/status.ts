@@ -4,6 +4,7 @@ import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatPin } from '../log/pin.ts';
+import { spanOver } from '../log/span.ts';
 import { isCode } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
 import { hasLogKey } from '../store/keys.ts';
@@ -48,7 +49,7 @@ export function status(store: Store): Status {
   const { inventory } = history;
   const isThere = (s: { readonly segment: number }): boolean => !inventory.pruned.has(s.segment);
   const open = notNamed(unsealed, history.segments);
-  const spans = history.segments.flatMap(s => (s.span && isThere(s) ? [s.span] : []));
+  const span = spanOver(history.segments.filter(isThere).map(s => s.span));
   const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);
   return {
     store: store.at.store,
@@ -64,12 +65,7 @@ export function status(store: Store): Status {
     rejected: sum(history.segments.map(s => (inventory.hasRejected(s) ? s.rejected!.count : 0))),
     retried: sum(history.segments.flatMap(s => s.retried.map(r => countOf(r.ranges)))),
     lines: bySource(history.segments.flatMap(s => s.lines)),
-    ...(spans.length > 0 && {
-      span: {
-        from: spans.reduce((a, s) => (s.from < a ? s.from : a), spans[0]!.from),
-        to: spans.reduce((a, s) => (s.to > a ? s.to : a), spans[0]!.to),
-      },
-    }),
+    ...(span && { span }),
     sealedAt: history.at,
     head: history.head.root.toString('base64'),
     bytes: bytesUnder(store.at.store),

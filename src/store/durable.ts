@@ -99,13 +99,20 @@ export function makeFolder(path: string, mode = 0o755): void {
 }
 
 /**
+ * A descriptor to read from: never through a symbolic link (ELOOP), and without waiting for the writer of a pipe that was put there. Whether
+ * it is a file is for the caller to see.
+ */
+export const openToRead = (path: string): number =>
+  openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+/**
  * The whole of a regular file, never through a symbolic link. Undefined if there is none; throws UNSAFE_PATH for
  * a link or a folder, TOO_LARGE above `maxBytes`.
  */
 export function readWhole(path: string, maxBytes: number): Buffer | undefined {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openToRead(path);
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
     if (isCode(error, 'ELOOP')) throw new AuditError('UNSAFE_PATH', `${path} is a symbolic link`);
@@ -129,6 +136,10 @@ export function readWhole(path: string, maxBytes: number): Buffer | undefined {
 export function isCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
+
+/** What the system says of a place that this user may not write, or not now; anything else is a mistake of this program. */
+export const isUnwritable = (error: unknown): boolean =>
+  isCode(error, 'EACCES', 'ENOTDIR', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT', 'ENOENT');
 
 /** Milliseconds since a file was last written; 0 if it is gone. */
 export function ageOf(path: string): number {

@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib';
+import { HEX32, HEX64 } from '../log/line.ts';
 import { CLASS_NAME, DEFAULT_CLASS } from '../log/policy.ts';
 import { isRanges } from '../log/ranges.ts';
 import { addsUp, type Skip, type Tally } from '../log/tally.ts';
 import { type Owner, parseOwner } from './owner.ts';
 
-/**
+/*
  * Lines of an open segment (SPEC 8): NDJSON whose first member is the CRC-32 of the rest of the line, so that a
  * person can read it, DuckDB can read it as it is, and a torn or damaged line is known from its own bytes:
  *
@@ -15,9 +16,10 @@ import { type Owner, parseOwner } from './owner.ts';
  *     {"c":"...","s":0,"o":6144,"q":{sealed reject}}          a rejected line
  *     {"c":"...","s":0,"o":6144,"m":{"read":12,"blank":1,"not_a_request":0,"part":0,"digest":"..."}}    mark: all before it is durable
  *
- * (FORMAT's draft had binary frames and CRC-32C. JSON needs no translation, a line feed resynchronizes behind
- * damage, and node:zlib has a native crc32.)
+ * Not binary: JSON needs no translation, and a line feed resynchronizes behind damage. Not CRC-32C: node:zlib has a native crc32.
  */
+
+/** The first frame of an open segment. */
 export interface OpenHeader {
   readonly form: 'slmaudit-open/1';
   readonly origin: string;
@@ -89,7 +91,7 @@ export const markFrame = (source: number, offset: number, mark: Mark): string =>
  * needs at most is maxFrameBytes(rest).
  */
 export function writeFrame(out: Buffer, at: number, rest: string): number {
-  return sealedFrame(out, at, at + PREFIX + out.write(rest, at + PREFIX, 'utf8'));
+  return sealedFrame(out, at, at + FRAME_PREFIX + out.write(rest, at + FRAME_PREFIX, 'utf8'));
 }
 
 /** The same where `rest` is a head of ASCII, a record that `write` puts there (it returns the record's end), and `}`. */
@@ -99,7 +101,7 @@ export function writeRecordFrame(
   head: string,
   write: (out: Buffer, at: number) => number,
 ): number {
-  const end = write(out, at + PREFIX + out.write(head, at + PREFIX, 'latin1'));
+  const end = write(out, at + FRAME_PREFIX + out.write(head, at + FRAME_PREFIX, 'latin1'));
   out[end] = 0x7d;
   return sealedFrame(out, at, end + 1);
 }
@@ -107,18 +109,19 @@ export function writeRecordFrame(
 /** Sets the checksum before what stands behind it up to `end`. */
 function sealedFrame(out: Buffer, at: number, end: number): number {
   out.set(BLANK, at);
-  let crc = crc32(out.subarray(at + PREFIX, end));
+  let crc = crc32(out.subarray(at + FRAME_PREFIX, end));
   for (let digit = at + CRC_END; digit > at + CRC_END - 8; crc >>>= 4) out[--digit] = HEX[crc & 15]!;
   out[end] = 10;
   return end + 1;
 }
 
-export const maxFrameBytes = (rest: string): number => PREFIX + rest.length * 3 + 1;
+export const maxFrameBytes = (rest: string): number => FRAME_PREFIX + rest.length * 3 + 1;
 
 const hex8 = (n: number): string => n.toString(16).padStart(8, '0');
 
 const BLANK = Buffer.from('{"c":"xxxxxxxx",');
-const PREFIX = BLANK.length;
+/** Bytes before a frame's own members. */
+export const FRAME_PREFIX: number = BLANK.length;
 /** Just behind the checksum's last digit. */
 const CRC_END = 14;
 const HEX = Buffer.from('0123456789abcdef');
@@ -128,9 +131,9 @@ const MOST_HEAD = 80;
 
 /** Undefined for a line that is damaged or torn: its checksum is not that of its bytes. */
 export function parseFrame(line: Buffer): Frame | undefined {
-  if (line.length <= PREFIX + 1 || line[line.length - 1] !== 0x7d) return undefined;
-  const stated = line.toString('latin1', 0, PREFIX);
-  const rest = line.subarray(PREFIX);
+  if (line.length <= FRAME_PREFIX + 1 || line[line.length - 1] !== 0x7d) return undefined;
+  const stated = line.toString('latin1', 0, FRAME_PREFIX);
+  const rest = line.subarray(FRAME_PREFIX);
   if (stated !== `{"c":"${hex8(crc32(rest))}",`) return undefined;
   if (rest.toString('latin1', 0, 4) === '"h":') {
     const header = parsed(rest.subarray(4, rest.length - 1), parseHeader);
@@ -170,7 +173,6 @@ function parsed<T>(bytes: Buffer, check: (value: unknown) => T | undefined): T |
   }
 }
 
-const HEX32 = /^[0-9a-f]{32}$/;
 const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
 
 /** An open segment can be written by whoever can write the store: nothing in it is believed that was not looked at. */
@@ -204,7 +206,7 @@ function parseMark(value: unknown): Mark | undefined {
     digest,
     retried,
   } = value as Partial<Record<keyof Mark, unknown>>;
-  const digested = digest === undefined || (typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest));
+  const digested = digest === undefined || (typeof digest === 'string' && HEX64.test(digest));
   const counted =
     [read, blank, noise, part].every(isCount) && addsUp({ ...(value as Mark), records: 0, rejected: 0 });
   const ranged = retried === undefined || (typeof retried === 'string' && isRanges(retried));

@@ -38,7 +38,7 @@ export const makeOpenFolder = (at: Layout): void => makeFolder(openFolder(at), 0
  * from a dead writer; `clean`, `parquet` and `quarantine` what is being made of it. Of the segments that one batch is sealed as
  * (its parts), each but the first has a `parquet` with its number: `<batch>.1.parquet`.
  */
-export const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine'] as const;
+const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine'] as const;
 export type OpenForm = (typeof OPEN_FORMS)[number];
 
 export const openFile = (at: Layout, batch: string, form: OpenForm): string =>
@@ -62,7 +62,7 @@ export function tileFile(at: Layout, level: number | 'entries', index: number, w
 }
 
 /** Padded, so that a listing is in order of sealing. */
-export const segmentName = (segment: number): string => String(segment).padStart(8, '0');
+const segmentName = (segment: number): string => String(segment).padStart(8, '0');
 
 export function payloadPath(at: Layout, segment: number, sealedAt: string): string {
   return join(at.store, 'records', `sealed_on=${sealedAt.slice(0, 10)}`, `${segmentName(segment)}.parquet`);
@@ -90,6 +90,12 @@ export const untidyPath = (at: Layout): string => join(openFolder(at), 'untidy')
 
 export function quarantinePath(at: Layout, segment: number): string {
   return join(at.store, 'quarantine', `${segmentName(segment)}.ndjson`);
+}
+
+/** The segment of a file's name under `quarantine/`; undefined for another one. */
+export function parseQuarantineName(name: string): number | undefined {
+  const [, digits = ''] = /^(\d{8,})\.ndjson$/.exec(name) ?? [];
+  return segmentName(Number(digits)) === digits ? Number(digits) : undefined;
 }
 
 /** Checks that a store of this format stands there. Throws NO_STORE or WRITTEN_BY_NEWER (exit 2). */

@@ -3,18 +3,18 @@ import { AuditError } from '../errors.ts';
 import { type Checkpoint, parseCheckpoint, signCheckpoint } from '../log/checkpoint.ts';
 import { MAX_ENTRY_BYTES } from '../log/entry.ts';
 import { formatBundle, parseBundle } from '../merkle/bundle.ts';
-import { appendToTiles } from '../merkle/tile.ts';
+import { appendToTiles, TILE_WIDTH } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import type { SignerKey } from '../note/key.ts';
 import { makeFolder, readWhole, removeFile, replaceFile } from './durable.ts';
 import { checkpointPath, type Layout, namesIn, tileFile } from './layout.ts';
 
-/**
+/*
  * The C2SP tlog-tiles log of entries on disk (SPEC 3). Partial tiles and bundles are new files, never rewritten:
  * a reader that holds an older checkpoint reads a wider file's first part, which is the same.
  */
-const WIDTH = 256;
-const MAX_BUNDLE_BYTES = WIDTH * (MAX_ENTRY_BYTES + 2);
+
+const MAX_BUNDLE_BYTES = TILE_WIDTH * (MAX_ENTRY_BYTES + 2);
 
 export interface Head extends Checkpoint {
   /** The signed note as it stands on disk. */
@@ -44,9 +44,9 @@ function readSmall(path: string): Buffer | undefined {
 
 /** The notes `from`, ..., `to - 1`, a bundle at a time in memory. Throws BUNDLE_MISSING, BUNDLE_MALFORMED. */
 export function* readEntries(at: Layout, from: number, to: number): Generator<Buffer> {
-  for (let bundle = Math.floor(from / WIDTH); bundle * WIDTH < to; bundle++) {
-    const start = bundle * WIDTH;
-    const wanted = Math.min(WIDTH, to - start);
+  for (let bundle = Math.floor(from / TILE_WIDTH); bundle * TILE_WIDTH < to; bundle++) {
+    const start = bundle * TILE_WIDTH;
+    const wanted = Math.min(TILE_WIDTH, to - start);
     const entries = readBundle(at, bundle, wanted);
     for (let i = Math.max(0, from - start); i < wanted; i++) yield entries[i]!;
   }
@@ -67,7 +67,7 @@ export function readBundle(at: Layout, index: number, width: number): Buffer[] {
 
 /** Exactly the first `width` hashes of a tile. Throws TILE_MISSING. */
 export function readTile(at: Layout, level: number, index: number, width: number): Buffer {
-  const data = readWidest(at, level, index, width, WIDTH * 32);
+  const data = readWidest(at, level, index, width, TILE_WIDTH * 32);
   if (data === undefined || data.length < width * 32) {
     throw new AuditError('TILE_MISSING', `${tileFile(at, level, index, partial(width))} is missing or cut`);
   }
@@ -92,7 +92,7 @@ function readWidest(
     const data = readWhole(tileFile(at, level, index, w), max);
     if (data) return data;
   }
-  return width < WIDTH ? readWhole(tileFile(at, level, index), max) : undefined;
+  return width < TILE_WIDTH ? readWhole(tileFile(at, level, index), max) : undefined;
 }
 
 export function partialWidths(at: Layout, level: number | 'entries', index: number): number[] {
@@ -102,15 +102,16 @@ export function partialWidths(at: Layout, level: number | 'entries', index: numb
     .sort((a, b) => a - b);
 }
 
-const partial = (width: number): number | undefined => (width === WIDTH ? undefined : width);
+const partial = (width: number): number | undefined => (width === TILE_WIDTH ? undefined : width);
 
 /**
  * Writes entry `size` behind the log of `size` entries: bundle and tiles, each durable. Nothing counts before
  * publish(). Doing it again with the same note writes the same bytes.
  */
 export function writeEntry(at: Layout, size: number, note: Buffer): Checkpoint['root'] {
-  const bundle = Math.floor(size / WIDTH);
-  const before = size % WIDTH === 0 ? [] : readBundle(at, bundle, size % WIDTH).slice(0, size % WIDTH);
+  const bundle = Math.floor(size / TILE_WIDTH);
+  const before =
+    size % TILE_WIDTH === 0 ? [] : readBundle(at, bundle, size % TILE_WIDTH).slice(0, size % TILE_WIDTH);
   const width = before.length + 1;
   write(tileFile(at, 'entries', bundle, partial(width)), formatBundle([...before, note]));
   const grown = appendToTiles(size, (level, index, w) => readTile(at, level, index, w), [leafHash(note)]);
@@ -137,10 +138,10 @@ export function publish(at: Layout, checkpoint: Checkpoint, logKey: SignerKey): 
  */
 export function removeNarrower(at: Layout, size: number): void {
   for (const level of ['entries', 0, 1, 2, 3, 4, 5, 6] as const) {
-    const hashes = Math.floor(size / WIDTH ** (level === 'entries' ? 0 : level));
+    const hashes = Math.floor(size / TILE_WIDTH ** (level === 'entries' ? 0 : level));
     if (hashes === 0) break;
-    const index = Math.floor(hashes / WIDTH);
-    const width = hashes % WIDTH;
+    const index = Math.floor(hashes / TILE_WIDTH);
+    const width = hashes % TILE_WIDTH;
     for (const w of partialWidths(at, level, index)) {
       if (w < width) removeFile(tileFile(at, level, index, w));
     }

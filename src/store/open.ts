@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AuditError } from '../errors.ts';
 import { instantOf } from './clock.ts';
-import { createFile, isCode } from './durable.ts';
+import { createFile, isCode, openToRead } from './durable.ts';
 import { readCheckpoint } from './log.ts';
 import { thisProcess } from './owner.ts';
 import type { Store } from './store.ts';
@@ -123,7 +123,7 @@ function checkSameFile(path: string, dev: number, ino: number): void {
   );
 }
 
-/** The header of an open segment, from its first line alone. Undefined if it is damaged. */
+/** The header of an open segment, from its first line alone. Undefined if it is damaged; `gone`: there is no such file. */
 export function readHeader(path: string): OpenHeader | 'gone' | undefined {
   let header: OpenHeader | undefined;
   const fd = openIfThere(path);
@@ -143,7 +143,7 @@ export function readHeader(path: string): OpenHeader | 'gone' | undefined {
 /** Undefined if it is gone, or no regular file: a pipe put there would hold its reader for ever. */
 function openIfThere(path: string): number | undefined {
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const fd = openToRead(path);
     if (fstatSync(fd).isFile()) return fd;
     closeSync(fd);
     return undefined;

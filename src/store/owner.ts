@@ -27,7 +27,8 @@ export function thisProcess(): Owner {
  * Is the owner surely gone? `unknown` where this process can't tell (another host, another pid namespace of the
  * same boot): then nothing is taken over without being told.
  */
-export function stateOf(owner: Owner, self: Owner = thisProcess()): 'alive' | 'dead' | 'unknown' {
+export function stateOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
+  const self = thisProcess();
   if (owner.host !== self.host) return 'unknown';
   if (owner.boot !== self.boot) return 'dead';
   if (owner.pidns !== self.pidns) return 'unknown';

@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import { hmacSha256 } from '../keys/hash.ts';
-import { createFile, isCode, makeFolder, readWhole, replaceFile } from './durable.ts';
+import { createFile, isCode, isUnwritable, makeFolder, readWhole, replaceFile } from './durable.ts';
 
 /**
  * Files outside the store that spare this host's readers what they have verified before. A file's first line is an HMAC of the rest under
@@ -39,7 +39,7 @@ export function remember(what: Remembered, body: string): void {
     const mac = macOf(keyIn(what.folder), what, body).toString('hex');
     replaceFile(join(what.folder, what.name), `${mac}\n${body}`, 0o600);
   } catch (error) {
-    if (!isCode(error, 'EACCES', 'ENOTDIR', 'EROFS', 'EPERM', 'ENOSPC', 'EDQUOT', 'ENOENT')) throw error;
+    if (!isUnwritable(error)) throw error;
   }
 }
 

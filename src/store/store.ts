@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { type Pin, parsePin } from '../log/pin.ts';
-import { isCode, readWhole } from './durable.ts';
+import { isCode, openToRead, readWhole } from './durable.ts';
 import { type Keys, keysOf, readPin } from './keys.ts';
 import { checkFormat, type Layout } from './layout.ts';
 import { readCheckpoint } from './log.ts';
@@ -64,7 +64,7 @@ let kept: Buffer | undefined;
 export async function digestFile(path: string): Promise<FileDigest | undefined> {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openToRead(path);
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) return undefined;
     throw error;

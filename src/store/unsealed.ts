@@ -12,7 +12,7 @@ export interface Unsealed {
   /** Copy of its records, an object with the member `r` a line. */
   readonly path: string;
   readonly records: number;
-  /** Are sealed with the class `default`. */
+  /** Rejected lines: they are sealed with the class `default`. */
   readonly rejected: number;
 }
 

@@ -3,20 +3,22 @@ import { relative } from 'node:path';
 import { AuditError } from '../errors.ts';
 import type { Inventory, PayloadFile } from '../log/inventory.ts';
 import { formatBundle } from '../merkle/bundle.ts';
-import { tilePath } from '../merkle/tile.ts';
+import { TILE_WIDTH, tilePath } from '../merkle/tile.ts';
 import { HASH_BYTES } from '../merkle/tree.ts';
 import { isCode, readWhole, TEMPORARY } from '../store/durable.ts';
 import {
   checkpointPath,
   FORMAT,
   formatPath,
+  isFrames,
   type Layout,
   lockPath,
   parseOpenName,
+  parseQuarantineName,
   parseRecordsName,
-  recordsPath,
   payloadPath,
   quarantinePath,
+  recordsPath,
   settingsPath,
   tileFile,
 } from '../store/layout.ts';
@@ -25,15 +27,13 @@ import type { Verified } from './columns.ts';
 import type { Finding, Pending } from './finding.ts';
 import type { LeafHashes } from './hashes.ts';
 
-const WIDTH = 256;
-
 /** Tiles, byte for byte as the entries' hashes make them (SPEC 9, step 9). */
 export function checkTiles(at: Layout, hashes: LeafHashes): Finding[] {
   const findings: Finding[] = [];
   let level = 0;
   for (const all of hashes.levels()) {
-    for (let index = 0; index * WIDTH * HASH_BYTES < all.length; index++) {
-      const bytes = all.subarray(index * WIDTH * HASH_BYTES, (index + 1) * WIDTH * HASH_BYTES);
+    for (let index = 0; index * TILE_WIDTH * HASH_BYTES < all.length; index++) {
+      const bytes = all.subarray(index * TILE_WIDTH * HASH_BYTES, (index + 1) * TILE_WIDTH * HASH_BYTES);
       const width = bytes.length / HASH_BYTES;
       findings.push(...compare(at, level, index, width, w => bytes.subarray(0, w * HASH_BYTES)));
     }
@@ -58,10 +58,10 @@ function compare(
   width: number,
   made: (width: number) => Buffer,
 ): Finding[] {
-  const fileOf = (w: number): string => tileFile(at, level, index, w === WIDTH ? undefined : w);
-  const widths = [...partialWidths(at, level, index), WIDTH].filter(w => w !== width);
+  const fileOf = (w: number): string => tileFile(at, level, index, w === TILE_WIDTH ? undefined : w);
+  const widths = [...partialWidths(at, level, index), TILE_WIDTH].filter(w => w !== width);
   const findings: Finding[] = [];
-  const bytesOf = (w: number): Buffer | undefined => readOrNothing(fileOf(w), WIDTH * 65_537);
+  const bytesOf = (w: number): Buffer | undefined => readOrNothing(fileOf(w), TILE_WIDTH * 65_537);
   const check = (w: number): boolean => {
     const bytes = bytesOf(w);
     const wanted = made(Math.min(w, width));
@@ -154,8 +154,8 @@ function statedBy(
     if (own.has(path)) return 'there';
     const name = path.slice(path.lastIndexOf('/') + 1);
     const records = parseRecordsName(name)?.segment;
-    const rejected = /^(\d{8,})\.ndjson$/.exec(name)?.[1];
-    const segment = inventory.get(records ?? Number(rejected ?? -1));
+    const rejected = parseQuarantineName(name);
+    const segment = inventory.get(records ?? rejected ?? -1);
     if (segment && rejected !== undefined && path === quarantinePath(at, segment.segment)) {
       if (segment.rejected) return inventory.hasRejected(segment) ? 'there' : 'gone';
     } else if (segment && records !== undefined) {
@@ -174,18 +174,18 @@ function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'
   if (/^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
   if (file.startsWith('open/')) {
     const form = parseOpenName(name)?.form;
-    if (form) return form === 'open' || form === 'taken' ? 'open' : 'temporary';
+    if (form) return isFrames(form) ? 'open' : 'temporary';
     const byProduct =
       /^open\/(?:untidy|[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;
     return byProduct.test(file) ? 'temporary' : undefined;
   }
   const records = /^records\/sealed_on=\d{4}-\d\d-\d\d\/([^/]+)$/.exec(file);
   const placed = records ? parseRecordsName(records[1]!) : undefined;
-  const rejected = /^quarantine\/(\d{8,})\.ndjson$/.exec(file)?.[1];
+  const rejected = /^quarantine\/[^/]+$/.test(file) ? parseQuarantineName(name) : undefined;
   const isNext = (ahead: number): boolean => ahead >= 0 && ahead < beyond;
   // What an interrupted writer wrote for the next entry: the next writer makes it again.
   if (placed?.entry !== undefined) return isNext(placed.entry - reach.size) ? 'uncommitted' : undefined;
-  const segment = placed?.segment ?? (rejected === undefined ? undefined : Number(rejected));
+  const segment = placed?.segment ?? rejected;
   if (segment !== undefined) return isNext(segment - reach.segments) ? 'uncommitted' : undefined;
   return tileKind(file, reach.size, beyond);
 }
@@ -197,10 +197,10 @@ function tileKind(file: string, size: number, beyond: number): Pending['kind'] |
   const [, level, groups = '', partial] = parts;
   const index = Number(groups.replaceAll(/[x/]/g, ''));
   const widthAt = (n: number): number => {
-    const hashes = level === 'entries' ? n : Math.floor(n / WIDTH ** Number(level));
-    return Math.min(WIDTH, hashes - index * WIDTH);
+    const hashes = level === 'entries' ? n : Math.floor(n / TILE_WIDTH ** Number(level));
+    return Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH);
   };
-  const stated = partial === undefined ? WIDTH : Number(partial);
+  const stated = partial === undefined ? TILE_WIDTH : Number(partial);
   if (file !== `log/${tilePath(level === 'entries' ? level : Number(level), index, stated)}`)
     return undefined;
   if (stated === widthAt(size)) return 'tile';

@@ -1,8 +1,8 @@
 /**
  * One thing that is wrong, as data; sentences are made from it last (SPEC 9).
  *
- * `altered` findings say that what was sealed is no longer what it was; `unreadable` ones that something could not
- * be checked. A check goes on behind each of them.
+ * Most say that what was sealed is no longer what it was; those in UNCHECKED that something could not be checked, those in
+ * LOWERING that less is to be believed. A check goes on behind each of them.
  */
 export interface Finding {
   readonly code: FindingCode;

@@ -4,7 +4,7 @@ import { AuditError } from '../errors.ts';
 import { type Checkpoint, checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
 import { consistencyProof, verifyConsistency } from '../merkle/proof.ts';
 import type { VerifierKey } from '../note/key.ts';
-import { isCode, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
+import { isUnwritable, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
 import { readHead } from '../store/keys.ts';
 import { type Head, readCheckpoint } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
@@ -142,12 +142,12 @@ function parsed(note: Buffer | undefined): Checkpoint | undefined {
   }
 }
 
-/** Verifying needs no keys: a host that may not read them checks what it can. */
+/** Verifying needs neither keys nor a home: a host that may not read the ones, or write the other, checks what it can. */
 export function quietly<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (isCode(error, 'EACCES', 'ENOTDIR', 'EROFS', 'EPERM', 'ENOSPC')) return undefined;
+    if (isUnwritable(error)) return undefined;
     throw error;
   }
 }

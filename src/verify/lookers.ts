@@ -17,6 +17,8 @@ interface Thread {
     readonly resolve: (answer: LookAnswer) => void;
     readonly reject: (error: Error) => void;
   }[];
+  /** What it has ended with: it answers nothing any more. */
+  fault?: Error;
 }
 
 /** Threads that look at files of records and at signatures, or this one alone. */
@@ -72,7 +74,10 @@ export class Lookers {
   }
 
   #ask(task: LookTask): Promise<LookAnswer> {
-    const { worker, waiting } = this.#threads.reduce((a, b) => (b.waiting.length < a.waiting.length ? b : a));
+    const { worker, waiting, fault } = this.#threads.reduce((a, b) =>
+      b.waiting.length < a.waiting.length ? b : a,
+    );
+    if (fault) return Promise.reject(fault);
     return new Promise<LookAnswer>((resolve, reject) => {
       waiting.push({ resolve, reject });
       worker.postMessage(task, 'claims' in task ? [task.claims.buffer] : []);
@@ -81,12 +86,13 @@ export class Lookers {
 
   #begin(): Thread {
     const worker = new Worker(new URL('./looker.js', import.meta.url));
-    const waiting: Thread['waiting'] = [];
-    worker.on('message', (answer: LookAnswer) => waiting.shift()?.resolve(answer));
+    const thread: Thread = { worker, waiting: [] };
+    worker.on('message', (answer: LookAnswer) => thread.waiting.shift()?.resolve(answer));
     worker.on('error', error => {
-      for (const { reject } of waiting.splice(0)) reject(error);
+      thread.fault = error;
+      for (const { reject } of thread.waiting.splice(0)) reject(error);
     });
-    return { worker, waiting };
+    return thread;
   }
 }
 

@@ -5,8 +5,10 @@ import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
+import { TILE_WIDTH } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import { instantOf } from '../store/clock.ts';
+import { isCode } from '../store/durable.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
 import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
@@ -272,7 +274,7 @@ async function readChain(
   };
   const read = (bundle: number): boolean => {
     try {
-      const width = Math.min(256, head.size - bundle * 256);
+      const width = Math.min(TILE_WIDTH, head.size - bundle * TILE_WIDTH);
       const notes = readBundle(at, bundle, width).slice(0, width);
       for (const note of notes) {
         chain.add(note);
@@ -281,13 +283,14 @@ async function readChain(
       findings.push(...checkBundle(at, bundle, notes));
       return true;
     } catch (error) {
-      const actual = error instanceof Error ? error.message : String(error);
-      findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual });
+      // What the system could not read was not altered: that is no finding, and can't be checked.
+      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) throw error;
+      findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual: (error as Error).message });
       return false;
     }
   };
   try {
-    for (let [bundle, isRead] = [0, true]; isRead && bundle * 256 < head.size; bundle++) {
+    for (let [bundle, isRead] = [0, true]; isRead && bundle * TILE_WIDTH < head.size; bundle++) {
       isRead = read(bundle);
       const claims = check(chain.takeClaims());
       // Whoever stops early does not hear of it.

@@ -209,3 +209,20 @@ test(
     assert.match(named.stderr, /^slmaudit: error: can't write \/dev\/full: no space left on device\n/);
   },
 );
+
+test('an error that nobody waits for is told, and is exit code 2, not 1: nothing was altered', async () => {
+  const thrown = "setTimeout(() => { throw new Error('lost \u001b[31m') }, 400)";
+  const { child, done } = box.start(['ingest', '--json'], {
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(thrown)}` },
+  });
+  const { code, stderr } = await done;
+  child.stdin.destroy();
+  assert.equal(code, 2, stderr);
+  assert.deepEqual(JSON.parse(stderr), {
+    error: {
+      code: 'INTERNAL',
+      message: 'lost \u001b[31m',
+      hint: 'set SLMAUDIT_DEBUG=1 to see where it happened',
+    },
+  });
+});

@@ -126,6 +126,13 @@ test('options of the whole program work before and after the verb, and before th
   }
 });
 
+test('init under -q makes no recovery key that nobody would see', async () => {
+  const quiet = await box.run(['-q', 'init']);
+  assert.deepEqual([quiet.code, quiet.stdout], [2, '']);
+  assert.match(quiet.stderr, /recovery key is shown once, and --quiet would not show it/);
+  assert.throws(() => readdirSync(box.store), { code: 'ENOENT' });
+});
+
 test('init prints the pin alone on standard output, tells the recovery key once and refuses to do it again', async () => {
   const run = await box.run(['init', '--origin', 'test.example/log']);
   assert.equal(run.code, 0);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type Sandbox, withStore } from '../sandbox.ts';
 
 async function hashesOf(box: Sandbox, ...args: string[]): Promise<Record<string, string[]>> {
@@ -72,6 +73,19 @@ test('a leaked key is found by the key itself, whichever way its gateway wrote i
     assert.deepEqual([api_key_id?.length, api_key_id?.[1]], [3, sha]);
     const empty = await box.run(['search', '--api-key-file', '-'], ' \n');
     assert.deepEqual([empty.code, /there is no key in/.test(empty.stderr)], [2, true], empty.stderr);
+  }));
+
+test('standard input is waited for, as long as whoever fills it takes', () =>
+  withStore(async box => {
+    const { child, done } = box.start(['hash', '--prompt-file', '-', '--format', 'ndjson']);
+    await setTimeout(1000);
+    child.stdin.end('Why is the sky blue?');
+    const { code, stdout, stderr } = await done;
+    assert.equal(code, 0, stderr);
+    assert.equal(
+      stdout,
+      (await box.run(['hash', '--text', 'Why is the sky blue?', '--format', 'ndjson'])).stdout,
+    );
   }));
 
 test('nothing to hash, two prompts at once, no such file: 2', () =>

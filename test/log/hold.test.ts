@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { AuditError } from '../../src/errors.ts';
 import type { Entry } from '../../src/log/entry.ts';
 import {
-  coarser,
   type Hold,
   holdLines,
   MOST_RANGES,
@@ -13,7 +12,7 @@ import {
   releaseLines,
 } from '../../src/log/hold.ts';
 import { formatLine, parseLine } from '../../src/log/line.ts';
-import { countOf, formatRanges, rangesOf } from '../../src/log/ranges.ts';
+import { coarser, countOf, formatRanges, rangesOf } from '../../src/log/ranges.ts';
 
 const written = (text: string, kind = 'hold', version = 1): Entry => ({
   origin: 'test.example/log',

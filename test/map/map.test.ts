@@ -121,6 +121,8 @@ for (const [what, map, line, message] of [
     /no duration/,
   ],
   ['an unknown unit', 'name: a\ntime: { path: t, unit: min }', 2, /unit is one of s, ms, us, ns/],
+  ['an end that is no boolean', 'name: a\ntime: { path: t, end: yes }', 2, /end is true or false/],
+  ['a pattern that only looks behind', "name: a\ntime: t\npattern: '(?<=a)b'", 3, /named groups/],
   ['a pattern without groups', "name: a\ntime: t\npattern: '.*'", 3, /named groups/],
   ['a broken pattern', "name: a\ntime: t\npattern: '(?<a>'", 3, /no regular expression/],
   ['a list where a text belongs', 'name: a\ntime: t\nmatch: { a: [1] }', 3, /a text, a number/],
@@ -138,6 +140,38 @@ for (const [what, map, line, message] of [
     );
   });
 }
+
+test('map test reads lines of Windows, and lines that a carrier has cut, as ingest does', () =>
+  withStore(async sandbox => {
+    const [map, sample] = [sandbox.path('plain.yaml'), sandbox.path('plain.log')];
+    writeFileSync(
+      map,
+      String.raw`
+name: plain
+pattern: '^(?<at>\d+) (?<path>\S+) (?<code>\d{3})$'
+time: { path: at, unit: s }
+columns:
+  event_type: { value: access }
+  endpoint: path
+  http_status: code
+`,
+    );
+    const cri = (tag: 'F' | 'P', text: string): string =>
+      `2026-05-01T00:00:07.123456789Z stdout ${tag} ${text}\n`;
+    const lines = [
+      '1777593607 /a 200\r\n',
+      cri('P', '1777593607 /b'),
+      cri('F', ' 200'),
+      '1777593607 /c 200\r\n',
+    ];
+    writeFileSync(sample, lines.join(''));
+    const tried = await sandbox.run(['map', 'test', map, sample]);
+    assert.match(tried.stdout, /^4 lines: 3 records, 1 skipped$/m);
+    const run = await sandbox.run(['ingest', '--map', map, sample]);
+    assert.equal(run.code, 0, run.stderr);
+    const query = await sandbox.run(['query', 'select endpoint from records', '--format', 'csv']);
+    assert.equal(query.stdout, 'endpoint\n/a\n/b\n/c\n');
+  }));
 
 test('map test shows the first records and each field that was left; ingest --map seals them', () =>
   withStore(async sandbox => {

@@ -100,6 +100,11 @@ test('what is not as it was sealed is left and said, with 1; a locked store answ
       /1 segment that was to go is not what was sealed, and stayed\nhint: run `slmaudit verify`/,
     );
     assert.match(altered.stdout, /^left out 0 {2}PAYLOAD_ALTERED {2}records\/sealed_on=/m);
+    assert.match(
+      run('prune', '-q').stderr,
+      /1 segment .* not what was sealed, and stayed\n/,
+      'nothing else is to go',
+    );
     copyFileSync(kept, path);
     assert.match(run('prune').stderr, /^deleted 1 segment, 3 records/);
   }));
@@ -113,6 +118,10 @@ test('redact takes event ids and filters, wants a reason and --yes, and says wha
       /look with --dry-run, then say --yes/,
     );
     assert.match(run('redact', '--reason', 'test', '--yes').stderr, /name event ids, or say which records/);
+    assert.match(
+      run('redact', '--user', 'u-*', '--reason', 'test', '--dry-run').stderr,
+      /^warning: rejected lines are looked through for whole values: of u-\* they may hold some still/m,
+    );
     assert.match(
       run('redact', '--user', 'u-*', '--reason', 'test', '--yes').stderr,
       /policy 1 keeps segment/,

@@ -415,6 +415,15 @@ test("a condition of search can't get out of its parentheses", async () => {
       note(`search --user u-1 --where "${where}"`, `refused: ${codeOf(run)}`);
     }),
   );
+  // What is exported or redacted is found by it too.
+  const verbs = [['export'], ['redact', '--reason', 'x', '--dry-run']];
+  for (const verb of verbs) {
+    const run = await box.run([...verb, '--user', 'u-1', '--where', 'true) or (true'], '', {
+      TMPDIR: temporary,
+    });
+    outputs.push(run.stdout, run.stderr);
+    assert.deepEqual([run.code, run.stdout], [2, ''], verb.join(' '));
+  }
   const user = await search('--user', "u-1' or '1'='1");
   assert.deepEqual(JSON.parse(user.stdout), [{ records: 0 }]);
   for (const columns of ['user_id,(select 1)', '"user_id"', 'user_id from records --'])

@@ -107,6 +107,10 @@ test('rejected lines that hold what was searched for go with their segment', () 
     log.pass(8);
     await log.sealText('{"ts":"2026-01-01T00:00:00Z","user_id":"bo"}\n{"broken":"of ana-maria\n');
     await log.sealText('{"ts":"2026-01-01T00:00:00Z","user_id":"bo"}\nbroken too\n');
+    const asSpelled = await run(log, "user_id = 'Ana-Maria'", { texts: ['Ana-Maria'], dryRun: true });
+    assert.deepEqual(asSpelled.quarantine, []);
+    const anyCase = await run(log, 'false', { anyCase: 'Ana-Maria', dryRun: true });
+    assert.deepEqual(anyCase.quarantine, [0]);
     const done = await run(log, "user_id = 'ana-maria'", { texts: ['ana-maria'] });
     assert.deepEqual([done.records, done.quarantine], [0, [0]]);
     assert.deepEqual(log.files('quarantine'), ['00000001.ndjson']);

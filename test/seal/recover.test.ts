@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   linkSync,
@@ -85,7 +86,7 @@ test('the open segment of another host is left alone and said, and sealed by sea
     assert.equal(await records(box), 5);
   }));
 
-test("a file whose lines lie in another host's open segment is not read a second time", () =>
+test("a file whose lines lie in another host's open segment is not read a second time", t =>
   withStore(async box => {
     const file = box.path('a.ndjson');
     writeFileSync(file, nativeLines(60_000));
@@ -94,7 +95,7 @@ test("a file whose lines lie in another host's open segment is not read a second
     child.kill('SIGKILL');
     await done;
     const open = readdirSync(`${box.store}/open`).filter(n => n.endsWith('.open'));
-    if (open.length === 0) return; // It was quick enough to seal.
+    if (open.length === 0) return t.skip('it was quick enough to seal');
     withOwner(join(box.store, 'open', open[0]!), owner => (owner['host'] = 'elsewhere'));
     const refused = await box.run(['ingest', file]);
     assert.equal(refused.code, 2);
@@ -102,6 +103,32 @@ test("a file whose lines lie in another host's open segment is not read a second
     assert.equal((await box.run(['seal', '--take'])).code, 0);
     assert.equal((await box.run(['ingest', file])).code, 0);
     assert.equal(await records(box), 60_000);
+  }));
+
+test('an open segment that was taken over and whose header is damaged since is named by where it lies, and its file is not read again', () =>
+  withStore(async box => {
+    const file = box.path('a.ndjson');
+    writeFileSync(file, nativeLines(5));
+    const stream = 'ab'.repeat(16);
+    await box.run(['ingest', file]);
+    const { stdout } = await box.run([
+      'query',
+      "select text from entries where kind = 'segment'",
+      '--format',
+      'json',
+    ]);
+    const identity = /source a\.ndjson ([0-9a-f]{32})/.exec(stdout)![1]!;
+    const taken = join(box.store, 'open', `${stream}.taken`);
+    const about = { name: 'a.ndjson', stream: identity, kind: 'file', from: 0 };
+    writeFileSync(taken, `{"c":"00000000","h":{}}\n${formatFrame(`"s":0,"f":${JSON.stringify(about)}}`)}`);
+    appendFileSync(file, nativeLines(1, 9));
+    const run = await box.run(['ingest', file]);
+    assert.equal(run.code, 2);
+    assert.ok(
+      run.stderr.includes(`lines of a.ndjson lie in an open segment that was left alone: ${taken}\n`),
+      run.stderr,
+    );
+    assert.ok(run.stderr.includes(`warning: ${taken} can not be sealed and was left alone`), run.stderr);
   }));
 
 test('a store that is older than its keys is refused with ROLLBACK, and nothing is written', () =>
@@ -137,7 +164,7 @@ test('a checkpoint that the log key did not sign stops every writer', () =>
     assert.ok(existsSync(path));
   }));
 
-test('a file whose lines lie in a segment that can not be sealed is not read a second time', () =>
+test('a file whose lines lie in a segment that can not be sealed is not read a second time', t =>
   withStore(async box => {
     const file = box.path('a.ndjson');
     writeFileSync(file, nativeLines(60_000));
@@ -146,7 +173,7 @@ test('a file whose lines lie in a segment that can not be sealed is not read a s
     child.kill('SIGKILL');
     await done;
     const name = readdirSync(`${box.store}/open`).find(n => n.endsWith('.open'));
-    if (name === undefined) return; // It was quick enough to seal.
+    if (name === undefined) return t.skip('it was quick enough to seal');
     const path = join(box.store, 'open', name);
     const [first, ...rest] = readFileSync(path, 'utf8').split('\n');
     const bad = formatFrame('"s":0,"o":1,"r":{"ts":"x"}}').trimEnd();

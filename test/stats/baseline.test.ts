@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bandOf, tailsOf, usualOf } from '../../src/stats/baseline.ts';
-import { scorePoints } from '../../src/stats/points.ts';
+import { scorePoints } from '../../fixtures/eval/points.ts';
 
 const MONDAY = Date.UTC(2026, 4, 4) / 3_600_000;
 let state = 7;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -21,7 +23,7 @@ import { publish, readEntries, writeEntry } from '../../src/store/log.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Finding, Report } from '../../src/verify/finding.ts';
 import { openToVerify, verify } from '../../src/verify/verify.ts';
-import { nativeLines, Sandbox } from '../sandbox.ts';
+import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
 
 const box = new Sandbox();
 const whole = { store: box.store, keys: box.keys };
@@ -227,6 +229,17 @@ test('an entry of a kind that this version does not know is never called intact,
   assert.equal((await box.run(['ingest', '--store', at.store, '--keys', at.keys], nativeLines(1))).code, 2);
 });
 
+test('a store of a newer form without a checkpoint of ours could not be checked; one of ours without it was altered', async () => {
+  const at = copy();
+  rmSync(join(at.store, 'log', 'checkpoint'));
+  const check = (): Promise<Run> => box.run(['verify', '--store', at.store, '--keys', at.keys]);
+  const ours = await check();
+  assert.deepEqual([ours.code, ours.stdout.slice(0, 28)], [1, 'ALTERED  CHECKPOINT_MISSING ']);
+  writeFileSync(join(at.store, 'FORMAT'), 'slmaudit-store/9\n');
+  const newer = await check();
+  assert.deepEqual([newer.code, newer.stdout.slice(0, 26)], [2, 'UNKNOWN  WRITTEN_BY_NEWER ']);
+});
+
 test('the answers: 0 intact, 1 altered, 2 no store, 4 without any pin; --pin takes a pin or its file', async () => {
   const pin = (JSON.parse((await box.run(['status', '--format', 'json'])).stdout) as { pin: string }).pin;
   writeFileSync(box.path('pin.txt'), `${pin}\n`);
@@ -243,6 +256,21 @@ test('the answers: 0 intact, 1 altered, 2 no store, 4 without any pin; --pin tak
     assert.equal((await box.run(args)).code, code, args.join(' '));
   }
   assert.ok(!existsSync(nowhere));
+});
+
+test('entries that this user may not read could not be checked: nothing says that they were altered', async t => {
+  if (process.getuid?.() !== 0) return t.skip('only root can become somebody who may not read them');
+  const at = copy();
+  execFileSync('chmod', ['-R', 'a+rX', join(at.store, '..')]);
+  chmodSync(box.folder, 0o711);
+  const args = ['verify', '--store', at.store, '--keys', box.path('none')];
+  const as = (): Promise<Run> => box.start(args, { cwd: '/', uid: 65_534 }).done;
+  if ((await as()).code !== 4) return t.skip('nobody else may read this checkout');
+  const entries = box.files().find(f => /^log\/tile\/entries\/000\.p\/\d+$/.test(f))!;
+  chmodSync(join(at.store, entries), 0o600);
+  const { code, stdout, stderr } = await as();
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(stderr, /error: EACCES: .*\/000\.p\/\d+'\nhint: run as the user that owns the store/);
 });
 
 test('what an interrupted seal has left is said and is no finding', async () => {

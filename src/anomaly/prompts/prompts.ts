@@ -2,7 +2,7 @@ import type { Asker, Row } from '../../query/inquiry.ts';
 import { tsOfMicros } from '../../record/time.ts';
 import { cutoff } from '../../stats/discovery.ts';
 import { shareTails } from '../../stats/tails.ts';
-import { textOf } from '../cells.ts';
+import { textOf } from '../../report/rows.ts';
 import { type Frame, frameOf, noneIn, OTHERS, within } from '../frame.ts';
 import { EVEN } from '../repetition.ts';
 

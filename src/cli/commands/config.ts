@@ -1,12 +1,13 @@
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { type CommandDetails, text } from '../command.ts';
-import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
+import { listFormat } from '../render/list.ts';
+import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
 
 export const configCommand: CommandDetails = {
   description: [
     'Without arguments, list all settings with what they mean; with a NAME, print its value; with a VALUE, set it. A change is kept as a record (event_type admin, operation config) that the next writer seals.',
-    'log-queries on: each query, search, context, export and rerun of a receipt becomes a record before its first row comes: who asked, what with which parameters, how many rows, the digest of the receipt. Secrets of known forms are taken out of it. Whoever can not write that record can not ask.',
+    'log-queries on: each query, search, context, export, coverage, report, detect, pack and rerun of a receipt becomes a record before its first row comes: who asked, what with which parameters, how many rows, the digest of the receipt. Secrets of known forms are taken out of it. Whoever can not write that record can not ask.',
     'Settings lie in a file of the store that is not signed: who may write the store may change it by hand, and only the change that is made here leaves a record.',
   ],
   arguments: [
@@ -41,9 +42,7 @@ export const configCommand: CommandDetails = {
       stdout.write(`${settings[0]!.value}\n`);
       return 0;
     }
-    const sink = rowSink((format ?? (terminal ? 'table' : 'ndjson')) as RowFormat, printer(stdout), {
-      width,
-    });
+    const sink = rowSink(listFormat(given, terminal), printer(stdout), { width });
     await sink.columns(['name', 'value', 'about'].map(column => ({ name: column, numeric: false })));
     await sink.rows(settings.map(s => [s.name, s.value, s.about]));
     await sink.end();

@@ -2,10 +2,11 @@ import type { Coverage } from '../../coverage/report.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
+import { listFormat } from '../render/list.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
 import { coverageLines, dayRows, silenceRows } from '../render/coverage.ts';
-import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
+import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
 import { readSpan, readZone } from '../values.ts';
 import { printable } from '../voice.ts';
 
@@ -49,7 +50,7 @@ export const coverageCommand: CommandDetails = {
     const span = spanOf(given, context);
     const source = text(given, 'source');
     const silence = text(given, 'silence');
-    const format = (text(given, 'format') ?? (context.terminal ? 'table' : 'ndjson')) as RowFormat;
+    const format = listFormat(given, context.terminal);
     const now = instantOf(Date.now());
     const question = { sql: 'coverage', parameters: source === undefined ? {} : { source }, ...span };
     const logged = beginLogged(store, { verb: 'coverage', question, user: userName(), at: now });

@@ -42,7 +42,7 @@ export const exportCommand: CommandDetails = {
       );
     if (isNested && form !== 'native') throw usage('--nested is for --as native; the others have objects');
     const store = context.openStore();
-    const condition = conditionOf(await filtersOf(given, store));
+    const condition = conditionOf(await filtersOf(given, store, context.stdin));
     const question = { ...exportQuestion(condition), ...spanOf(given, context) };
     return answer(given, context, store, {
       verb: 'export',

@@ -1,5 +1,7 @@
+import type { PromptHash } from '../../hash/hash.ts';
 import { type CommandDetails, text } from '../command.ts';
-import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
+import { listFormat } from '../render/list.ts';
+import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
 import { usage } from '../values.ts';
 
 export const hashCommand: CommandDetails = {
@@ -34,24 +36,23 @@ export const hashCommand: CommandDetails = {
     [0, 'printed'],
     [2, 'nothing to hash, or no record key on this host'],
   ],
-  async run(given, { openStore, stdout, terminal }) {
-    const { apiKeyHashes, identityHashes, promptHashes, readApiKey, readPrompt } =
-      await import('../../hash/hash.ts');
+  async run(given, { openStore, stdin, stdout, terminal }) {
+    const { apiKeyHashes, identityHashes, promptHashes } = await import('../../hash/hash.ts');
+    const { readApiKey, readPrompt } = await import('../input.ts');
     const { readRecordKeys } = await import('../../store/keys.ts');
     const [typed, file] = [text(given, 'text'), text(given, 'promptFile')];
     const [user, ip, key] = [text(given, 'user'), text(given, 'ip'), text(given, 'apiKeyFile')];
     if ([typed, file, key, user, ip].filter(v => v !== undefined).length !== 1)
       throw usage('give one of --text, --prompt-file, --api-key-file, --user and --ip');
-    const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
+    const format = listFormat(given, terminal);
     const store = openStore();
-    const hashes =
-      user !== undefined
-        ? identityHashes(store, 'user_id', user)
-        : ip !== undefined
-          ? identityHashes(store, 'client_ip', ip)
-          : key !== undefined
-            ? apiKeyHashes(readRecordKeys(store.keys), readApiKey(key))
-            : promptHashes(store, typed ?? readPrompt(file!));
+    const hashesAsked = async (): Promise<readonly PromptHash[]> => {
+      if (user !== undefined) return identityHashes(store, 'user_id', user);
+      if (ip !== undefined) return identityHashes(store, 'client_ip', ip);
+      if (key !== undefined) return apiKeyHashes(readRecordKeys(store.keys), await readApiKey(key, stdin));
+      return promptHashes(store, typed ?? (await readPrompt(file!, stdin)));
+    };
+    const hashes = await hashesAsked();
     const sink = rowSink(format, printer(stdout));
     await sink.columns([
       { name: 'column', numeric: false },

@@ -102,7 +102,7 @@ async function wantedOf(kind: Kind, given: Given, context: Context, store: Store
   if (kind === 'span') return { kind, span };
   const { conditionOf } = await import('../../search/conditions.ts');
   const { segmentsWith } = await import('../../hold/resolve.ts');
-  const condition = conditionOf(await filtersOf(given, store));
+  const condition = conditionOf(await filtersOf(given, store, context.stdin));
   const { ranges, records, unsealed } = await segmentsWith(
     store,
     { ...condition, ...span },

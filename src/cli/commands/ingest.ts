@@ -6,6 +6,7 @@ import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
+import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 const MAX_SOURCE = 200;
 
@@ -53,7 +54,7 @@ export const ingestCommand: CommandDetails = {
       about: 'seal an empty segment after so long without input; 0 never',
       default: '1h',
     },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    LONG_LOCK_WAIT_OPTION,
     { flags: '--json', about: 'print the summary as one JSON object' },
     {
       flags: '--acks',
@@ -96,7 +97,7 @@ export const ingestCommand: CommandDetails = {
       sealEveryMs: readSpan(text(given, 'sealEvery') ?? '60s', '--seal-every'),
       heartbeatMs: readSpan(text(given, 'heartbeat') ?? '1h', '--heartbeat'),
       ...readPrivacy(given),
-      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      lockWaitMs: lockWaitOf(given, LONG_LOCK_WAIT_OPTION),
       known: context.knownFolder,
       follow: flag(given, 'follow'),
       signal: context.signal,

@@ -1,6 +1,7 @@
 import type { Policy } from '../../log/policy.ts';
 import type { Store } from '../../store/store.ts';
 import { type CommandDetails, flag, type Given, text } from '../command.ts';
+import { usage } from '../values.ts';
 
 export const initCommand: CommandDetails = {
   description: [
@@ -40,20 +41,26 @@ export const initCommand: CommandDetails = {
     const { init } = await import('../../init/init.ts');
     const { formatPin } = await import('../../log/pin.ts');
     const origin = text(given, 'origin');
+    const recovery = given.options['recovery'] !== false;
+    const isJson = text(given, 'format') === 'json';
     // Refused before anything is made.
+    if (recovery && flag(given, 'quiet') && !isJson)
+      throw usage(
+        'the recovery key is shown once, and --quiet would not show it: leave that out, or say --no-recovery or --format json',
+      );
     const policy = await policyOf(given);
     const made = init({
       store: storeFolder,
       keys: keysFolder,
-      recovery: given.options['recovery'] !== false,
+      recovery,
       ...(origin !== undefined && { origin }),
     });
     const pin = formatPin(made.pin);
     const entry = policy && (await setFirst(policy, openStore()));
-    if (text(given, 'format') === 'json') {
-      const { store, keys, recovery } = made;
+    if (isJson) {
+      const { store, keys } = made;
       stdout.write(
-        `${JSON.stringify({ store, keys, origin: made.origin, pin, recovery: recovery ?? null, ...(entry !== undefined && { policy: entry }) })}\n`,
+        `${JSON.stringify({ store, keys, origin: made.origin, pin, recovery: made.recovery ?? null, ...(entry !== undefined && { policy: entry }) })}\n`,
       );
       return 0;
     }
@@ -64,7 +71,7 @@ export const initCommand: CommandDetails = {
     voice.say('');
     voice.say('The pin, on the next line, is what an auditor needs: keep a copy somewhere else.');
     stdout.write(`${pin}\n`);
-    if (made.recovery !== undefined && !flag(given, 'quiet')) {
+    if (made.recovery !== undefined) {
       voice.say('');
       voice.say(
         'The recovery key, shown only now: keep it offline, for the day on which keys are lost: slmaudit key recover.',

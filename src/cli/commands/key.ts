@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { AuditError } from '../../errors.ts';
 import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
 import type { SignerKey } from '../../note/key.ts';
 import type { KeyStatus } from '../../custody/status.ts';
 import { type CommandDetails, text } from '../command.ts';
-import { counted, readSpan, usage } from '../values.ts';
+import { counted, usage } from '../values.ts';
 import { printable } from '../voice.ts';
+import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 export const keyStatusCommand: CommandDetails = {
   description: [
@@ -75,7 +76,7 @@ export const keyRecoverCommand: CommandDetails = {
       choices: REKEY_REASONS,
       default: 'lost',
     },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    LONG_LOCK_WAIT_OPTION,
   ],
   examples: [
     {
@@ -89,15 +90,15 @@ export const keyRecoverCommand: CommandDetails = {
     [2, 'not the right key, none named, or nothing lost'],
     [75, 'another writer holds the lock'],
   ],
-  async run(given, { openStore, voice }) {
+  async run(given, { openStore, stdin, voice }) {
     const { recoverKey } = await import('../../custody/recover.ts');
     const path = text(given, 'recoveryKey');
     if (path === undefined)
       throw usage('give the recovery key with --recovery-key FILE, or - for standard input');
     const entry = await recoverKey(openStore(), {
-      recoveryKey: await readKey(path),
+      recoveryKey: await readKey(path, stdin),
       reason: (text(given, 'reason') ?? 'lost') as RekeyReason,
-      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      lockWaitMs: lockWaitOf(given, LONG_LOCK_WAIT_OPTION),
     });
     voice.say(`entry ${entry} names a new key; the log goes on`);
     voice.hint('slmaudit verify names that entry from now on, and answers 4');
@@ -112,9 +113,7 @@ export const keyRotateCommand: CommandDetails = {
     'Epoch keys need no rotation: each signs one entry. The log key can not be replaced.',
   ],
   arguments: [],
-  options: [
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
-  ],
+  options: [LONG_LOCK_WAIT_OPTION],
   examples: [{ command: 'slmaudit key rotate', about: 'from cron, on the first of a year' }],
   exits: [
     [0, 'made'],
@@ -124,8 +123,8 @@ export const keyRotateCommand: CommandDetails = {
   ],
   async run(given, { openStore, voice }) {
     const { rotateRecordKey } = await import('../../custody/rotate.ts');
-    const span = readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait');
-    const { entry, id, before } = await rotateRecordKey(openStore(), span);
+    const lockWaitMs = lockWaitOf(given, LONG_LOCK_WAIT_OPTION);
+    const { entry, id, before } = await rotateRecordKey(openStore(), lockWaitMs);
     voice.say(`record key ${id} from entry ${entry} on; ${before} stays for what was hashed under it`);
     return 0;
   },
@@ -153,18 +152,17 @@ export const keyDestroyCommand: CommandDetails = {
   },
 };
 
-async function readKey(path: string): Promise<SignerKey> {
+const MOST_KEY_BYTES = 64 << 10;
+
+async function readKey(path: string, stdin: Readable): Promise<SignerKey> {
   const { parseSigner } = await import('../../note/key.ts');
+  const { readInput } = await import('../input.ts');
+  const hint = 'it is one line that begins with PRIVATE+KEY+, as `slmaudit init` showed it';
+  const bytes = await readInput(path, stdin, { maxBytes: MOST_KEY_BYTES, hint });
   try {
-    return parseSigner(readFileSync(path === '-' ? 0 : path, 'utf8').trim());
+    return parseSigner(bytes.toString('utf8').trim());
   } catch (cause) {
-    throw new AuditError(
-      'KEY_UNREADABLE',
-      `can't read a recovery key from ${path === '-' ? 'standard input' : path}`,
-      {
-        hint: 'it is one line that begins with PRIVATE+KEY+, as `slmaudit init` showed it',
-        cause,
-      },
-    );
+    const name = path === '-' ? 'standard input' : path;
+    throw new AuditError('KEY_UNREADABLE', `can't read a recovery key from ${name}`, { hint, cause });
   }
 }

@@ -1,6 +1,7 @@
 import type { Joined } from '../../compact/compact.ts';
 import { AuditError } from '../../errors.ts';
 import { formatRanges, rangesOf } from '../../log/ranges.ts';
+import { spanOver } from '../../log/span.ts';
 import type { Due } from '../../prune/plan.ts';
 import type { Pruned } from '../../prune/prune.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
@@ -53,7 +54,7 @@ export const pruneCommand: CommandDetails = {
     });
     if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(pruned)}\n`);
     else for (const line of lines(pruned)) context.stdout.write(`${line}\n`);
-    say(context, pruned, entry);
+    say(context, pruned, entry, options.dryRun);
     if (given.options['compact'] === false || options.dryRun) return pruned.leftOut.length > 0 ? 1 : 0;
     const { compact } = await import('../../compact/compact.ts');
     const { joined, leftOut } = await compact(store, options);
@@ -113,10 +114,8 @@ function lines({ segments, kept, leftOut }: Pruned): string[] {
   return [
     ...grouped(segments, d => `${day(d.sealed_at)} ${day(d.due)} ${d.rule}`).map(some => {
       const [first] = some as [Due];
-      const spans = some.flatMap(s => (s.span ? [s.span] : []));
-      const span = spans[0]
-        ? `${day(least(spans.map(s => s.from)))} to ${day(most(spans.map(s => s.to)))}`
-        : 'no records';
+      const whole = spanOver(some.map(s => s.span));
+      const span = whole ? `${day(whole.from)} to ${day(whole.to)}` : 'no records';
       const bytes = humanBytes(some.reduce((n, s) => n + s.bytes, 0));
       return `${named(some)}  ${sum(some)}  ${bytes}  ${span}  sealed ${day(first.sealed_at)}  due ${day(first.due)}  ${first.rule}`;
     }),
@@ -138,13 +137,15 @@ function named(some: readonly { readonly segment: number }[]): string {
   return `${some.length === 1 ? 'segment' : 'segments'} ${ranges.length > 40 ? `${ranges.slice(0, 40)}…` : ranges}`;
 }
 
-const least = (all: readonly string[]): string => all.reduce((a, b) => (b < a ? b : a));
-const most = (all: readonly string[]): string => all.reduce((a, b) => (b > a ? b : a));
 const day = (at: string): string => at.slice(0, 10);
 
 /** `entry`: absent where nothing was deleted. */
-function say({ voice }: Context, { segments, leftOut }: Pruned, entry: number | undefined): void {
-  const dryRun = entry === undefined;
+function say(
+  { voice }: Context,
+  { segments, leftOut }: Pruned,
+  entry: number | undefined,
+  dryRun: boolean,
+): void {
   const records = segments.reduce((sum, s) => sum + s.records, 0);
   const bytes = segments.reduce((sum, s) => sum + s.bytes, 0);
   const what = `${counted(segments.length, 'segment')}, ${counted(records, 'record')}, ${humanBytes(bytes)}`;

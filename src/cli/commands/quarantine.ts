@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import type { Retry } from '../../quarantine/retry.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
-import { printer, ROW_FORMAT_OPTION, type RowFormat, rowSink } from '../render/rows.ts';
-import { counted, grouped, readSpan, readZone, usage } from '../values.ts';
+import { listFormat } from '../render/list.ts';
+import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
+import { counted, grouped, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
+import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 const COLUMNS = [
   'id',
@@ -43,7 +45,7 @@ export const quarantineListCommand: CommandDetails = {
   ],
   async run(given, { openStore, stdout, terminal }) {
     const { rejectedLines } = await import('../../quarantine/quarantine.ts');
-    const format = (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
+    const format = listFormat(given, terminal);
     const [reason, source, all] = [text(given, 'reason'), text(given, 'source'), flag(given, 'all')];
     const sink = rowSink(format, printer(stdout));
     await sink.columns(COLUMNS.map(name => ({ name, numeric: NUMERIC.has(name) })));
@@ -116,7 +118,7 @@ export const quarantineRetryCommand: CommandDetails = {
     { flags: '--assume-zone <ZONE>', about: 'zone of times that state none', default: 'UTC' },
     ...PRIVACY_OPTIONS,
     { flags: '-n, --dry-run', about: 'say what would be read, and write nothing' },
-    { flags: '--lock-wait <SPAN>', about: 'wait so long for another writer to commit', default: '60s' },
+    LONG_LOCK_WAIT_OPTION,
     { flags: '--json', about: 'print the result as one JSON object' },
   ],
   examples: [
@@ -152,7 +154,7 @@ export const quarantineRetryCommand: CommandDetails = {
       ids: given.args,
       dryRun,
       privacy: { hashIdentities, scanner: scannerOf(remove) },
-      lockWaitMs: readSpan(text(given, 'lockWait') ?? '60s', '--lock-wait'),
+      lockWaitMs: lockWaitOf(given, LONG_LOCK_WAIT_OPTION),
       ...(reason !== undefined && { reason }),
       ...(source !== undefined && { source }),
       ...(zone !== undefined && { zone }),

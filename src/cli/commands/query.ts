@@ -1,8 +1,8 @@
-import { AuditError, systemText } from '../../errors.ts';
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION } from '../answer.ts';
 import { type CommandDetails, type Context, flag, type Given, text, texts } from '../command.ts';
 import type { SavedQuery } from '../../query/saved.ts';
 import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { inLines } from '../render/words.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
 import { printable } from '../voice.ts';
@@ -87,17 +87,6 @@ async function listing(all: readonly SavedQuery[], width: number): Promise<strin
   return `${lines.flat().join('\n')}\n`;
 }
 
-function inLines(words: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of words.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}
-
 interface Asked {
   readonly sql: string;
   readonly parameters: Readonly<Record<string, string>>;
@@ -131,21 +120,10 @@ function parameter(given: string): readonly [string, string] {
   return [given.slice(0, at).replace(/^\$/, ''), given.slice(at + 1)];
 }
 
-/** Standard input may be a pipe that isn't filled yet: it is waited for. */
 const MOST_SQL_BYTES = 16 << 20;
 
 async function readSql(from: string, { stdin }: Context): Promise<string> {
-  const { readBounded } = await import('../../store/durable.ts');
-  try {
-    if (from !== '-') return readBounded(from, MOST_SQL_BYTES).toString('utf8');
-    const parts: Buffer[] = [];
-    for await (const part of stdin) parts.push(Buffer.from(part as Uint8Array));
-    return Buffer.concat(parts).toString('utf8');
-  } catch (cause) {
-    const why = cause instanceof Error ? systemText(cause) : '';
-    throw new AuditError('INPUT_UNREADABLE', `can't read ${from === '-' ? 'standard input' : from}: ${why}`, {
-      hint: 'name a file that holds one SELECT',
-      cause,
-    });
-  }
+  const { readInput } = await import('../input.ts');
+  const hint = 'name a file that holds one SELECT';
+  return (await readInput(from, stdin, { maxBytes: MOST_SQL_BYTES, hint })).toString('utf8');
 }

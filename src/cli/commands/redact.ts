@@ -1,12 +1,17 @@
-import { type CommandDetails, flag, text, texts } from '../command.ts';
+import { CODE } from '../../log/hold.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, usage } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
-/** Filters whose value is looked for in rejected lines too. */
-const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request', 'text'] as const;
+/** Filters whose value is looked for in rejected lines too, as it is spelled; that of --text is, whatever its case. */
+const PERSONAL = ['user', 'apiKey', 'ip', 'session', 'request'] as const;
+
+/** A pattern or a network stands for values that no rejected line spells so. */
+const isVague = (name: (typeof PERSONAL)[number], value = ''): boolean =>
+  value.includes('*') || (name === 'ip' && value.includes('/'));
 
 export const redactCommand: CommandDetails = {
   description: [
@@ -39,16 +44,17 @@ export const redactCommand: CommandDetails = {
     const { voice } = context;
     const dryRun = flag(given, 'dryRun');
     const reason = text(given, 'reason');
-    if (reason === undefined || !/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/.test(reason))
+    if (reason === undefined || !CODE.test(reason))
       throw usage('give --reason as a code of letters, digits and ._:/- such as erasure-request');
     if (!dryRun && !flag(given, 'yes'))
       throw usage('what is redacted can not be had back: look with --dry-run, then say --yes');
     const store = context.openStore();
     const { conditionOf } = await import('../../search/conditions.ts');
     const { redact } = await import('../../redact/redact.ts');
-    const filters = await filtersOf(given, store);
+    const filters = await filtersOf(given, store, context.stdin);
     const span = spanOf(given, context);
     const condition = conditionOf(filters);
+    const anyCase = text(given, 'text');
     if (
       given.args.length === 0 &&
       condition.sql === 'true' &&
@@ -63,12 +69,18 @@ export const redactCommand: CommandDetails = {
         : ` AND event_id IN (${Object.keys(ids)
             .map(n => `$${n}`)
             .join(', ')})`;
+    const vague = PERSONAL.filter(name => isVague(name, text(given, name)));
+    if (vague.length > 0)
+      voice.warn(
+        `rejected lines are looked through for whole values: of ${vague.map(name => text(given, name)).join(', ')} they may hold some still; name each value`,
+      );
     const lockWaitMs = lockWaitOf(given);
     const { sealLeftovers } = await import('../../seal/seal.ts');
     if (!dryRun) await sealLeftovers(store, { lockWaitMs, take: false });
     const done = await redact(
       store,
       {
+        ...condition,
         sql: `SELECT seq FROM records WHERE ${condition.sql}${named}`,
         parameters: { ...condition.parameters, ...ids },
         ...span,
@@ -79,7 +91,8 @@ export const redactCommand: CommandDetails = {
         dryRun,
         reason,
         query: optionsOf(given, context),
-        texts: [...given.args, ...PERSONAL.flatMap(name => text(given, name) ?? texts(given, name))],
+        texts: [...given.args, ...PERSONAL.flatMap(name => text(given, name) ?? [])],
+        ...(anyCase !== undefined && { anyCase }),
       },
     );
     const what = `${counted(done.records, 'record')} in ${counted(done.segments.length, 'segment')}`;

@@ -3,7 +3,8 @@ import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { type CommandDetails, flag, type Given, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
-import { printer, type RowFormat, rowSink } from '../render/rows.ts';
+import { listFormat } from '../render/list.ts';
+import { printer, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { readCount, readList, readZone, usage } from '../values.ts';
 
@@ -47,7 +48,7 @@ export const searchCommand: CommandDetails = {
     const { conditionOf } = await import('../../search/conditions.ts');
     const { briefOf, searchQuestion } = await import('../../search/search.ts');
     const store = context.openStore();
-    const filters = await filtersOf(given, store);
+    const filters = await filtersOf(given, store, context.stdin);
     const condition = conditionOf(filters);
     const list = (name: string): readonly string[] | undefined =>
       text(given, name)?.split(',').filter(Boolean);
@@ -75,7 +76,7 @@ export const searchCommand: CommandDetails = {
       )
         throw usage('--follow goes with filters, --columns and --format alone');
       const { follow } = await import('../../search/follow.ts');
-      const format = (text(given, 'format') ?? (context.terminal ? 'table' : 'ndjson')) as RowFormat;
+      const format = listFormat(given, context.terminal);
       const print = printer(context.stdout);
       const asker = { verb: 'search', user: userName(), at: instantOf(Date.now()) };
       await follow(

@@ -42,7 +42,7 @@ export const statusCommand: CommandDetails = {
     const s = status(openStore());
     if (text(given, 'format') === 'json') {
       stdout.write(`${JSON.stringify(s)}\n`);
-      return Promise.resolve(0);
+      return 0;
     }
     const perRecord = s.records > 0 ? `, ${Math.round(s.bytes / s.records)} a record` : '';
     const lines: [string, string][] = [
@@ -71,6 +71,6 @@ export const statusCommand: CommandDetails = {
       ...s.lines.map((tally): [string, string] => ['lines', fates(tally)]),
     ];
     for (const [name, value] of lines) stdout.write(`${name.padEnd(9)}${printable(value)}\n`);
-    return Promise.resolve(0);
+    return 0;
   },
 };

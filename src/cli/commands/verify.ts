@@ -9,7 +9,7 @@ import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only } from '../../verify/verify.ts';
 import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
-import { reportLines, sentence } from '../render/report.ts';
+import { reportLines, findingLine } from '../render/report.ts';
 import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
 
 export const verifyCommand: CommandDetails = {
@@ -82,7 +82,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
     ...(pin && { pin }),
     ...(only && { only }),
     ...(flag(given, 'pack') && { pack: true }),
-    ...(sinceHead !== undefined && { sinceHead: readInput(sinceHead) }),
+    ...(sinceHead !== undefined && { sinceHead: readEvidence(sinceHead) }),
     records: flag(given, 'records'),
     remember: context.headsFolder,
     jobs: readCount(text(given, 'jobs') ?? String(Math.min(MOST_JOBS, availableParallelism())), '--jobs'),
@@ -169,18 +169,20 @@ function writeReport(given: Given, report: object): void {
   }
 }
 
+/** Of a store that can't even be opened. */
 function refuse(finding: Finding, given: Given, context: Context): number {
+  const exit = exitOf({ findings: [finding], assurance: 'none' });
   const json = {
     form: 'slmaudit-report/1',
-    exit: 1,
+    exit,
     version: context.version,
     assurance: 'none',
     findings: [finding],
   };
   writeReport(given, json);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
-  else context.stdout.write(`ALTERED  ${sentence(finding)}\n`);
-  return 1;
+  else context.stdout.write(`${findingLine(finding)}\n`);
+  return exit;
 }
 
 function tellPending({ pending }: Report, { voice }: Context): void {
@@ -197,9 +199,9 @@ async function runProof(given: Given, context: Context): Promise<number> {
   const path = text(given, 'proof')!;
   const record = text(given, 'record') ?? path.replace(/\.tlog-proof$/, '.ndjson');
   if (record === path) throw usage('name the line of the record with --record');
-  const line = readInput(record).toString('utf8').replace(/\n$/, '');
+  const line = readEvidence(record).toString('utf8').replace(/\n$/, '');
   const pin = await pinGiven(given, context);
-  const result = verifyProof(Buffer.from(line, 'utf8'), readInput(path).toString('utf8'), pin);
+  const result = verifyProof(Buffer.from(line, 'utf8'), readEvidence(path).toString('utf8'), pin);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(result)}\n`);
   else if (result.good) {
     const { origin, seq, segment, sealedAt, size } = result;
@@ -219,7 +221,10 @@ async function runFork(given: Given, context: Context): Promise<number> {
   const pin = await pinGiven(given, context);
   let good = false;
   try {
-    good = isFork(JSON.parse(readInput(path).toString('utf8')) as Parameters<typeof isFork>[0], pin.logKey);
+    good = isFork(
+      JSON.parse(readEvidence(path).toString('utf8')) as Parameters<typeof isFork>[0],
+      pin.logKey,
+    );
   } catch (error) {
     if (error instanceof AuditError && error.code === 'INPUT_UNREADABLE') throw error;
   }
@@ -253,7 +258,7 @@ async function storeOrUsage(folder: string, keys: string): Promise<Store> {
 /** A proof or a checkpoint. */
 const MOST_INPUT_BYTES = 16 << 20;
 
-function readInput(path: string): Buffer {
+function readEvidence(path: string): Buffer {
   try {
     return readBounded(path, MOST_INPUT_BYTES);
   } catch (cause) {

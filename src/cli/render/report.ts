@@ -13,10 +13,7 @@ export interface Shown {
 /** A report in five lines, behind its findings: how much, of which log, how, against what, and what would be better. */
 export function reportLines(report: Report, shown: Shown): string[] {
   const { checked, findings } = report;
-  const lines = findings.slice(0, MOST).map(finding => {
-    const verdict = isAlteration(finding) ? 'ALTERED' : isLowering(finding) ? 'NOTE   ' : 'UNKNOWN';
-    return `${verdict}  ${sentence(finding)}`;
-  });
+  const lines = findings.slice(0, MOST).map(findingLine);
   if (findings.length > MOST)
     lines.push(`         and ${grouped(findings.length - MOST)} more; --format json lists all`);
   const isIntact = findings.every(isLowering);
@@ -68,7 +65,12 @@ function betterOf({ assurance, checked }: Report, { records }: Shown): string[] 
   return better;
 }
 
-export function sentence({ code, entry, segment, file, expected, actual }: Finding): string {
+export function findingLine(finding: Finding): string {
+  const verdict = isAlteration(finding) ? 'ALTERED' : isLowering(finding) ? 'NOTE   ' : 'UNKNOWN';
+  return `${verdict}  ${sentence(finding)}`;
+}
+
+function sentence({ code, entry, segment, file, expected, actual }: Finding): string {
   const where = [
     segment === undefined ? undefined : `segment ${segment}`,
     entry === undefined ? undefined : `entry ${entry}`,

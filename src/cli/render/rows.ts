@@ -8,7 +8,7 @@ import { markdownSink } from './markdown.ts';
 import { ndjsonSink } from './ndjson.ts';
 
 /** How rows come out: table on a terminal, ndjson in a pipe. */
-export const ROW_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
+const ROW_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 /** What answers of any size can also be. */
 export const ANSWER_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown', 'html', 'parquet'] as const;
 export type RowFormat = Exclude<(typeof ANSWER_FORMATS)[number], 'parquet'>;
