@@ -169,16 +169,18 @@ function identityOf(first: Buffer, key: Uint8Array, variant: number): string {
 /**
  * Finds what of a file the log holds already, and checks every byte of it against the committed digests. Another
  * file that begins with the same line (a header, a start-up message) gets an identity of its own. A file that is known
- * under a key of before keeps the name it has there.
+ * under a key of before keeps the name it has there. `isTaken`: an identity that is another file's for now.
  */
 export async function findResume(
   file: InputFile,
   identities: readonly Identities[],
   rangesOf: (identity: string) => readonly SourceRange[],
+  isTaken: (identity: string) => boolean = () => false,
 ): Promise<Resume> {
   const { key, of } = identities.find(i => rangesOf(i.of(0)).length > 0) ?? identities[0]!;
   for (let variant = 0; ; variant++) {
     const identity = of(variant);
+    if (isTaken(identity)) continue;
     const held = await matches(file, rangesOf(identity), key);
     if (held) return { identity, key, variant, ...held };
   }

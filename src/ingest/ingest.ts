@@ -84,7 +84,13 @@ class Run {
     this.#session = new Session(store, options, () => options.onProgress?.(this.#progress()));
     const note = (n: Note): void => void this.#notes.push(n);
     const flush = (): Promise<void> => this.#session.flush();
-    this.#sources = new Sources(store, keys, { lockWaitMs, known: options.known, note, flush });
+    this.#sources = new Sources(store, keys, {
+      lockWaitMs,
+      known: options.known,
+      note,
+      flush,
+      signal: this.#signal,
+    });
     this.#intake = new Intake(this.#session, {
       key: keys[0]!,
       maxLine,
@@ -192,18 +198,22 @@ class Run {
   /** `growing`: its first lines may be few; it is read like a pipe, which takes what comes. */
   async #readClaimed(
     file: InputFile,
-    { source, resume }: Claimed,
+    { source, resume, end }: Claimed,
     bytes: AsyncIterable<Buffer>,
     growing: boolean,
   ): Promise<void> {
-    const { manner, told } = mannerOf(
-      await this.#sample(file),
-      this.#options,
-      growing ? { ...source, kind: 'pipe' } : source,
-    );
-    const { lines, unterminated } = resume;
-    const how = { ...manner, lines, unterminated, file, growing };
-    await this.#intake.read(source, this.#announced(bytes, told), how);
+    try {
+      const { manner, told } = mannerOf(
+        await this.#sample(file),
+        this.#options,
+        growing ? { ...source, kind: 'pipe' } : source,
+      );
+      const { lines, unterminated } = resume;
+      const how = { ...manner, lines, unterminated, file, growing };
+      await this.#intake.read(source, this.#announced(bytes, told), how);
+    } finally {
+      end();
+    }
   }
 
   async #sample(file: InputFile): Promise<Sample> {
@@ -223,9 +233,12 @@ class Run {
     // What was written between the last run and a rotation lies in a file of another name.
     await this.#readSiblings(path, name);
     while (!this.#stopped) {
-      const tail = await Tail.open(path, { signal: this.#signal, onIdle: () => this.#session.check() });
+      const tail = await Tail.open(path, {
+        signal: this.#signal,
+        onIdle: () => this.#session.check(),
+        take: file => !this.#open.has(file) && this.#open.add(file).has(file),
+      });
       if (!tail) break;
-      this.#open.add(tail.file);
       // Whatever was rotated away until this file was open, nobody else will look at.
       await this.#readSiblings(path, name);
       const one = this.#readTail(tail, name).finally(() => {

@@ -17,6 +17,8 @@ export interface TailOptions {
   readonly signal: AbortSignal;
   /** Called whenever there is nothing to read. */
   readonly onIdle: () => void;
+  /** Takes a file, as `device:inode`; false if it is being read under another name. */
+  readonly take: (file: string) => boolean;
 }
 
 /** An open file that may still grow, be renamed, or be cut to nothing and begin anew. */
@@ -42,12 +44,12 @@ export class Tail {
     });
   }
 
-  /** Waits until there is a file with a whole first line; undefined if stopped before. */
+  /** Waits until there is a file with a whole first line that nobody reads yet; undefined if stopped before. */
   static async open(path: string, options: TailOptions): Promise<Tail | undefined> {
     for (; !options.signal.aborted; await pause(options)) {
       const fd = opened(path);
       if (fd === undefined) continue;
-      if (hasFirstLine(fd)) return new Tail(path, fd, options);
+      if (hasFirstLine(fd) && options.take(fileKey(fstatSync(fd)))) return new Tail(path, fd, options);
       closeSync(fd);
     }
     return undefined;
