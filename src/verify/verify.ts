@@ -6,6 +6,7 @@ import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts'
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
 import { leafHash } from '../merkle/tree.ts';
+import type { VerifierKey } from '../note/key.ts';
 import { instantOf } from '../store/clock.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
 import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
@@ -15,7 +16,7 @@ import { Chain, type EntryClaim } from './chain.ts';
 import type { Verified } from './columns.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { LeafHashes } from './hashes.ts';
-import { checkHeads, quietly, rememberHead } from './heads.ts';
+import { checkHeads, knownHeads, quietly, rememberHead } from './heads.ts';
 import type { Seen, Sight } from './look.ts';
 import { Lookers } from './lookers.ts';
 import { type CheckedFile, checkQuarantine, judged, sightOf } from './payloads.ts';
@@ -132,6 +133,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const origin = options.pin?.logKey.name ?? store.origin;
   const local = options.pin ? undefined : localPin(store);
   const pin = options.pin ?? local;
+  const known = knownHeads(store, options.remember, pin?.genesis, options.sinceHead);
   const head = readCheckpoint(at);
   if (options.pin && options.pin.logKey.name !== head.origin && (await isWholeLog(at, head))) {
     throw new AuditError(
@@ -157,14 +159,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       actual: root.toString('base64'),
     });
   } else findings.push(...checkTiles(at, hashes));
-  const genesis = pin?.genesis ?? chain.hash;
-  const heads = checkHeads(store, head, hashes, {
-    remember: options.remember,
-    genesis,
-    since: options.sinceHead,
-    logKey,
-    pack: options.pack ?? false,
-  });
+  const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
   findings.push(...heads.findings);
 
   const checked = {
@@ -187,7 +182,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   findings.push(...(await checkFiles(at, chain.inventory, meant, checked, options)));
   const strays = checkStrays(
     at,
-    { size: head.size, segments: chain.segments.length, sizeNow: () => readCheckpoint(at).size },
+    { size: head.size, segments: chain.segments.length, sizeNow: () => sizeNow(at, head, logKey) },
     chain.inventory,
   );
   findings.push(...strays.findings, ...checkParts(at, chain.unfinished));
@@ -209,6 +204,12 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     checkpoint: head.note.toString('utf8'),
     clockRegressions: chain.clockRegressions,
   };
+}
+
+/** How far the log has come by now; whoever has not the log key can't say that it has. */
+function sizeNow(at: Layout, head: Head, logKey: VerifierKey | undefined): number {
+  const now = readCheckpoint(at);
+  return logKey && checkpointSignedBy(now.note, logKey) ? Math.max(now.size, head.size) : head.size;
 }
 
 /** Is this really the log that its checkpoint says, and not one whose name was altered? */
