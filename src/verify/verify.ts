@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { AuditError } from '../errors.ts';
+import { AuditError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
@@ -49,6 +49,7 @@ export interface VerifyOptions {
   /** Threads that look at signatures and files of records; 1, in this one, if not given. */
   readonly jobs?: number;
   readonly onProgress?: (done: Progress) => void;
+  readonly signal?: AbortSignal;
 }
 
 /** How many of what have been checked. */
@@ -118,7 +119,7 @@ function quietCheckpoint(folder: string): Head | undefined {
   }
 }
 
-/** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible. */
+/** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible, and STOPPED. */
 export async function verify(store: Store, options: VerifyOptions): Promise<Report> {
   for (let attempt = 1; ; attempt++) {
     const before = noteOf(store.at);
@@ -254,12 +255,12 @@ async function readChain(
   head: Head,
   origin: string,
   pin: Pin | undefined,
-  { jobs = 1, onProgress }: Pick<VerifyOptions, 'jobs' | 'onProgress'> = {},
+  { jobs = 1, onProgress, signal }: Pick<VerifyOptions, 'jobs' | 'onProgress' | 'signal'> = {},
 ): Promise<ReadChain> {
   const chain = new Chain(origin, pin, instantOf(Date.now()));
   const hashes = new LeafHashes(head.size);
   const findings: Finding[] = [];
-  const lookers = new Lookers(head.size < WORTH_THREADS.entries ? 1 : jobs);
+  const lookers = new Lookers(head.size < WORTH_THREADS.entries ? 1 : jobs, signal);
   const coming: Promise<number>[] = [];
   const check = async (claims: readonly EntryClaim[]): Promise<number> => {
     const bad = await lookers.falseOf(claims);
@@ -269,6 +270,9 @@ async function readChain(
   let checked = 0;
   const checkedTo = async (most: number): Promise<void> => {
     while (coming.length > most) checked += await coming.shift()!;
+    // What signals say is heard between two turns.
+    await new Promise(done => setImmediate(done));
+    goOn(signal);
     onProgress?.({ what: 'entry', done: checked, of: head.size });
   };
   const read = (bundle: number): boolean => {
@@ -303,20 +307,24 @@ async function readChain(
   return { chain, hashes, findings };
 }
 
+function goOn(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw stopped(signal.reason);
+}
+
 /** The files of some segments, each once, and the segments' rejected lines; counts go to `checked`. */
 async function checkFiles(
   at: Layout,
   inventory: Inventory,
   meant: readonly Verified[],
   checked: { -readonly [K in keyof Checked]: Checked[K] },
-  { records, pack, onProgress, jobs = 1 }: VerifyOptions,
+  { records, pack, onProgress, signal, jobs = 1 }: VerifyOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const files = [...new Set(meant.map(s => inventory.files.get(s.segment)))].filter(f => f !== undefined);
   const sight = (file: PayloadFile): Sight => sightOf(at, inventory, file, records);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const isMuch = bytes >= WORTH_THREADS.bytes || files.length >= WORTH_THREADS.files;
-  const lookers = new Lookers(isMuch ? Math.min(jobs, files.length) : 1);
+  const lookers = new Lookers(isMuch ? Math.min(jobs, files.length) : 1, signal);
   const seen = lookers.all(mapped(files, sight));
   const note = (file: CheckedFile): void => {
     findings.push(...file.findings);
@@ -328,6 +336,7 @@ async function checkFiles(
     const share = (): number =>
       (checked.bytes + checked.segments * FILE_BYTES) / (bytes + meant.length * FILE_BYTES);
     for (const segment of meant) {
+      goOn(signal);
       checked.segments++;
       checked.damaged += segment.damaged;
       const file = inventory.files.get(segment.segment);
@@ -345,7 +354,7 @@ async function checkFiles(
       if (inventory.hasRejected(segment) && isAbsent) checked.absent += segment.rejected!.count;
       else if (inventory.hasRejected(segment)) {
         checked.quarantined += segment.rejected!.count;
-        note(await checkQuarantine(at, segment));
+        note(await checkQuarantine(at, segment, signal));
       }
       onProgress?.({ what: 'segment', done: checked.segments, of: meant.length, share: share() });
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -34,6 +35,15 @@ for (const attack of ATTACKS) {
 
 test('nothing of it is a false alarm: the store itself is intact', async () => {
   assert.deepEqual(await found(whole, { name: '', codes: [], run: () => undefined, records: true }), []);
+});
+
+test('folders in folders, deeper than any name reaches, are a stray and keep nothing else from being found', async () => {
+  const at = copyOf(whole, box.path('deep'));
+  const dig = `process.chdir(process.argv[1]); for (let i = 0; i < 50; i++) { fs.mkdirSync('d'.repeat(100)); process.chdir('d'.repeat(100)); }`;
+  assert.equal(spawnSync(process.execPath, ['-e', dig, at.store]).status, 0);
+  const codes = (await found(at, { name: '', codes: [], run: () => undefined })).map(f => f.code);
+  spawnSync('rm', ['-rf', at.store]);
+  assert.deepEqual(codes, ['STRAY_FILE']);
 });
 
 test('every finding that can be made of a store has an attack here, or a test of its own', () => {

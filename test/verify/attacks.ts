@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -177,6 +178,13 @@ export const ATTACKS: readonly Attack[] = [
     run: at => {
       rmSync(join(at.store, 'records'), { recursive: true });
       symlinkSync(join(foreign.store, 'records'), join(at.store, 'records'));
+    },
+  },
+  {
+    name: 'a payload and rejected lines that are said to have terabytes, and take no room',
+    codes: ['PAYLOAD_ALTERED', 'QUARANTINE_ALTERED'],
+    run: at => {
+      for (const path of [payload(at, 1), quarantinePath(opened(at).at, 2)]) truncateSync(path, 2 ** 42);
     },
   },
   {

@@ -84,6 +84,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
     ...(sinceHead !== undefined && { sinceHead: readInput(sinceHead) }),
     records: flag(given, 'records'),
     remember: context.headsFolder,
+    signal: context.signal,
     jobs: readCount(text(given, 'jobs') ?? String(Math.min(MOST_JOBS, availableParallelism())), '--jobs'),
     onProgress(done) {
       const line = told(done);
