@@ -130,7 +130,7 @@ const WORDS = /([\s"'<>\\]+)/;
 const ESCAPED = /%(?:25)*([2-7][0-9a-f])/gi;
 
 /** What stands in a URL in a URL, however often it was escaped: as it was before, as far as it is ASCII. */
-const unescaped = (text: string): string =>
+export const unescaped = (text: string): string =>
   text.replace(ESCAPED, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 
 /** Texts in which nothing was found are many times the same: models, paths, users. Longer ones are ids, each another, and cost more to keep. */
