@@ -221,6 +221,7 @@ export const ATTACKS: readonly Attack[] = [
         `SELECT * REPLACE (CASE WHEN request_id NOT LIKE '%3' THEN ts END AS ts) FROM t`,
       ],
       ['a row of another schema version', 'SELECT * REPLACE (2::SMALLINT AS v) FROM t'],
+      ['a byte behind each id', `SELECT * REPLACE (event_id || 'x'::BLOB AS event_id) FROM t`],
       ['an empty text where there was none', `SELECT * REPLACE ('' AS user_agent) FROM t`],
     ] as const
   ).map(([what, sql]): Attack => ({
