@@ -117,7 +117,7 @@ async function* chunks(from: Readable, name: string): AsyncGenerator<Buffer> {
   }
 }
 
-function unreadable(path: string, cause: unknown): AuditError {
+export function unreadable(path: string, cause: unknown): AuditError {
   return new AuditError(
     'INPUT_UNREADABLE',
     `can't read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,

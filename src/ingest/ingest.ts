@@ -232,25 +232,28 @@ class Run {
     const reading = new Set<Promise<void>>();
     // What was written between the last run and a rotation lies in a file of another name.
     await this.#readSiblings(path, name);
-    while (!this.#stopped) {
-      const tail = await Tail.open(path, {
-        signal: this.#signal,
-        onIdle: () => this.#session.check(),
-        take: file => !this.#open.has(file) && this.#open.add(file).has(file),
-      });
-      if (!tail) break;
-      // Whatever was rotated away until this file was open, nobody else will look at.
-      await this.#readSiblings(path, name);
-      const one = this.#readTail(tail, name).finally(() => {
-        this.#open.delete(tail.file);
-        reading.delete(one);
-      });
-      reading.add(one);
-      await Promise.race([tail.moved, one]);
-      // A file that was cut ends first; one that was renamed is read on beside the new one.
-      if (tail.truncated) await one;
+    try {
+      while (!this.#stopped) {
+        const tail = await Tail.open(path, {
+          signal: this.#signal,
+          onIdle: () => this.#session.check(),
+          take: file => !this.#open.has(file) && this.#open.add(file).has(file),
+        });
+        if (!tail) break;
+        // Whatever was rotated away until this file was open, nobody else will look at.
+        await this.#readSiblings(path, name);
+        const one = this.#readTail(tail, name).finally(() => {
+          this.#open.delete(tail.file);
+          reading.delete(one);
+        });
+        reading.add(one);
+        await Promise.race([tail.moved, one]);
+        // A file that was cut ends first; one that was renamed is read on beside the new one.
+        if (tail.truncated) await one;
+      }
+    } finally {
+      await Promise.all(reading);
     }
-    await Promise.all(reading);
     return undefined;
   }
 

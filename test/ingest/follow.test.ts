@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   renameSync,
+  rmdirSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -176,6 +180,25 @@ test('a file that is followed by several names is there once, and is followed on
     await holdsEach(sandbox, 22);
     const again = await sandbox.run(['ingest', path, rotated]);
     assert.match(again.stderr, /^0 records sealed/m, 'all ranges are what the files hold');
+  }));
+
+test('what stands in the place of a rotated file for a moment, and can not be read, is waited out', () =>
+  withStore(async sandbox => {
+    const path = sandbox.path('a.log');
+    writeFileSync(path, lines(5));
+    const run = following(sandbox, path);
+    await run.acknowledged(5);
+    renameSync(path, `${path}.1`);
+    mkdirSync(path);
+    await wait(600);
+    rmdirSync(path);
+    spawnSync('mkfifo', [path]);
+    await wait(600);
+    rmSync(path);
+    writeFileSync(path, lines(4));
+    await run.acknowledged(9);
+    assert.equal(await run.stop(), 0);
+    await holdsEach(sandbox, 9);
   }));
 
 test('files that are followed at once and begin with the same line are files of their own', () =>
