@@ -80,6 +80,7 @@ function unexpected(error: unknown): AuditError {
     EROFS: 'the file system is read-only; writing needs another one',
     ENOSPC: 'make room on that disk, then run the same command again',
     EDQUOT: 'make room on that disk, then run the same command again',
+    EFBIG: 'raise the limit of the size of files (ulimit -f), then run the same command again',
     EMFILE: 'raise the limit of open files (ulimit -n)',
   };
   const hint = known[code] ?? 'set SLMAUDIT_DEBUG=1 to see where it happened';

@@ -1,3 +1,4 @@
+import { shellWord } from '../record/shell.ts';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
@@ -227,7 +228,7 @@ class Run {
     if (regular === undefined) return this.#readPipe(createReadStream(path), name);
     if (regular.gzip)
       throw new AuditError('INPUT_UNREADABLE', `${path} is a gzip file, which does not grow`, {
-        hint: `run \`slmaudit ingest ${path}\` without --follow`,
+        hint: `run \`slmaudit ingest ${shellWord(path)}\` without --follow`,
       });
     const reading = new Set<Promise<void>>();
     // What was written between the last run and a rotation lies in a file of another name.

@@ -1,3 +1,4 @@
+import { shellWord } from '../../record/shell.ts';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { AuditError } from '../../errors.ts';
@@ -111,7 +112,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
   }
   const kept = report.fork && keepFork(context.headsFolder, report.fork);
   if (kept !== undefined)
-    context.voice.warn(`both heads are kept as evidence: slmaudit verify --fork ${kept}`);
+    context.voice.warn(`both heads are kept as evidence: slmaudit verify --fork ${shellWord(kept)}`);
   return exit;
 }
 
