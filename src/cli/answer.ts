@@ -11,7 +11,7 @@ import { userName } from './actor.ts';
 import { type Context, flag, type Given, type OptionSpec, text } from './command.ts';
 import { LIMIT_OPTIONS, limitsOf } from './limits.ts';
 import { showProgress } from './progress.ts';
-import { ANSWER_FORMATS, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
+import { ANSWER_FORMATS, forMachines, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
 import type { Target } from './target.ts';
 import { counted, grouped, usage } from './values.ts';
 
@@ -182,11 +182,12 @@ function sinkOf(
   { width, voice }: Context,
 ): ResultSink {
   const direct = printer(target.stream);
-  const print: typeof direct = shown => {
+  const cleared = (shown: string): Promise<boolean> => {
     voice.clear();
     return direct(shown);
   };
-  if (asking.sink) return asking.sink(print);
+  const print = Object.assign(cleared, { isTerminal: direct.isTerminal === true });
+  if (asking.sink) return asking.sink(forMachines(print, 'json'));
   if (format === 'parquet') return { columns: () => undefined, rows: () => true, end: () => undefined };
   const title = asking.title ?? `slmaudit ${asking.verb}`;
   return rowSink(format as RowFormat, print, {

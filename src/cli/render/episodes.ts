@@ -7,7 +7,7 @@ import { lasting, type Listed } from './coverage.ts';
 import { shownText } from './draw.ts';
 import { fitted, GAP, MOST } from './fit.ts';
 import { wrapped } from './wrap.ts';
-import { type Print, rowSink, type Shown } from './rows.ts';
+import { forMachines, type Print, rowSink, type Shown } from './rows.ts';
 
 export const EPISODE_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const;
 
@@ -21,8 +21,10 @@ export async function printEpisodes(
   print: Print,
   shown: Shown,
 ): Promise<boolean> {
-  if (format === 'json') return print(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
-  if (format === 'ndjson') return print(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
+  if (format === 'json')
+    return forMachines(print, 'json')(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
+  if (format === 'ndjson')
+    return forMachines(print, 'json')(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
   // Nothing to be told is nothing to be mailed by cron.
   if (format === 'table' && episodes.length === 0) return true;
   const { columns, rows } = format === 'csv' ? wholeRows(episodes) : briefRows(episodes);
@@ -31,14 +33,12 @@ export async function printEpisodes(
   if (format === 'table' && (!isTable || episodes.length > MOST))
     return print(blocksOf(episodes, shown.width) + commandsOf(episodes));
   let isThere = true;
-  const sink = rowSink(
-    format,
-    async text => {
-      isThere = await print(text);
-      return isThere;
-    },
-    shown,
-  );
+  const watched = async (text: string): Promise<boolean> => {
+    isThere = await print(text);
+    return isThere;
+  };
+  const isTerminal = print.isTerminal === true;
+  const sink = rowSink(format, Object.assign(watched, { isTerminal }), shown);
   await sink.columns(columns);
   await sink.rows(rows);
   await sink.end();

@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream';
 import type { ResultSink } from '../../duck/process.ts';
+import { UNSEEN } from '../../record/unseen.ts';
 import type { OptionSpec } from '../command.ts';
+import { printable } from '../voice.ts';
 import { csvSink } from './csv.ts';
 import { htmlSink } from './html.ts';
 import { jsonSink } from './json.ts';
@@ -21,14 +23,17 @@ export const ROW_FORMAT_OPTION: OptionSpec = {
   default: 'table on a terminal, ndjson in a pipe',
 };
 
-export type Print = (text: string) => Promise<boolean>;
+export interface Print {
+  (text: string): Promise<boolean>;
+  readonly isTerminal?: boolean;
+}
 
 /** Writes and waits while the reader is behind; false once the reader is gone. */
 export function printer(out: Writable): Print {
   let gone = out.destroyed;
   // Standard output is not destroyed by EPIPE: only this event tells.
   for (const event of ['error', 'close']) out.on(event, () => (gone = true));
-  return async text => {
+  const print = async (text: string): Promise<boolean> => {
     if (gone) return false;
     if (text === '' || out.write(text)) return true;
     await new Promise<void>(resolve => {
@@ -40,7 +45,24 @@ export function printer(out: Writable): Print {
     });
     return !gone;
   };
+  return Object.assign(print, { isTerminal: 'isTTY' in out && out.isTTY === true });
 }
+
+/**
+ * For what machines read, which is data as it is, unless it goes to a terminal: there nothing of it is obeyed. In JSON it is escaped, which
+ * is the same value; in CSV spelled as in a table.
+ */
+export function forMachines(print: Print, form: 'json' | 'csv'): Print {
+  if (print.isTerminal !== true) return print;
+  const spelled = form === 'csv' ? printable : escaped;
+  return text => print(text.replaceAll(UNSEEN, sign => (sign === '\n' ? sign : spelled(sign))));
+}
+
+const escaped = (sign: string): string =>
+  Array.from(
+    { length: sign.length },
+    (_, i) => `\\u${sign.charCodeAt(i).toString(16).padStart(4, '0')}`,
+  ).join('');
 
 /**
  * Was all of it taken, as far as a pipe tells? That the reader has gone is an event, which comes only once nothing else runs; what lay in
@@ -63,15 +85,15 @@ export interface Shown {
 export function rowSink(format: RowFormat, print: Print, { width, title, plain }: Shown = {}): ResultSink {
   switch (format) {
     case 'csv':
-      return csvSink(print);
+      return csvSink(forMachines(print, 'csv'));
     case 'html':
       return htmlSink(print, title ?? 'slmaudit');
     case 'json':
-      return jsonSink(print);
+      return jsonSink(forMachines(print, 'json'));
     case 'markdown':
       return markdownSink(print);
     case 'ndjson':
-      return ndjsonSink(print);
+      return ndjsonSink(forMachines(print, 'json'));
     case 'table':
       return late(async () => (await import('./table.ts')).tableSink(print, width, plain));
   }
