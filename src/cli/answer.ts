@@ -11,7 +11,7 @@ import { userName } from './actor.ts';
 import { type Context, flag, type Given, type OptionSpec, text } from './command.ts';
 import { LIMIT_OPTIONS, limitsOf } from './limits.ts';
 import { showProgress } from './progress.ts';
-import { ANSWER_FORMATS, forMachines, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
+import { ANSWER_FORMATS, type Print, printer, type RowFormat, rowSink } from './render/rows.ts';
 import type { Target } from './target.ts';
 import { counted, grouped, usage } from './values.ts';
 
@@ -187,7 +187,7 @@ function sinkOf(
     return direct(shown);
   };
   const print = Object.assign(cleared, { isTerminal: direct.isTerminal === true });
-  if (asking.sink) return asking.sink(forMachines(print, 'json'));
+  if (asking.sink) return asking.sink(print);
   if (format === 'parquet') return { columns: () => undefined, rows: () => true, end: () => undefined };
   const title = asking.title ?? `slmaudit ${asking.verb}`;
   return rowSink(format as RowFormat, print, {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { type RowFormat, rowSink } from '../../src/cli/render/rows.ts';
 import { UNSEEN } from '../../src/record/unseen.ts';
+import { unobeyed } from '../../src/cli/voice.ts';
 import type { Cell, ResultColumn } from '../../src/duck/job.ts';
 
 const text = (name: string): ResultColumn => ({ name, numeric: false });
@@ -27,11 +28,11 @@ async function rendered(
   return out;
 }
 
-test('what is for machines is obeyed by no terminal either: JSON keeps its values there, CSV spells them', async () => {
+test('what is for machines is obeyed by no terminal either: JSON keeps its values there, CSV is spelled', async () => {
   const sign = '\u001b[31m\u009b\u202e\u200b\u007f\r\u{e0041}"';
   const onTerminal = async (format: RowFormat): Promise<string> => {
     let out = '';
-    const print = Object.assign((more: string) => Promise.resolve(Boolean((out += more))), {
+    const print = Object.assign((more: string) => Promise.resolve(Boolean((out += unobeyed(more)))), {
       isTerminal: true,
     });
     const sink = rowSink(format, print);

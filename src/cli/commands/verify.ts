@@ -1,3 +1,4 @@
+import { printable } from '../voice.ts';
 import { shellWord } from '../../record/shell.ts';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -157,7 +158,7 @@ function refuse(finding: Finding, given: Given, context: Context): number {
   };
   writeReport(given, json);
   if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
-  else context.stdout.write(`ALTERED  ${sentence(finding)}\n`);
+  else context.stdout.write(`ALTERED  ${printable(sentence(finding))}\n`);
   return 1;
 }
 
@@ -187,7 +188,7 @@ async function runProof(given: Given, context: Context): Promise<number> {
     context.stdout.write(
       'better   a whole `slmaudit verify` also shows that no later thief of the keys can have made it\n',
     );
-  } else context.stdout.write(`ALTERED  ${result.code} ${result.why}\n`);
+  } else context.stdout.write(`ALTERED  ${result.code} ${printable(result.why)}\n`);
   return result.good ? 0 : 1;
 }
 

@@ -7,7 +7,7 @@ import { lasting, type Listed } from './coverage.ts';
 import { shownText } from './draw.ts';
 import { fitted, GAP, MOST } from './fit.ts';
 import { wrapped } from './wrap.ts';
-import { forMachines, type Print, rowSink, type Shown } from './rows.ts';
+import { type Print, rowSink, type Shown } from './rows.ts';
 
 export const EPISODE_FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const;
 
@@ -21,10 +21,8 @@ export async function printEpisodes(
   print: Print,
   shown: Shown,
 ): Promise<boolean> {
-  if (format === 'json')
-    return forMachines(print, 'json')(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
-  if (format === 'ndjson')
-    return forMachines(print, 'json')(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
+  if (format === 'json') return print(`[${episodes.map(e => JSON.stringify(e)).join(',\n ')}]\n`);
+  if (format === 'ndjson') return print(episodes.map(e => `${JSON.stringify(e)}\n`).join(''));
   // Nothing to be told is nothing to be mailed by cron.
   if (format === 'table' && episodes.length === 0) return true;
   const { columns, rows } = format === 'csv' ? wholeRows(episodes) : briefRows(episodes);

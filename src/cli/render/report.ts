@@ -1,5 +1,6 @@
 import { type Finding, FINDINGS, isAlteration, isLowering, type Report } from '../../verify/finding.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
+import { printable } from '../voice.ts';
 
 /** Findings that are printed; --format json has all. */
 const MOST = 200;
@@ -31,7 +32,8 @@ export function reportLines(report: Report, shown: Shown): string[] {
   );
   const better = betterOf(report, shown);
   if (isIntact && better.length > 0) lines.push(`better   ${better.join('; ')}`);
-  return lines;
+  // A name of a file is whoever's made it, and could take all of this from the screen.
+  return lines.map(printable);
 }
 
 function extension({ extends: known, behind, size }: Report): string {

@@ -1,6 +1,5 @@
 import type { Writable } from 'node:stream';
 import type { ResultSink } from '../../duck/process.ts';
-import { UNSEEN } from '../../record/unseen.ts';
 import type { OptionSpec } from '../command.ts';
 import { printable } from '../voice.ts';
 import { csvSink } from './csv.ts';
@@ -48,21 +47,9 @@ export function printer(out: Writable): Print {
   return Object.assign(print, { isTerminal: 'isTTY' in out && out.isTTY === true });
 }
 
-/**
- * For what machines read, which is data as it is, unless it goes to a terminal: there nothing of it is obeyed. In JSON it is escaped, which
- * is the same value; in CSV spelled as in a table.
- */
-export function forMachines(print: Print, form: 'json' | 'csv'): Print {
-  if (print.isTerminal !== true) return print;
-  const spelled = form === 'csv' ? printable : escaped;
-  return text => print(text.replaceAll(UNSEEN, sign => (sign === '\n' ? sign : spelled(sign))));
-}
-
-const escaped = (sign: string): string =>
-  Array.from(
-    { length: sign.length },
-    (_, i) => `\\u${sign.charCodeAt(i).toString(16).padStart(4, '0')}`,
-  ).join('');
+/** CSV is data as it is, unless it goes to a terminal: there it is spelled as in a table. */
+const spelled = (print: Print): Print =>
+  print.isTerminal === true ? text => print(text.split('\n').map(printable).join('\n')) : print;
 
 /**
  * Was all of it taken, as far as a pipe tells? That the reader has gone is an event, which comes only once nothing else runs; what lay in
@@ -85,15 +72,15 @@ export interface Shown {
 export function rowSink(format: RowFormat, print: Print, { width, title, plain }: Shown = {}): ResultSink {
   switch (format) {
     case 'csv':
-      return csvSink(forMachines(print, 'csv'));
+      return csvSink(spelled(print));
     case 'html':
       return htmlSink(print, title ?? 'slmaudit');
     case 'json':
-      return jsonSink(forMachines(print, 'json'));
+      return jsonSink(print);
     case 'markdown':
       return markdownSink(print);
     case 'ndjson':
-      return ndjsonSink(forMachines(print, 'json'));
+      return ndjsonSink(print);
     case 'table':
       return late(async () => (await import('./table.ts')).tableSink(print, width, plain));
   }
