@@ -268,3 +268,37 @@ export async function* bytesBetween(file: InputFile, from: number, to: number): 
     if (at >= to) return;
   }
 }
+
+/** Stretches of a file, each behind the one before: gzip is decompressed once for all of them, not from the beginning for each. */
+export class Forward {
+  readonly file: InputFile;
+  #chunks: AsyncGenerator<Buffer> | undefined;
+  #at = 0;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(file: InputFile) {
+    this.file = file;
+  }
+
+  /** As bytesBetween(). */
+  async *between(from: number, to: number): AsyncGenerator<Buffer> {
+    if (!this.file.gzip) return yield* bytesBetween(this.file, from, to);
+    this.#chunks ??= readFrom(this.file);
+    while (this.#at < to) {
+      if (this.#rest.length === 0) {
+        const next = await this.#chunks.next();
+        if (next.done === true) return;
+        this.#rest = next.value;
+      }
+      const first = Math.min(this.#rest.length, Math.max(0, from - this.#at));
+      const part = this.#rest.subarray(first, Math.max(first, to - this.#at));
+      this.#at += first + part.length;
+      this.#rest = this.#rest.subarray(first + part.length);
+      if (part.length > 0) yield part;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks?.return(undefined);
+  }
+}
