@@ -21,7 +21,7 @@ export function sqlError(error: unknown, parameters: Readonly<Record<string, str
       },
     );
   // Of a file, it is not the question's: no other is read as JSON.
-  if (/^Invalid Input Error: Malformed JSON in file /.test(said))
+  if (said.startsWith('Invalid Input Error: Malformed JSON in file '))
     return new AuditError(
       'OPEN_MALFORMED',
       'an open segment holds what no writer of records wrote: nothing can be asked while it lies there',
