@@ -20,6 +20,10 @@ export class AuditError extends Error {
   }
 }
 
+/** For what a signal has stopped, by its name. */
+export const stopped = (reason: unknown): AuditError =>
+  new AuditError('STOPPED', 'stopped', { exit: reason === 'SIGINT' ? 130 : 2 });
+
 /** An error on its way from one thread to another. */
 export interface Thrown {
   readonly message: string;

@@ -190,10 +190,11 @@ function sinkOf(
   { width, voice }: Context,
 ): ResultSink {
   const direct = printer(target.stream);
-  const print: typeof direct = shown => {
+  const cleared = (shown: string): Promise<boolean> => {
     voice.clear();
     return direct(shown);
   };
+  const print = Object.assign(cleared, { isTerminal: direct.isTerminal === true });
   if (asking.sink) return asking.sink(print);
   if (format === 'parquet') return { columns: () => undefined, rows: () => true, end: () => undefined };
   const title = asking.title ?? `slmaudit ${asking.verb}`;

@@ -15,7 +15,7 @@ import {
   storeFolder,
 } from './places.ts';
 import { createProgram, parserExit } from './program.ts';
-import { createVoice, type Paint } from './voice.ts';
+import { createVoice, type Paint, unobeyed } from './voice.ts';
 
 /** From the command line to the exit code. Every error that ends the program ends here, and only here exit codes are made of them. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -105,6 +105,11 @@ function watchOutput(
   tell: (error: AuditError) => void,
 ): { exitAfter(exit: number): Promise<number> } {
   let failed = false;
+  if ('isTTY' in out && out.isTTY === true) {
+    const write = out.write.bind(out) as (chunk: unknown, ...more: unknown[]) => boolean;
+    out.write = (chunk: unknown, ...more: unknown[]) =>
+      write(typeof chunk === 'string' ? unobeyed(chunk) : chunk, ...more);
+  }
   out.on('error', (error: Error & { code?: string }) => {
     if (failed || error.code === 'EPIPE') return;
     failed = true;

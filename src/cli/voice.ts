@@ -58,7 +58,7 @@ export function createVoice(err: Writable, options: () => VoiceOptions): Voice {
       const known = error instanceof AuditError ? error : unexpected(error);
       if (json) {
         const { code, message, hint } = known;
-        write(JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } }));
+        write(unobeyed(JSON.stringify({ error: { code, message, ...(hint !== undefined && { hint }) } })));
       } else {
         const lines = known.message.trimEnd().split('\n').map(printable);
         write(`slmaudit: ${paint().red('error:')} ${lines.join('\n  ')}`);
@@ -82,6 +82,7 @@ function unexpected(error: unknown): AuditError {
     EROFS: 'the file system is read-only; writing needs another one',
     ENOSPC: 'make room on that disk, then run the same command again',
     EDQUOT: 'make room on that disk, then run the same command again',
+    EFBIG: 'raise the limit of the size of files (ulimit -f), then run the same command again',
     EMFILE: 'raise the limit of open files (ulimit -n)',
   };
   const hint = known[code] ?? 'set SLMAUDIT_DEBUG=1 to see where it happened';
@@ -90,6 +91,19 @@ function unexpected(error: unknown): AuditError {
     cause: error,
   });
 }
+
+/**
+ * What goes to a terminal, as JSON or from a renderer of ours: the first leaves as they are the signs that only some terminals obey and
+ * those that aren't seen, the second never writes any. Escaped as JSON has it, they are the same values.
+ */
+export const unobeyed = (text: string): string =>
+  text.replaceAll(UNSEEN, sign => (/[\t\n\r\u001b]/.test(sign) ? sign : escaped(sign)));
+
+const escaped = (sign: string): string =>
+  sign
+    .split('')
+    .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
 
 /** What commands a terminal or isn't seen as `\u{..}`. */
 export const printable = (text: string): string =>

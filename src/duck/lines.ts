@@ -73,8 +73,9 @@ function hexInGroups(column: string): string {
     [9, 4],
     [13, 4],
     [17, 4],
-    [21, 12],
-  ].map(([from, n]) => `substr(${hex}, ${from}, ${n})`);
+    // All that is left: a byte that no line shows would be in no root.
+    [21],
+  ].map(place => `substr(${[hex, ...place].join(', ')})`);
   return parts.join(` || '-' || `);
 }
 

@@ -213,7 +213,7 @@ export class Reading {
     const running = createHash('sha256');
     const chunk = Buffer.allocUnsafe(1 << 20);
     let size = 0;
-    for (let got = readSync(fd, chunk, 0, chunk.length, 0); got > 0;) {
+    for (let got = readSync(fd, chunk, 0, chunk.length, 0); got > 0 && size <= bytes;) {
       running.update(chunk.subarray(0, got));
       size += got;
       got = readSync(fd, chunk, 0, chunk.length, size);

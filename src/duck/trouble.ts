@@ -20,6 +20,15 @@ export function sqlError(error: unknown, parameters: Readonly<Record<string, str
         hint: 'ask for fewer columns or a shorter span, or raise --memory',
       },
     );
+  // Of a file, it is not the question's: no other is read as JSON.
+  if (said.startsWith('Invalid Input Error: Malformed JSON in file '))
+    return new AuditError(
+      'OPEN_MALFORMED',
+      'an open segment holds what no writer of records wrote: nothing can be asked while it lies there',
+      {
+        hint: 'run `slmaudit seal`, which names the one that can not be sealed; look at it in the folder open of the store, and move it away',
+      },
+    );
   const strange = /Could not convert string '(.*)' to/.exec(said)?.[1];
   const given = Object.keys(parameters).find(n => parameters[n] === strange);
   const helpful = said

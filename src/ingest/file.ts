@@ -117,7 +117,7 @@ async function* chunks(from: Readable, name: string): AsyncGenerator<Buffer> {
   }
 }
 
-function unreadable(path: string, cause: unknown): AuditError {
+export function unreadable(path: string, cause: unknown): AuditError {
   return new AuditError(
     'INPUT_UNREADABLE',
     `can't read ${path}: ${cause instanceof Error ? systemText(cause) : String(cause)}`,
@@ -169,16 +169,18 @@ function identityOf(first: Buffer, key: Uint8Array, variant: number): string {
 /**
  * Finds what of a file the log holds already, and checks every byte of it against the committed digests. Another
  * file that begins with the same line (a header, a start-up message) gets an identity of its own. A file that is known
- * under a key of before keeps the name it has there.
+ * under a key of before keeps the name it has there. `isTaken`: an identity that is another file's for now.
  */
 export async function findResume(
   file: InputFile,
   identities: readonly Identities[],
   rangesOf: (identity: string) => readonly SourceRange[],
+  isTaken: (identity: string) => boolean = () => false,
 ): Promise<Resume> {
   const { key, of } = identities.find(i => rangesOf(i.of(0)).length > 0) ?? identities[0]!;
   for (let variant = 0; ; variant++) {
     const identity = of(variant);
+    if (isTaken(identity)) continue;
     const held = await matches(file, rangesOf(identity), key);
     if (held) return { identity, key, variant, ...held };
   }
@@ -264,5 +266,39 @@ export async function* bytesBetween(file: InputFile, from: number, to: number): 
     at += chunk.length;
     if (part.length > 0) yield part;
     if (at >= to) return;
+  }
+}
+
+/** Stretches of a file, each behind the one before: gzip is decompressed once for all of them, not from the beginning for each. */
+export class Forward {
+  readonly file: InputFile;
+  #chunks: AsyncGenerator<Buffer> | undefined;
+  #at = 0;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(file: InputFile) {
+    this.file = file;
+  }
+
+  /** As bytesBetween(). */
+  async *between(from: number, to: number): AsyncGenerator<Buffer> {
+    if (!this.file.gzip) return yield* bytesBetween(this.file, from, to);
+    this.#chunks ??= readFrom(this.file);
+    while (this.#at < to) {
+      if (this.#rest.length === 0) {
+        const next = await this.#chunks.next();
+        if (next.done === true) return;
+        this.#rest = next.value;
+      }
+      const first = Math.min(this.#rest.length, Math.max(0, from - this.#at));
+      const part = this.#rest.subarray(first, Math.max(first, to - this.#at));
+      this.#at += first + part.length;
+      this.#rest = this.#rest.subarray(first + part.length);
+      if (part.length > 0) yield part;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks?.return(undefined);
   }
 }

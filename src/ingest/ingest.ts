@@ -1,3 +1,4 @@
+import { shellWord } from '../record/shell.ts';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
@@ -84,7 +85,13 @@ class Run {
     this.#session = new Session(store, options, () => options.onProgress?.(this.#progress()));
     const note = (n: Note): void => void this.#notes.push(n);
     const flush = (): Promise<void> => this.#session.flush();
-    this.#sources = new Sources(store, keys, { lockWaitMs, known: options.known, note, flush });
+    this.#sources = new Sources(store, keys, {
+      lockWaitMs,
+      known: options.known,
+      note,
+      flush,
+      signal: this.#signal,
+    });
     this.#intake = new Intake(this.#session, {
       key: keys[0]!,
       maxLine,
@@ -192,18 +199,22 @@ class Run {
   /** `growing`: its first lines may be few; it is read like a pipe, which takes what comes. */
   async #readClaimed(
     file: InputFile,
-    { source, resume }: Claimed,
+    { source, resume, end }: Claimed,
     bytes: AsyncIterable<Buffer>,
     growing: boolean,
   ): Promise<void> {
-    const { manner, told } = mannerOf(
-      await this.#sample(file),
-      this.#options,
-      growing ? { ...source, kind: 'pipe' } : source,
-    );
-    const { lines, unterminated } = resume;
-    const how = { ...manner, lines, unterminated, file, growing };
-    await this.#intake.read(source, this.#announced(bytes, told), how);
+    try {
+      const { manner, told } = mannerOf(
+        await this.#sample(file),
+        this.#options,
+        growing ? { ...source, kind: 'pipe' } : source,
+      );
+      const { lines, unterminated } = resume;
+      const how = { ...manner, lines, unterminated, file, growing };
+      await this.#intake.read(source, this.#announced(bytes, told), how);
+    } finally {
+      end();
+    }
   }
 
   async #sample(file: InputFile): Promise<Sample> {
@@ -217,27 +228,33 @@ class Run {
     if (regular === undefined) return this.#readPipe(createReadStream(path), name);
     if (regular.gzip)
       throw new AuditError('INPUT_UNREADABLE', `${path} is a gzip file, which does not grow`, {
-        hint: `run \`slmaudit ingest ${path}\` without --follow`,
+        hint: `run \`slmaudit ingest ${shellWord(path)}\` without --follow`,
       });
     const reading = new Set<Promise<void>>();
     // What was written between the last run and a rotation lies in a file of another name.
     await this.#readSiblings(path, name);
-    while (!this.#stopped) {
-      const tail = await Tail.open(path, { signal: this.#signal, onIdle: () => this.#session.check() });
-      if (!tail) break;
-      this.#open.add(tail.file);
-      // Whatever was rotated away until this file was open, nobody else will look at.
-      await this.#readSiblings(path, name);
-      const one = this.#readTail(tail, name).finally(() => {
-        this.#open.delete(tail.file);
-        reading.delete(one);
-      });
-      reading.add(one);
-      await Promise.race([tail.moved, one]);
-      // A file that was cut ends first; one that was renamed is read on beside the new one.
-      if (tail.truncated) await one;
+    try {
+      while (!this.#stopped) {
+        const tail = await Tail.open(path, {
+          signal: this.#signal,
+          onIdle: () => this.#session.check(),
+          take: file => !this.#open.has(file) && this.#open.add(file).has(file),
+        });
+        if (!tail) break;
+        // Whatever was rotated away until this file was open, nobody else will look at.
+        await this.#readSiblings(path, name);
+        const one = this.#readTail(tail, name).finally(() => {
+          this.#open.delete(tail.file);
+          reading.delete(one);
+        });
+        reading.add(one);
+        await Promise.race([tail.moved, one]);
+        // A file that was cut ends first; one that was renamed is read on beside the new one.
+        if (tail.truncated) await one;
+      }
+    } finally {
+      await Promise.all(reading);
     }
-    await Promise.all(reading);
     return undefined;
   }
 

@@ -8,7 +8,7 @@ import type { FormatChoice } from '../normalize/formats.ts';
 import type { TimeReading } from '../record/time.ts';
 import { createDigester, type Digested, type Digester, type DigestOptions, FATES, LINE } from './digest.ts';
 import { DocumentFramer } from './document.ts';
-import { bytesBetween, type InputFile } from './file.ts';
+import { bytesBetween, Forward, type InputFile } from './file.ts';
 import { Framer, type OddLine } from './framer.ts';
 import { Pool } from './pool.ts';
 import type { Session } from './session.ts';
@@ -82,6 +82,7 @@ export class Intake {
     const framer = manner.document ? new DocumentFramer(maxLine, source.at) : new Framer(maxLine, source.at);
     const line = new LineCount(manner.lines, manner.unterminated === true);
     const quiet = this.#watchQuiet(source, digester, line, manner);
+    const second = file && new Forward(file);
     try {
       let before = file && !manner.scattered ? file : undefined;
       for await (const chunk of bytes) {
@@ -103,7 +104,7 @@ export class Intake {
                 ? this.#pool.digest(digestOptions, digester, this.#session.policy, block)
                 : digester.lines(block),
             );
-          } else await this.#odd(source, digester, piece, line.next(piece.bytes), file);
+          } else await this.#odd(source, digester, piece, line.next(piece.bytes), second);
         }
         this.#session.check();
         if (this.#stopped) break;
@@ -119,8 +120,9 @@ export class Intake {
     if (this.#stopped && source.kind === 'file') this.#options.leave(source, source.at, 'interrupted');
     else {
       const rest = framer.end();
-      if (rest) await this.#lastLine(source, digester, rest, line.next(rest.bytes), file);
+      if (rest) await this.#lastLine(source, digester, rest, line.next(rest.bytes), second);
     }
+    await second?.close();
     await this.#apply(source, digester.rest(source.at, line.last, 'all'));
   }
 
@@ -230,14 +232,14 @@ export class Intake {
     digester: Digester,
     line: OddLine,
     number: number,
-    file?: InputFile,
+    second?: Forward,
     fault?: RejectReason,
   ): Promise<void> {
     await this.#applied;
     const { bytes, start, end, length } = line;
     const reason = line.kind === 'too_long' ? line.kind : fault;
-    const again = file && line.kind === 'too_long';
-    if (again) await this.#session.writer.hashBytes(source, bytesBetween(file, start, end));
+    const again = second && line.kind === 'too_long';
+    if (again) await this.#session.writer.hashBytes(source, second.between(start, end));
     await this.#apply(source, digester.odd({ bytes, start, line: number }, end, length, reason), !again);
   }
 
@@ -250,14 +252,14 @@ export class Intake {
     digester: Digester,
     line: OddLine,
     number: number,
-    file?: InputFile,
+    second?: Forward,
   ): Promise<void> {
     const whole = line.kind === 'unterminated' && isWholeJson(line.bytes);
-    if (source.kind === 'file' && !whole && file?.gzip !== true) {
+    if (source.kind === 'file' && !whole && second?.file.gzip !== true) {
       this.#options.leave(source, line.length, 'left_unterminated');
       return;
     }
-    await this.#odd(source, digester, line, number, file, whole ? undefined : 'unterminated');
+    await this.#odd(source, digester, line, number, second, whole ? undefined : 'unterminated');
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Kept, refuseKept, sealLeftovers } from '../seal/seal.ts';
 import { HeldFiles } from '../store/held.ts';
 import type { RecordKey } from '../store/keys.ts';
@@ -6,7 +7,7 @@ import { isFrames, namesIn, openFile, openFolder, parseOpenName } from '../store
 import { type Lock, takeLock } from '../store/lock.ts';
 import { readHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { findResume, identitiesOf, type InputFile, type Resume } from './file.ts';
+import { findResume, type Identities, identitiesOf, type InputFile, type Resume } from './file.ts';
 import type { Note } from './summary.ts';
 import type { Writing } from './writer.ts';
 
@@ -14,6 +15,8 @@ import type { Writing } from './writer.ts';
 export interface Claimed {
   readonly source: Writing;
   readonly resume: Resume;
+  /** No more of it is read: another file may be taken for it. */
+  readonly end: () => void;
   readonly release: () => void;
 }
 
@@ -24,10 +27,13 @@ export interface SourcesOptions {
   readonly note: (note: Note) => void;
   /** Seals what has been read. */
   readonly flush: () => Promise<void>;
+  readonly signal: AbortSignal;
 }
 
 /** Times of files are those of the file system's clock. */
 const CLOCK_SLACK_MS = 2000;
+/** How often, and how long, a file is looked at that is what another one is which is being read: the other one may have been copied and cut. */
+const SAME = { everyMs: 500, times: 10 } as const;
 
 /** Who reads what: every source of a run has its number here, every file its claim and the place to go on from. */
 export class Sources {
@@ -39,6 +45,8 @@ export class Sources {
   readonly #held: HeldFiles;
   #count = 0;
   readonly #claims = new Map<string, { readonly lock: Lock; holders: number }>();
+  /** Identities of files that are being read. */
+  readonly #reading = new Set<string>();
   /** Open segments that were left alone, by batch. */
   readonly #kept = new Map<string, Kept>();
 
@@ -65,7 +73,7 @@ export class Sources {
     return { name, stream: randomBytes(16).toString('hex'), kind: 'pipe', ordinal: this.#count++, at: 0 };
   }
 
-  /** Undefined for an empty file. Throws LOCKED, OPEN_ELSEWHERE, INPUT_UNREADABLE. */
+  /** Undefined for an empty file, and where the run is stopped before it is known which one it is. Throws LOCKED, OPEN_ELSEWHERE, INPUT_UNREADABLE. */
   async file(file: InputFile, name: string): Promise<Claimed | undefined> {
     const identities = await identitiesOf(file, this.#keys);
     if (!identities) return undefined;
@@ -73,9 +81,19 @@ export class Sources {
     const release = await this.#claim(identities.at(-1)!.of(0), name);
     try {
       await this.takeOver();
-      const resume = await findResume(file, identities, identity => this.held().rangesOf(identity));
+      const resume = await this.#resume(file, identities);
+      if (!resume) {
+        release();
+        return undefined;
+      }
       const { identity, key, from, variant } = resume;
-      refuseKept(this.#kept.values(), about => about.stream === identity, `lines of ${name}`);
+      const end = (): void => void this.#reading.delete(identity);
+      try {
+        refuseKept(this.#kept.values(), about => about.stream === identity, `lines of ${name}`);
+      } catch (error) {
+        end();
+        throw error;
+      }
       if (variant > 0 && from === 0) this.#options.note({ code: 'same_first_line', source: name });
       const source: Writing = {
         name,
@@ -85,11 +103,29 @@ export class Sources {
         ordinal: this.#count++,
         at: from,
       };
-      return { source, resume, release };
+      return { source, resume, end, release };
     } catch (error) {
       release();
       throw error;
     }
+  }
+
+  /**
+   * Which file it is, and from where on. One that so far is what another one is which is being read may be that one's copy, which has been
+   * cut; if that one is still read after a while, this is a file of its own that began the same: in one stream their lines would be mixed.
+   */
+  async #resume(file: InputFile, identities: readonly Identities[]): Promise<Resume | undefined> {
+    for (let time = 0; !this.#options.signal.aborted; time++) {
+      const isTaken = (identity: string): boolean => time >= SAME.times && this.#reading.has(identity);
+      const found = await findResume(file, identities, of => this.held().rangesOf(of), isTaken);
+      if (!this.#reading.has(found.identity)) {
+        this.#reading.add(found.identity);
+        return found;
+      }
+      await wait(SAME.everyMs);
+      await this.#options.flush();
+    }
+    return undefined;
   }
 
   /** What the log holds of files now. */

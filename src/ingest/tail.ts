@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isCode } from '../store/durable.ts';
-import { IDENTIFIED } from './file.ts';
+import { IDENTIFIED, unreadable } from './file.ts';
 import { fileKey } from './siblings.ts';
 
 /** How often a file is looked at. */
@@ -16,6 +16,8 @@ export interface TailOptions {
   readonly signal: AbortSignal;
   /** Called whenever there is nothing to read. */
   readonly onIdle: () => void;
+  /** Takes a file, as `device:inode`; false if it is being read under another name. */
+  readonly take: (file: string) => boolean;
 }
 
 /** An open file that may still grow, be renamed, or be cut to nothing and begin anew. */
@@ -41,12 +43,18 @@ export class Tail {
     });
   }
 
-  /** Waits until there is a file with a whole first line; undefined if stopped before. */
+  /**
+   * Waits until there is a file with a whole first line that nobody reads yet; undefined if stopped before. Throws INPUT_UNREADABLE for
+   * one that stays so: what rotates makes a file first, and gives it away then.
+   */
   static async open(path: string, options: TailOptions): Promise<Tail | undefined> {
+    let since = Infinity;
     for (; !options.signal.aborted; await pause(options)) {
       const fd = opened(path);
-      if (fd === undefined) continue;
-      if (hasFirstLine(fd)) return new Tail(path, fd, options);
+      since = fd instanceof Error ? Math.min(since, performance.now()) : Infinity;
+      if (fd instanceof Error && performance.now() - since > LINGER_MS) throw unreadable(path, fd);
+      if (fd === undefined || fd instanceof Error) continue;
+      if (hasFirstLine(fd) && options.take(fileKey(fstatSync(fd)))) return new Tail(path, fd, options);
       closeSync(fd);
     }
     return undefined;
@@ -104,11 +112,16 @@ export class Tail {
   }
 }
 
-function opened(path: string): number | undefined {
+/** Undefined if there is nothing; why it can't be read, if that may pass. */
+function opened(path: string): number | Error | undefined {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
+    return new Error('it is no file');
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
+    if (isCode(error, 'EACCES', 'EPERM')) return error as Error;
     throw error;
   }
 }

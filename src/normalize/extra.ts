@@ -1,5 +1,5 @@
 import { formatJson, JsonNumber, type JsonObject, type JsonValue } from '../record/json.ts';
-import { addRemoved, type Removed, RULE_NAMES, type Scanner, scannerOf } from './secrets.ts';
+import { addRemoved, type Removed, RULE_NAMES, type Scanner, scannerOf, unescaped } from './secrets.ts';
 
 /**
  * What no column took, made fit to be kept (SPEC 7): members named like content or secrets go, at any depth; so
@@ -23,6 +23,10 @@ const IDENTITY_NAME =
   /user|login|e?mail|subject|principal|actor|caller|customer|consumer|employee|person|account|owner|phone|forwarded|remote|client|peer|host(?:name)?$|addr|(?:^|[^a-z])ip(?:$|[^a-z])|^(?:first|last|full|display|nick|given|family)?name$/;
 const IDENTITY_TEXT =
   /[^\s@"]@[^\s@"]{1,253}\.[a-z]|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:^|[^\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}|::[0-9a-f]{1,4}/i;
+
+/** In a URL in a URL, too. */
+const saysWho = (text: string): boolean =>
+  IDENTITY_TEXT.test(text) || (text.includes('%') && IDENTITY_TEXT.test(unescaped(text)));
 
 /** What this run's person has asked for, beside what always holds. */
 export interface Privacy {
@@ -63,7 +67,7 @@ export class Sieve {
   /** Strings of `extra` or `labels`: neither long, nor a secret, nor JSON that hides members from this search. */
   keepsString(text: string): boolean {
     if (text.length > MAX_STRING || /^\s*[[{]/.test(text)) this.drop();
-    else if (this.#privacy.hashIdentities && IDENTITY_TEXT.test(text)) this.drop('identity');
+    else if (this.#privacy.hashIdentities && saysWho(text)) this.drop('identity');
     else return this.keepsText(text);
     return false;
   }
@@ -77,7 +81,12 @@ export class Sieve {
     else if (!isNumber && SECRET_NAME.test(bare)) this.drop('secret_name');
     else if (this.#privacy.hashIdentities && !isMeasure(value) && IDENTITY_NAME.test(name.toLowerCase()))
       this.drop('identity');
-    else return this.keepsText(above === '' ? name : `${above.slice(-256)}.${name}`);
+    else {
+      const whole = above === '' ? name : `${above.slice(-256)}.${name}`;
+      // A count by person has their names for names.
+      if (!this.#privacy.hashIdentities || !saysWho(whole)) return this.keepsText(whole);
+      this.drop('identity');
+    }
     return false;
   }
 }

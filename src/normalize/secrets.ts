@@ -125,6 +125,14 @@ export interface Scanner {
 const NAMED =
   /"[^"\\]{0,48}(?:password|passwd|passphrase|pwd|secret|authorization|cookie|api[_-]?key|private[_-]?key|credential|token)"\s{0,8}:\s{0,8}\[?\s{0,8}"(?:[^"\\]|\\[\s\S])*/gi;
 
+/** Between two parts of what a URL may hold, which are kept. */
+const WORDS = /([\s"'<>\\]+)/;
+const ESCAPED = /%(?:25)*([2-7][0-9a-f])/gi;
+
+/** What stands in a URL in a URL, however often it was escaped: as it was before, as far as it is ASCII. */
+export const unescaped = (text: string): string =>
+  text.replace(ESCAPED, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+
 /** Texts in which nothing was found are many times the same: models, paths, users. Longer ones are ids, each another, and cost more to keep. */
 const KEPT_CHARS = 31;
 const MOST_KEPT = 8192;
@@ -135,19 +143,26 @@ export function scannerOf(optional: readonly string[]): Scanner {
   const any = anyOf(rules);
   const all = rules.map(rule => ({ ...rule, pattern: new RegExp(rule.pattern, `${rule.pattern.flags}g`) }));
   const clean = new Set<string>();
+  const ruleOf = (text: string, but?: string): string | undefined => {
+    for (const { name, pattern, accepts } of all)
+      if (name !== but)
+        for (const [match] of text.matchAll(pattern)) if (accepts?.(match) !== false) return name;
+    return undefined;
+  };
   return {
     sparesHex: rules === RULES,
     find(text, but) {
       if (text.length <= KEPT_CHARS && clean.has(text)) return undefined;
-      if (!any(text)) {
+      const isAny = any(text);
+      const found = isAny ? ruleOf(text, but) : undefined;
+      if (found !== undefined) return found;
+      const inUrl = text.includes('%') ? unescaped(text) : text;
+      if (inUrl !== text && any(inUrl)) return ruleOf(inUrl, but);
+      if (!isAny && text.length <= KEPT_CHARS) {
         if (clean.size === MOST_KEPT) clean.clear();
         // A copy: a slice keeps the line that it was cut from.
-        if (text.length <= KEPT_CHARS) clean.add(Buffer.from(text, 'utf8').toString('utf8'));
-        return undefined;
+        clean.add(Buffer.from(text, 'utf8').toString('utf8'));
       }
-      for (const { name, pattern, accepts } of all)
-        if (name !== but)
-          for (const [match] of text.matchAll(pattern)) if (accepts?.(match) !== false) return name;
       return undefined;
     },
     scrub(text) {
@@ -159,6 +174,15 @@ export function scannerOf(optional: readonly string[]): Scanner {
       let left = text;
       for (const { name, pattern, accepts } of all)
         left = left.replace(pattern, match => (accepts?.(match) === false ? match : gone(name)));
+      if (left.includes('%'))
+        left = left
+          .split(WORDS)
+          .map(word => {
+            const inUrl = word.includes('%') ? unescaped(word) : word;
+            const rule = inUrl !== word && any(inUrl) ? ruleOf(inUrl) : undefined;
+            return rule === undefined ? word : gone(rule);
+          })
+          .join('');
       left = left.replace(NAMED, match => {
         const value = match.search(/"(?:[^"\\]|\\[\s\S])*$/);
         return /^"(?:\[removed:\w+\])?$/.test(match.slice(value))

@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { coverageOf } from '../coverage/coverage.ts';
 import { findRecords, type Found } from '../coverage/found.ts';
 import type { Coverage } from '../coverage/report.ts';
-import { AuditError } from '../errors.ts';
+import { AuditError, stopped } from '../errors.ts';
 import { formatPin, type Pin } from '../log/pin.ts';
 import { prove } from '../prove/prove.ts';
 import type { QueryOptions } from '../query/query.ts';
@@ -106,7 +106,7 @@ async function fill(
 ): Promise<Omit<Packed, 'path' | 'files'> & { readonly sealedAt: string }> {
   const { since, until, now } = options;
   const step = (name: string): void => {
-    if (options.signal?.aborted) throw new AuditError('PACK_STOPPED', 'stopped', { exit: 130 });
+    if (options.signal?.aborted) throw stopped(options.signal.reason);
     options.onStep?.(name);
   };
   const put = (name: string, text: string | Buffer): void => {
@@ -116,7 +116,8 @@ async function fill(
   const span = { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
   const only: Only | undefined = since === undefined && until === undefined ? undefined : span;
   const pinned = options.pin && { pin: options.pin };
-  const verifying = { ...pinned, ...(only && { only }) };
+  const { signal } = options;
+  const verifying = { ...pinned, ...(only && { only }), ...(signal && { signal }) };
 
   step('verifying');
   const { remember } = options;

@@ -1,4 +1,5 @@
 import type { Coverage } from '../coverage/report.ts';
+import { UNSEEN } from '../record/unseen.ts';
 import { FINDINGS, type Report } from '../verify/finding.ts';
 import type { Copied } from './copy.ts';
 import type { Written } from './records.ts';
@@ -127,7 +128,7 @@ function verdict({ exit, report, copy, troubles }: Told): string {
     const where = [
       segment === undefined ? '' : `segment ${segment}`,
       entry === undefined ? '' : `entry ${entry}`,
-      file ?? '',
+      file === undefined ? '' : asCode(file),
     ].filter(w => w !== '');
     return `- ${code}: ${FINDINGS[code]}${where.length > 0 ? ` (${where.join(', ')})` : ''}`;
   });
@@ -136,11 +137,14 @@ function verdict({ exit, report, copy, troubles }: Told): string {
   const lines = [
     ...findings.slice(0, MOST_FINDINGS),
     ...(more > 0 ? [`- and ${more} more in verification.json`] : []),
-    ...troubles.map(t => `- not in this pack: ${t}`),
+    ...troubles.map(t => `- not in this pack: ${asCode(t)}`),
   ];
   const list = lines.length > 0 ? `\n\n${lines.join('\n')}` : '';
   return `${VERDICTS[exit as keyof typeof VERDICTS]}${list}`;
 }
+
+/** What somebody else may have written, in a line of its own and never Markdown. */
+const asCode = (text: string): string => `\`${text.replaceAll(UNSEEN, '\ufffd').replaceAll('`', "'")}\``;
 
 const VERDICTS = {
   1: '> **ALTERED.** Verification when this was packed found that something is not what was sealed. Files of records that were altered are in store/ as they are, and left out of records.ndjson and coverage. If the log itself was altered, nothing here is proved.',

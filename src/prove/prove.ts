@@ -51,7 +51,7 @@ async function proveOnce(store: Store, name: string, known: string | undefined):
   const file = inventory.files.get(segment.segment);
   if (!file) throw deleted(segment, inventory);
   const path = pathOf(at, inventory, file);
-  const digest = await digestFile(path);
+  const digest = await digestFile(path, file.bytes);
   if (!digest) throw missing(segment, path);
   if (digest.sha256 !== file.sha256) throw altered(segment, path);
   const before = rowsBefore(inventory, file, segment);

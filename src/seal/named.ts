@@ -28,7 +28,7 @@ export function namedSegments(at: Layout, since: ReadonlyMap<string, number>, si
     if (!payload) return true;
     const file = inventory.files.get(segment);
     if (!file || file.isRestated) return true;
-    return (await digestFile(payloadPath(at, segment, sealed)))?.sha256 === payload.sha256;
+    return (await digestFile(payloadPath(at, segment, sealed), payload.bytes))?.sha256 === payload.sha256;
   };
   return { of: batch => found.get(batch) ?? [], isWhole };
 }

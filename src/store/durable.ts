@@ -151,12 +151,17 @@ export function ageOf(path: string): number {
   }
 }
 
-/** Unlinks if it is there. */
+/** Unlinks if it is there. Throws UNSAFE_PATH for a folder. */
 export function removeFile(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
+    if (isCode(error, 'ENOENT')) return;
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+    throw new AuditError('UNSAFE_PATH', `${path} is a folder, where only a file can be`, {
+      hint: 'no slmaudit made it: look at it, move it away, then run the same command again',
+      cause: error,
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { shellWord } from '../record/shell.ts';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
@@ -104,7 +105,7 @@ export function checkFormat(at: Layout): void {
   if (format === FORMAT) return;
   if (format === undefined) {
     throw new AuditError('NO_STORE', `no store at ${at.store}`, {
-      hint: `make one with \`slmaudit init --store ${at.store}\`, or name another with --store or SLMAUDIT_STORE`,
+      hint: `make one with \`slmaudit init --store ${shellWord(at.store)}\`, or name another with --store or SLMAUDIT_STORE`,
     });
   }
   if (/^slmaudit-store\/\d+\n$/.test(format)) {

@@ -15,8 +15,8 @@ export function readSettings(at: Layout): Record<Setting, string> {
   const text = readWhole(settingsPath(at), 4096)?.toString('utf8') ?? '';
   for (const line of text.split('\n').filter(l => l !== '')) {
     const [name = '', value = ''] = line.split(' ');
-    const known = SETTINGS[name as Setting] as { readonly values: readonly string[] } | undefined;
-    if (!known?.values.includes(value))
+    const values: readonly string[] = Object.hasOwn(SETTINGS, name) ? SETTINGS[name as Setting].values : [];
+    if (!values.includes(value))
       throw new AuditError(
         'SETTINGS_MALFORMED',
         `${settingsPath(at)} holds a line that is no setting: ${line.slice(0, 80)}`,

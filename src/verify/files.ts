@@ -209,18 +209,22 @@ function tileKind(file: string, size: number, beyond: number): Pending['kind'] |
 }
 
 function* filesUnder(folder: string): Generator<string> {
-  for (const entry of entriesOf(folder)) {
+  const entries = entriesOf(folder);
+  // Deeper than any name reaches: no writer made it.
+  if (!entries) yield folder;
+  for (const entry of entries ?? []) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) yield* filesUnder(path);
     else yield path;
   }
 }
 
-function entriesOf(folder: string): Dirent[] {
+function entriesOf(folder: string): Dirent[] | undefined {
   try {
     return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     if (isCode(error, 'ENOENT')) return [];
+    if (isCode(error, 'ENAMETOOLONG')) return undefined;
     throw error;
   }
 }

@@ -2,25 +2,42 @@ import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { type Checkpoint, checkpointSignedBy, parseCheckpoint } from '../log/checkpoint.ts';
+import { entryHash } from '../log/entry.ts';
 import { consistencyProof, verifyConsistency } from '../merkle/proof.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { isUnwritable, makeFolder, readWhole, replaceFile } from '../store/durable.ts';
 import { readHead } from '../store/keys.ts';
-import { type Head, readCheckpoint } from '../store/log.ts';
+import type { Layout } from '../store/layout.ts';
+import { type Head, readEntries } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Finding, Fork, Report } from './finding.ts';
 import type { LeafHashes } from './hashes.ts';
 
-/** Where heads are known from. */
-export interface KnownHeads {
-  /** Folder of what earlier verifications found good. */
-  readonly remember: string | undefined;
-  readonly genesis: Buffer | undefined;
-  /** An auditor's own copy. */
-  readonly since: Buffer | undefined;
-  readonly logKey: VerifierKey | undefined;
-  /** A copy of an earlier time is no rollback. */
-  readonly pack: boolean;
+/** A head that is known from elsewhere, and who kept it. */
+export interface KnownHead {
+  readonly note: Buffer;
+  readonly kept: keyof typeof WHERE;
+}
+
+/**
+ * Heads that are known from elsewhere: the newest one this host has committed, the newest one an earlier verification found good, and an
+ * auditor's own copy (`since`). `genesis`: its hash; without one, that of the first entry. Each was a checkpoint before it was kept: the one that is read behind this is no older, unless the log was
+ * rolled back.
+ */
+export function knownHeads(
+  store: Store,
+  remember: string | undefined,
+  genesis: Buffer | undefined,
+  since: Buffer | undefined,
+): KnownHead[] {
+  const committed = quietly(() => readHead(store.keys));
+  const seen =
+    remember === undefined ? undefined : quietly(() => seenHead(remember, genesis ?? firstHash(store.at)));
+  return [
+    ...(committed ? [{ note: committed, kept: 'by_writer' } as const] : []),
+    ...(seen ? [{ note: seen, kept: 'by_verifier' } as const] : []),
+    ...(since ? [{ note: since, kept: 'given' } as const] : []),
+  ];
 }
 
 export interface CheckedHeads {
@@ -30,27 +47,30 @@ export interface CheckedHeads {
   readonly fork?: Fork;
 }
 
-/**
- * Heads that are known from elsewhere: the newest one this host has committed, the newest one an earlier verification
- * found good, and an auditor's own copy. The log must reach and contain each of them (SPEC 9, step 10).
- */
+const seenHead = (folder: string, genesis: Buffer | undefined): Buffer | undefined =>
+  genesis && readWhole(headPath(folder, genesis), 65_536);
+
+/** That of what stands in the place of genesis. */
+function firstHash(at: Layout): Buffer | undefined {
+  try {
+    const [first] = readEntries(at, 0, 1);
+    return first && entryHash(first);
+  } catch (error) {
+    if (error instanceof AuditError) return undefined;
+    throw error;
+  }
+}
+
+/** The log must reach and contain each of them (SPEC 9, step 10). `pack`: a copy of an earlier time is no rollback. */
 export function checkHeads(
-  store: Store,
+  heads: readonly KnownHead[],
   head: Head,
   hashes: LeafHashes,
-  { remember, genesis, since, logKey, pack }: KnownHeads,
+  { logKey, pack }: { readonly logKey: VerifierKey | undefined; readonly pack: boolean },
 ): CheckedHeads {
-  const committed = quietly(() => readHead(store.keys));
-  const seen =
-    remembered(remember, genesis) && quietly(() => readWhole(headPath(remember!, genesis!), 65_536));
   let known: CheckedHeads['extends'];
   let behind: number | undefined;
-  for (const [note, kept] of [
-    [committed, 'by_writer'],
-    [seen, 'by_verifier'],
-    [since, 'given'],
-  ] as const) {
-    if (!note) continue;
+  for (const { note, kept } of heads) {
     const one = parsed(note);
     if (!one) return { findings: [{ code: 'HEAD_UNREADABLE', file: WHERE[kept] }] };
     // What lies on this host is its owner's; a head that somebody brings must be the log's.
@@ -60,7 +80,7 @@ export function checkHeads(
       behind = Math.max(behind ?? 0, one.size);
       continue;
     }
-    const finding = checkHead(store, head, hashes, one);
+    const finding = checkHead(head, hashes, one);
     if (finding?.code === 'FORK') return { findings: [finding], fork: forkOf(note, one, head, hashes) };
     if (finding) return { findings: [finding] };
     if (kept !== 'by_writer' && (!known || one.size >= known.size)) known = { size: one.size, kept };
@@ -75,15 +95,11 @@ const WHERE = {
   given: '--since-head',
 } as const;
 
-const remembered = (folder: string | undefined, genesis: Buffer | undefined): boolean =>
-  folder !== undefined && genesis !== undefined;
-
-function checkHead(store: Store, head: Head, hashes: LeafHashes, known: Checkpoint): Finding | undefined {
-  if (known.size > hashes.size) {
-    // Written just behind the checkpoint it copies: a newer one means that the log moved on while this was reading.
-    if (readCheckpoint(store.at).size >= known.size) return undefined;
+function checkHead(head: Head, hashes: LeafHashes, known: Checkpoint): Finding | undefined {
+  if (known.size > head.size)
     return { code: 'ROLLBACK', expected: `${known.size} entries`, actual: `${head.size} entries` };
-  }
+  // Entries that can't be read are a finding already.
+  if (known.size > hashes.size) return undefined;
   if (hashes.rootAt(known.size).equals(known.root)) return undefined;
   return { code: 'FORK', expected: known.root.toString('base64') };
 }

@@ -23,9 +23,9 @@ export const isStated = (digest: FileDigest, { sha256, bytes }: Sight): boolean 
   digest.sha256 === sha256 && digest.bytes === bytes;
 
 /** Digests a file, and reads its rows if they are wanted. Throws what the system says. */
-export async function look(sight: Sight): Promise<Seen> {
-  const { path, counts } = sight;
-  const digest = await digestFile(path);
+export async function look(sight: Sight, signal?: AbortSignal): Promise<Seen> {
+  const { path, counts, bytes } = sight;
+  const digest = await digestFile(path, bytes, signal);
   if (!digest || !counts || !isStated(digest, sight)) return { digest };
   const { readPayload } = await import('../duck/payload.ts');
   try {

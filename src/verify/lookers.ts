@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { asError, type Thrown } from '../errors.ts';
+import { asError, stopped, type Thrown } from '../errors.ts';
 import { type Claim, falseOf, packed } from './claims.ts';
 import { look, type Seen, type Sight } from './look.ts';
 import type { LookAnswer, LookTask } from './looker.ts';
@@ -24,10 +24,18 @@ interface Thread {
 /** Threads that look at files of records and at signatures, or this one alone. */
 export class Lookers {
   readonly #threads: Thread[];
+  readonly #signal: AbortSignal | undefined;
+  /** Whoever waits hears of it at once. */
+  readonly #stop = (): void => {
+    for (const { waiting } of this.#threads)
+      for (const { reject } of waiting.splice(0)) reject(stopped(this.#signal?.reason));
+  };
 
   /** `jobs`: 1 is this thread. */
-  constructor(jobs: number) {
+  constructor(jobs: number, signal?: AbortSignal) {
+    this.#signal = signal;
     this.#threads = jobs < 2 ? [] : Array.from({ length: jobs }, () => this.#begin());
+    signal?.addEventListener('abort', this.#stop);
   }
 
   /** Tasks that may be under way. */
@@ -63,17 +71,19 @@ export class Lookers {
   }
 
   async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#stop);
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
   async #look(sights: readonly Sight[]): Promise<readonly (Seen | Thrown)[]> {
-    if (this.#threads.length === 0) return Promise.all(sights.map(look));
+    if (this.#threads.length === 0) return Promise.all(sights.map(sight => look(sight, this.#signal)));
     const answer = await this.#ask({ sights });
     if ('seen' in answer) return answer.seen.map(withBuffers);
     throw new Error('a thread looked at something else than files');
   }
 
   #ask(task: LookTask): Promise<LookAnswer> {
+    if (this.#signal?.aborted) return Promise.reject(stopped(this.#signal.reason));
     const { worker, waiting, fault } = this.#threads.reduce((a, b) =>
       b.waiting.length < a.waiting.length ? b : a,
     );

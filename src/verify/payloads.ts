@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import { numbersOf } from '../log/ranges.ts';
 import { type Layout, quarantinePath, recordsPath } from '../store/layout.ts';
-import { digestFile } from '../store/store.ts';
+import { digestFile, type FileDigest } from '../store/store.ts';
 import type { Verified } from './columns.ts';
 import type { Finding } from './finding.ts';
 import { isStated, look, type Seen, type Sight } from './look.ts';
@@ -56,15 +56,19 @@ export function judged(
   const bytes = digest?.bytes ?? 0;
   if (!digest)
     return { findings: [{ code: 'PAYLOAD_MISSING', ...of }], bytes, isThere: false, recomputed: 0 };
-  const there = { bytes, isThere: true, recomputed: content?.rows ?? 0 };
+  const there = { bytes: Math.min(bytes, stated.bytes), isThere: true, recomputed: content?.rows ?? 0 };
   if (!isStated(digest, sight)) {
-    const [expected, actual] = [stated.sha256, digest.sha256];
+    const [expected, actual] = differing(stated, digest);
     return { findings: [{ code: 'PAYLOAD_ALTERED', ...of, expected, actual }], ...there };
   }
   if (fault !== undefined)
     return { findings: [{ code: 'PAYLOAD_UNREADABLE', ...of, actual: fault }], ...there };
   return { findings: content ? rowFindings(content, file, inventory, stated) : [], ...there };
 }
+
+/** A file that is too long was not read. */
+const differing = (stated: FileDigest, { sha256, bytes }: FileDigest): [expected: string, actual: string] =>
+  bytes > stated.bytes ? [`${stated.bytes} bytes`, `${bytes} bytes`] : [stated.sha256, sha256];
 
 function rowFindings(
   { problems, parts }: PayloadContent,
@@ -115,14 +119,25 @@ const spanText = (span: { from: string; to: string } | undefined): string =>
   span ? `${span.from} to ${span.to}` : 'no span';
 
 /** The rejected lines of a segment that has some still. */
-export async function checkQuarantine(at: Layout, segment: Verified): Promise<CheckedFile> {
+export async function checkQuarantine(
+  at: Layout,
+  segment: Verified,
+  signal?: AbortSignal,
+): Promise<CheckedFile> {
   const path = quarantinePath(at, segment.segment);
   const of = { entry: segment.entry, segment: segment.segment, file: relative(at.store, path) };
-  const digest = await digestFile(path);
   const { sha256, bytes } = segment.rejected!;
+  const digest = await digestFile(path, bytes, signal);
   const findings: Finding[] = [];
   if (!digest) findings.push({ code: 'QUARANTINE_MISSING', ...of });
-  else if (digest.sha256 !== sha256 || digest.bytes !== bytes)
-    findings.push({ code: 'QUARANTINE_ALTERED', ...of, expected: sha256, actual: digest.sha256 });
-  return { findings, bytes: digest?.bytes ?? 0, isThere: digest !== undefined, recomputed: 0 };
+  else if (digest.sha256 !== sha256 || digest.bytes !== bytes) {
+    const [expected, actual] = differing(segment.rejected!, digest);
+    findings.push({ code: 'QUARANTINE_ALTERED', ...of, expected, actual });
+  }
+  return {
+    findings,
+    bytes: Math.min(digest?.bytes ?? 0, bytes),
+    isThere: digest !== undefined,
+    recomputed: 0,
+  };
 }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { AuditError } from '../errors.ts';
+import { AuditError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
 import { TILE_WIDTH } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
+import type { VerifierKey } from '../note/key.ts';
 import { instantOf } from '../store/clock.ts';
 import { isCode } from '../store/durable.ts';
 import { keysOf, stagedIndexes } from '../store/keys.ts';
@@ -17,7 +18,7 @@ import { Chain, type EntryClaim } from './chain.ts';
 import type { Verified } from './columns.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { LeafHashes } from './hashes.ts';
-import { checkHeads, quietly, rememberHead } from './heads.ts';
+import { checkHeads, knownHeads, quietly, rememberHead } from './heads.ts';
 import type { Seen, Sight } from './look.ts';
 import { Lookers } from './lookers.ts';
 import { type CheckedFile, checkQuarantine, judged, sightOf } from './payloads.ts';
@@ -50,6 +51,7 @@ export interface VerifyOptions {
   /** Threads that look at signatures and files of records; 1, in this one, if not given. */
   readonly jobs?: number;
   readonly onProgress?: (done: Progress) => void;
+  readonly signal?: AbortSignal;
 }
 
 /** How many of what have been checked. */
@@ -119,7 +121,7 @@ function quietCheckpoint(folder: string): Head | undefined {
   }
 }
 
-/** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible. */
+/** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible, and STOPPED. */
 export async function verify(store: Store, options: VerifyOptions): Promise<Report> {
   for (let attempt = 1; ; attempt++) {
     const before = noteOf(store.at);
@@ -134,6 +136,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const origin = options.pin?.logKey.name ?? store.origin;
   const local = options.pin ? undefined : localPin(store);
   const pin = options.pin ?? local;
+  const known = knownHeads(store, options.remember, pin?.genesis, options.sinceHead);
   const head = readCheckpoint(at);
   if (options.pin && options.pin.logKey.name !== head.origin && (await isWholeLog(at, head))) {
     throw new AuditError(
@@ -159,14 +162,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       actual: root.toString('base64'),
     });
   } else findings.push(...checkTiles(at, hashes));
-  const genesis = pin?.genesis ?? chain.hash;
-  const heads = checkHeads(store, head, hashes, {
-    remember: options.remember,
-    genesis,
-    since: options.sinceHead,
-    logKey,
-    pack: options.pack ?? false,
-  });
+  const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
   findings.push(...heads.findings);
 
   const checked = {
@@ -189,7 +185,7 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   findings.push(...(await checkFiles(at, chain.inventory, meant, checked, options)));
   const strays = checkStrays(
     at,
-    { size: head.size, segments: chain.segments.length, sizeNow: () => readCheckpoint(at).size },
+    { size: head.size, segments: chain.segments.length, sizeNow: () => sizeNow(at, head, logKey) },
     chain.inventory,
   );
   findings.push(...strays.findings, ...checkParts(at, chain.unfinished));
@@ -211,6 +207,12 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     checkpoint: head.note.toString('utf8'),
     clockRegressions: chain.clockRegressions,
   };
+}
+
+/** How far the log has come by now; whoever has not the log key can't say that it has. */
+function sizeNow(at: Layout, head: Head, logKey: VerifierKey | undefined): number {
+  const now = readCheckpoint(at);
+  return logKey && checkpointSignedBy(now.note, logKey) ? Math.max(now.size, head.size) : head.size;
 }
 
 /** Is this really the log that its checkpoint says, and not one whose name was altered? */
@@ -255,12 +257,12 @@ async function readChain(
   head: Head,
   origin: string,
   pin: Pin | undefined,
-  { jobs = 1, onProgress }: Pick<VerifyOptions, 'jobs' | 'onProgress'> = {},
+  { jobs = 1, onProgress, signal }: Pick<VerifyOptions, 'jobs' | 'onProgress' | 'signal'> = {},
 ): Promise<ReadChain> {
   const chain = new Chain(origin, pin, instantOf(Date.now()));
   const hashes = new LeafHashes(head.size);
   const findings: Finding[] = [];
-  const lookers = new Lookers(head.size < WORTH_THREADS.entries ? 1 : jobs);
+  const lookers = new Lookers(head.size < WORTH_THREADS.entries ? 1 : jobs, signal);
   const coming: Promise<number>[] = [];
   const check = async (claims: readonly EntryClaim[]): Promise<number> => {
     const bad = await lookers.falseOf(claims);
@@ -270,6 +272,9 @@ async function readChain(
   let checked = 0;
   const checkedTo = async (most: number): Promise<void> => {
     while (coming.length > most) checked += await coming.shift()!;
+    // What signals say is heard between two turns.
+    await new Promise(done => setImmediate(done));
+    goOn(signal);
     onProgress?.({ what: 'entry', done: checked, of: head.size });
   };
   const read = (bundle: number): boolean => {
@@ -305,20 +310,24 @@ async function readChain(
   return { chain, hashes, findings };
 }
 
+function goOn(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw stopped(signal.reason);
+}
+
 /** The files of some segments, each once, and the segments' rejected lines; counts go to `checked`. */
 async function checkFiles(
   at: Layout,
   inventory: Inventory,
   meant: readonly Verified[],
   checked: { -readonly [K in keyof Checked]: Checked[K] },
-  { records, pack, onProgress, jobs = 1 }: VerifyOptions,
+  { records, pack, onProgress, signal, jobs = 1 }: VerifyOptions,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const files = [...new Set(meant.map(s => inventory.files.get(s.segment)))].filter(f => f !== undefined);
   const sight = (file: PayloadFile): Sight => sightOf(at, inventory, file, records);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const isMuch = bytes >= WORTH_THREADS.bytes || files.length >= WORTH_THREADS.files;
-  const lookers = new Lookers(isMuch ? Math.min(jobs, files.length) : 1);
+  const lookers = new Lookers(isMuch ? Math.min(jobs, files.length) : 1, signal);
   const seen = lookers.all(mapped(files, sight));
   const note = (file: CheckedFile): void => {
     findings.push(...file.findings);
@@ -330,6 +339,7 @@ async function checkFiles(
     const share = (): number =>
       (checked.bytes + checked.segments * FILE_BYTES) / (bytes + meant.length * FILE_BYTES);
     for (const segment of meant) {
+      goOn(signal);
       checked.segments++;
       checked.damaged += segment.damaged;
       const file = inventory.files.get(segment.segment);
@@ -347,7 +357,7 @@ async function checkFiles(
       if (inventory.hasRejected(segment) && isAbsent) checked.absent += segment.rejected!.count;
       else if (inventory.hasRejected(segment)) {
         checked.quarantined += segment.rejected!.count;
-        note(await checkQuarantine(at, segment));
+        note(await checkQuarantine(at, segment, signal));
       }
       onProgress?.({ what: 'segment', done: checked.segments, of: meant.length, share: share() });
     }

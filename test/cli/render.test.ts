@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { type RowFormat, rowSink } from '../../src/cli/render/rows.ts';
+import { UNSEEN } from '../../src/record/unseen.ts';
+import { unobeyed } from '../../src/cli/voice.ts';
 import type { Cell, ResultColumn } from '../../src/duck/job.ts';
 
 const text = (name: string): ResultColumn => ({ name, numeric: false });
@@ -25,6 +27,26 @@ async function rendered(
   await sink.end();
   return out;
 }
+
+test('what is for machines is obeyed by no terminal either: JSON keeps its values there, CSV is spelled', async () => {
+  const sign = '\u001b[31m\u009b\u202e\u200b\u007f\r\u{e0041}"';
+  const onTerminal = async (format: RowFormat): Promise<string> => {
+    let out = '';
+    const print = Object.assign((more: string) => Promise.resolve(Boolean((out += unobeyed(more)))), {
+      isTerminal: true,
+    });
+    const sink = rowSink(format, print);
+    await sink.columns([text(sign)]);
+    await sink.rows([[`a${sign}\nb`]]);
+    await sink.end();
+    return out;
+  };
+  for (const format of ['json', 'ndjson', 'csv'] as const) {
+    const out = await onTerminal(format);
+    assert.deepEqual(out.replaceAll('\n', '').match(UNSEEN), null, format);
+    if (format !== 'csv') assert.deepEqual([JSON.parse(out)].flat(), [{ [sign]: `a${sign}\nb` }]);
+  }
+});
 
 const table = (
   columns: readonly ResultColumn[],

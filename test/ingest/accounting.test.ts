@@ -59,7 +59,7 @@ test('the fixtures of all formats add up, read at once and in many segments', ()
 
 test('a rotated file is told from a replaced one, and what was not read of it is named', () =>
   withStore(async box => {
-    const [log, first] = [box.path('a.log'), box.path('a.log.1')];
+    const [log, first] = [box.path('a b.log'), box.path('a b.log.1')];
     const ingest = async (): Promise<string> => (await box.run(['ingest', log])).stderr;
     writeFileSync(log, nativeLines(10));
     await ingest();
@@ -74,9 +74,11 @@ test('a rotated file is told from a replaced one, and what was not read of it is
     const unread = Buffer.byteLength(nativeLines(1, 15));
     assert.match(
       await ingest(),
-      new RegExp(`a\\.log: ${unread} bytes at the end of the file before it were not read`),
+      new RegExp(
+        `a b\\.log: ${unread} bytes at the end of the file before it were not read: .slmaudit ingest --source 'a b.log' '${first}'`,
+      ),
     );
-    assert.equal((await box.run(['ingest', '--source', 'a.log', first])).code, 0);
+    assert.equal((await box.run(['ingest', '--source', 'a b.log', first])).code, 0);
     // Written anew: what stood behind what was read is nowhere.
     writeFileSync(log, nativeLines(3, 30));
     assert.match(await ingest(), /another file than the one read before/);

@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -148,4 +160,62 @@ test('several files at once, and a gzip file is refused', () =>
     writeFileSync(sandbox.path('c.gz'), gzipSync(lines(1)));
     const refused = await sandbox.run(['ingest', '--follow', sandbox.path('c.gz')]);
     assert.deepEqual([refused.code, /gzip file, which does not grow/.test(refused.stderr)], [2, true]);
+  }));
+
+test('a file that is followed by several names is there once, and is followed on through its rotation into one of them', () =>
+  withStore(async sandbox => {
+    const [path, link, rotated] = [sandbox.path('a.log'), sandbox.path('b.log'), sandbox.path('a.log.1')];
+    writeFileSync(path, lines(10));
+    symlinkSync(path, link);
+    const run = following(sandbox, path, link, path, rotated);
+    await run.acknowledged(10);
+    appendFileSync(path, lines(5));
+    await run.acknowledged(15);
+    renameSync(path, rotated);
+    appendFileSync(rotated, lines(3));
+    await wait(600);
+    writeFileSync(path, lines(4));
+    await run.acknowledged(22);
+    assert.equal(await run.stop(), 0);
+    await holdsEach(sandbox, 22);
+    const again = await sandbox.run(['ingest', path, rotated]);
+    assert.match(again.stderr, /^0 records sealed/m, 'all ranges are what the files hold');
+  }));
+
+test('what stands in the place of a rotated file for a moment, and can not be read, is waited out', () =>
+  withStore(async sandbox => {
+    const path = sandbox.path('a.log');
+    writeFileSync(path, lines(5));
+    const run = following(sandbox, path);
+    await run.acknowledged(5);
+    renameSync(path, `${path}.1`);
+    mkdirSync(path);
+    await wait(600);
+    rmdirSync(path);
+    spawnSync('mkfifo', [path]);
+    await wait(600);
+    rmSync(path);
+    writeFileSync(path, lines(4));
+    await run.acknowledged(9);
+    assert.equal(await run.stop(), 0);
+    await holdsEach(sandbox, 9);
+  }));
+
+test('files that are followed at once and begin with the same line are files of their own', () =>
+  withStore(async sandbox => {
+    const [one, two] = [sandbox.path('one.log'), sandbox.path('two.log')];
+    const head = lines(1);
+    for (const path of [one, two]) writeFileSync(path, head);
+    const run = following(sandbox, one, two);
+    await run.acknowledged(2);
+    appendFileSync(one, lines(3));
+    appendFileSync(two, lines(4));
+    await run.acknowledged(9);
+    assert.equal(await run.stop(), 0);
+    const sql =
+      'select source_id, count(*)::int as n, count(distinct request_id)::int as d from records group by 1 order by 1';
+    const { stdout } = await sandbox.run(['query', sql, '--format', 'csv']);
+    assert.equal(stdout, 'source_id,n,d\none.log,4,4\ntwo.log,5,5\n');
+    const again = await sandbox.run(['ingest', one, two]);
+    assert.match(again.stderr, /^0 records sealed/m, 'all ranges are what the files hold');
   }));

@@ -291,3 +291,17 @@ test('a named pipe is read as a pipe', async t => {
     assert.equal((JSON.parse((await done).stdout) as Summary).records, 3);
   });
 });
+
+test('lines over --max-line of a gzip file are in the digest of what was read of it: it is known again, grown', () =>
+  withStore(async box => {
+    const path = box.path('a.ndjson.gz');
+    const long = (n: number): string => `${String(n).repeat(100_000)}\n`;
+    const text = Array.from({ length: 9 }, (_, i) => nativeLines(2, 2 * i) + long(i) + long(i)).join('');
+    const read = async (): Promise<Summary> => ingest(box, ['--max-line', '64KiB', path]);
+    writeFileSync(path, gzipSync(text));
+    const first = await read();
+    assert.deepEqual([first.records, first.reasons], [18, { too_long: 18 }]);
+    writeFileSync(path, gzipSync(text + nativeLines(1, 18)));
+    const second = await read();
+    assert.deepEqual([second.records, second.rejected], [1, 0]);
+  }));

@@ -34,6 +34,19 @@ test('a secret is found and taken out wherever it stands in a text', () => {
   );
 });
 
+test('a secret in a URL in a URL is found however often it was escaped, and taken out with its word', () => {
+  for (const { rule, text } of [...SECRETS, ...OPTIONAL_SECRETS]) {
+    const url = `/fetch/${encodeURIComponent(text)}`;
+    const each = text.replaceAll(/[ -~]/g, c => `%${c.charCodeAt(0).toString(16)}`);
+    for (const path of [url, url.replaceAll('%', '%25'), `/fetch/${each}`])
+      assert.notEqual(all.find(path), undefined, `${rule} ${path}`);
+    const { text: left } = all.scrub(`GET ${url} "kept"`);
+    assert.match(left, /^GET .*\[removed:\w+\].* "kept"$/, `${rule} ${left}`);
+  }
+  for (const path of ['/v1/caf%C3%A9', '/a%20b?x=%7B%7D', '/100%', '/%zz/%2', '/search/token%3D'])
+    assert.equal(scanner.find(path), undefined, path);
+});
+
 test('a broken line of JSON loses the secrets of its members and keeps the rest', () => {
   const broken =
     '{"user":"ana","password":"hun\\"ter2","headers":{"Authorization":["Token abc"],"x-api-key":"k-1"},"token":"t","tokens":12,"prompt":"hi';

@@ -243,16 +243,21 @@ test('of a store that was altered a pack is made all the same: it says so at the
   const path = box.path('store', payload);
   const bytes = readFileSync(path);
   const spoilt = box.path('spoilt');
+  const stray = box.path('store', 'records', 'a`\n\n# intact\n\n[all](is) \u001b[8mgood');
   try {
     writeFileSync(path, Buffer.concat([bytes, Buffer.from('x')]));
+    writeFileSync(stray, 'x');
     const run = await box.run(['pack', '-o', spoilt]);
     assert.equal(run.code, 1);
-    assert.match(run.stderr, /warning: verification found 1 thing;/);
+    assert.match(run.stderr, /warning: verification found 2 things;/);
   } finally {
     writeFileSync(path, bytes);
+    rmSync(stray);
   }
   const text = read('README.md', spoilt);
   assert.match(text.split('\n').slice(0, 7).join('\n'), /\*\*ALTERED\.\*\*[\s\S]*- PAYLOAD_ALTERED: /);
+  const named = text.split('\n').find(line => line.startsWith('- STRAY_FILE'))!;
+  assert.match(named, / \(`records\/a'\ufffd\ufffd# intact\ufffd\ufffd\[all\]\(is\) \ufffd\[8mgood`\)$/);
   assert.deepEqual(altered(spoilt), []);
   // Of the three days, one was pruned, and one is what was altered.
   assert.equal(read('records.ndjson', spoilt).trimEnd().split('\n').length, 200);

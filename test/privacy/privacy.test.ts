@@ -90,6 +90,7 @@ test('identities stand as keyed hashes alone, which `hash` finds again', () =>
     const lines = [
       `{"ts":"2026-05-01T00:00:07Z","user_id":"${people[0]}","client_ip":"${people[1]}","operation":"chat","note":"${CANARY}"}`,
       `{"ts":"2026-05-01T00:00:08Z","user_id":"${people[0]}","client_ip":"${people[2]}","x_forwarded_for":"${people[1]}","who":{"email":"${people[0]}"},"labels":{"owner":"${people[0]}"},"peer":"[${people[2]}]:443"}`,
+      `{"ts":"2026-05-01T00:00:09Z","uri":"/x?u=${encodeURIComponent(people[0]!)}","each":{"${people[0]}":3,"from":{"${people[1]}":{"n":1}}}}`,
       ...FORMAT_NAMES.filter(name => name !== 'native').flatMap(linesOf),
     ];
     const run = await box.run(
@@ -100,7 +101,8 @@ test('identities stand as keyed hashes alone, which `hash` finds again', () =>
     const held = await everything(box);
     for (const where of ['parquet, by hyparquet', 'records, by DuckDB']) {
       assert.ok(held.get(where)!.includes(CANARY));
-      for (const who of people) assert.ok(!held.get(where)!.includes(who), `${who} in ${where}`);
+      for (const who of [...people, 'ana.lopez%40'])
+        assert.ok(!held.get(where)!.includes(who), `${who} in ${where}`);
     }
     const rows = held
       .get('records, by DuckDB')!

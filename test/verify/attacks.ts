@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -180,6 +181,13 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
+    name: 'a payload and rejected lines that are said to have terabytes, and take no room',
+    codes: ['PAYLOAD_ALTERED', 'QUARANTINE_ALTERED'],
+    run: at => {
+      for (const path of [payload(at, 1), quarantinePath(opened(at).at, 2)]) truncateSync(path, 2 ** 42);
+    },
+  },
+  {
     name: 'rejected lines altered',
     codes: ['QUARANTINE_ALTERED'],
     run: at => change(quarantinePath(opened(at).at, 2), flipped),
@@ -213,6 +221,7 @@ export const ATTACKS: readonly Attack[] = [
         `SELECT * REPLACE (CASE WHEN request_id NOT LIKE '%3' THEN ts END AS ts) FROM t`,
       ],
       ['a row of another schema version', 'SELECT * REPLACE (2::SMALLINT AS v) FROM t'],
+      ['a byte behind each id', `SELECT * REPLACE (event_id || 'x'::BLOB AS event_id) FROM t`],
       ['an empty text where there was none', `SELECT * REPLACE ('' AS user_agent) FROM t`],
     ] as const
   ).map(([what, sql]): Attack => ({

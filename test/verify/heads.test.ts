@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { openStore } from '../../src/store/store.ts';
 import type { Report } from '../../src/verify/finding.ts';
+import { verify as verifyStore } from '../../src/verify/verify.ts';
 import { nativeLines, type Run, type Sandbox, withStore } from '../sandbox.ts';
 
 const ingest = async (box: Sandbox, first: number): Promise<void> => {
@@ -104,4 +106,27 @@ test('a range opens its payloads only, and says so; a report is kept as evidence
       ['--segment', '3-1'],
     ])
       assert.equal((await verify(box, ...args)).code, 2, args.join(' '));
+  }));
+
+test('a checkpoint that is exchanged while it is verified hides no rollback', () =>
+  withStore(async box => {
+    await ingest(box, 0);
+    cpSync(box.store, box.path('old'), { recursive: true });
+    await ingest(box, 10);
+    const newer = readFileSync(`${box.store}/log/checkpoint`, 'utf8');
+    rmSync(box.store, { recursive: true });
+    cpSync(box.path('old'), box.store, { recursive: true });
+    const older = readFileSync(`${box.store}/log/checkpoint`, 'utf8');
+    for (const shown of [newer, newer.replace(/\n3\n/, '\n99\n')]) {
+      const { findings } = await verifyStore(openStore(box.store, box.keys), {
+        records: false,
+        // The one who wrote it back puts another one there for as long as it counts.
+        onProgress: ({ what }) =>
+          writeFileSync(`${box.store}/log/checkpoint`, what === 'entry' ? shown : older),
+      });
+      assert.deepEqual(
+        findings.map(f => f.code),
+        ['ROLLBACK'],
+      );
+    }
   }));

@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { compose } from '../../fixtures/bench/composed.ts';
+import type { AuditError } from '../../src/errors.ts';
 import { holdLines } from '../../src/log/hold.ts';
 import { appendEvent } from '../../src/seal/append.ts';
 import { readHistory } from '../../src/store/history.ts';
 import { payloadPath, tileFile } from '../../src/store/layout.ts';
+import { digestFile } from '../../src/store/store.ts';
 import type { Report } from '../../src/verify/finding.ts';
 import { verify } from '../../src/verify/verify.ts';
 
@@ -59,4 +69,27 @@ test('what is wrong with it is told in one order, however many threads look', as
   assert.deepEqual(told.slice(5, 7), ['ENTRY_CHAIN 1280', 'ROOT_MISMATCH ']);
   assert.ok(told.includes(`PAYLOAD_MISSING ${segments[700]!.entry}`));
   for (const jobs of [2, 3]) assert.deepEqual((await seen(jobs)).findings, findings);
+});
+
+test('a verification that is stopped ends there, whatever its threads are at', async () => {
+  for (const jobs of [1, 3]) {
+    const stop = new AbortController();
+    const work = verify(store, {
+      records: false,
+      jobs,
+      signal: stop.signal,
+      onProgress: ({ what }) => void (what === 'segment' && stop.abort('SIGINT')),
+    });
+    await assert.rejects(work, (error: AuditError) => error.code === 'STOPPED' && error.exit === 130);
+  }
+});
+
+test('a file that goes on and on is left when the run is stopped', async () => {
+  const path = join(folder, 'long');
+  writeFileSync(path, '');
+  truncateSync(path, 2 ** 42);
+  const stop = new AbortController();
+  setTimeout(() => stop.abort('SIGTERM'), 50);
+  const work = digestFile(path, Infinity, stop.signal);
+  await assert.rejects(work, (error: AuditError) => error.code === 'STOPPED' && error.exit === 2);
 });

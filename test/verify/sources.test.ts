@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
 import { formatFrame, markFrame, type OpenSource, recordFrame, sourceFrame } from '../../src/store/frame.ts';
@@ -116,4 +116,15 @@ test('behind a segment that can not be sealed, none of the same file is', () =>
     assert.match(seal.stderr, /segment before it/);
     assert.deepEqual(await codes(box), []);
     assert.match((await box.run(['status'])).stdout, /^records {2}1 of 1 segment, in 1 file$/m);
+  }));
+
+test('an open segment of no records is no error in the SQL of who asks: it is said what to do', () =>
+  withStore(async box => {
+    const sql = 'select count(*) as n from records';
+    leaveForged(box, { about: { kind: 'pipe' }, to: 100, line: 'no record' });
+    const asked = await box.run(['query', sql]);
+    assert.deepEqual([asked.code, /hint: run `slmaudit seal`/.test(asked.stderr)], [2, true], asked.stderr);
+    const [, batch] = /open segment (\w{32}) could not be sealed/.exec((await box.run(['seal'])).stderr)!;
+    renameSync(`${box.store}/open/${batch}.taken`, box.path('aside'));
+    assert.equal((await box.run(['query', sql, '--format', 'csv'])).stdout, 'n\n0\n');
   }));

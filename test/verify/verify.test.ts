@@ -270,7 +270,10 @@ test('entries that this user may not read could not be checked: nothing says tha
   chmodSync(join(at.store, entries), 0o600);
   const { code, stdout, stderr } = await as();
   assert.deepEqual([code, stdout], [2, '']);
-  assert.match(stderr, /error: EACCES: .*\/000\.p\/\d+'\nhint: run as the user that owns the store/);
+  assert.match(
+    stderr,
+    /error: .*\/000\.p\/\d+: permission denied\nhint: run as the user that owns the store/,
+  );
 });
 
 test('what an interrupted seal has left is said and is no finding', async () => {

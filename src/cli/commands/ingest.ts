@@ -1,3 +1,4 @@
+import { shellWord } from '../../record/shell.ts';
 import { basename } from 'node:path';
 import type { Input } from '../../ingest/ingest.ts';
 import type { Skip, SourceTally } from '../../log/tally.ts';
@@ -204,7 +205,7 @@ function sentence({ code, source, bytes = 0, path = '' }: Note): string {
     case 'same_first_line':
       return `${source}: begins like a file that was read before and goes on otherwise; read as a file of its own`;
     case 'rotated_unread':
-      return `${source}: ${humanBytes(bytes)} at the end of the file before it were not read: \`slmaudit ingest --source ${source} ${path}\``;
+      return `${source}: ${humanBytes(bytes)} at the end of the file before it were not read: \`slmaudit ingest --source ${shellWord(source)} ${shellWord(path)}\``;
     case 'replaced':
       return `${source}: another file than the one read before (${humanBytes(bytes)}), and no rotated file holds that one: what was written behind is not in the store`;
     case 'other_host':

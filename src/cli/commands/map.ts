@@ -1,3 +1,4 @@
+import { shellWord } from '../../record/shell.ts';
 import { isAbsolute } from 'node:path';
 import type { Trial } from '../../map/try.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
@@ -87,5 +88,5 @@ function show(
   const skips = skipped > 0 ? `, ${grouped(skipped)} skipped` : '';
   say(`${counted(lines, 'line')}: ${counted(records, 'record')}${skips}${bad}`);
   if (reasons.length === 0)
-    context.voice.hint(`slmaudit ingest --map ${isAbsolute(file) ? file : `./${file}`} FILE`);
+    context.voice.hint(`slmaudit ingest --map ${shellWord(isAbsolute(file) ? file : `./${file}`)} FILE`);
 }

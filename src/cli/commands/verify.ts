@@ -1,3 +1,5 @@
+import { printable } from '../voice.ts';
+import { shellWord } from '../../record/shell.ts';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +87,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
     ...(sinceHead !== undefined && { sinceHead: readEvidence(sinceHead) }),
     records: flag(given, 'records'),
     remember: context.headsFolder,
+    signal: context.signal,
     jobs: readCount(text(given, 'jobs') ?? String(Math.min(MOST_JOBS, availableParallelism())), '--jobs'),
     onProgress(done) {
       const line = told(done);
@@ -111,7 +114,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
   }
   const kept = report.fork && keepFork(context.headsFolder, report.fork);
   if (kept !== undefined)
-    context.voice.warn(`both heads are kept as evidence: slmaudit verify --fork ${kept}`);
+    context.voice.warn(`both heads are kept as evidence: slmaudit verify --fork ${shellWord(kept)}`);
   return exit;
 }
 
@@ -211,7 +214,7 @@ async function runProof(given: Given, context: Context): Promise<number> {
     context.stdout.write(
       'better   a whole `slmaudit verify` also shows that no later thief of the keys can have made it\n',
     );
-  } else context.stdout.write(`ALTERED  ${result.code} ${result.why}\n`);
+  } else context.stdout.write(`ALTERED  ${result.code} ${printable(result.why)}\n`);
   return result.good ? 0 : 1;
 }
 

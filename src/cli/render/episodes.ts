@@ -31,14 +31,12 @@ export async function printEpisodes(
   if (format === 'table' && (!isTable || episodes.length > MOST))
     return print(blocksOf(episodes, shown.width) + commandsOf(episodes));
   let isThere = true;
-  const sink = rowSink(
-    format,
-    async text => {
-      isThere = await print(text);
-      return isThere;
-    },
-    shown,
-  );
+  const watched = async (text: string): Promise<boolean> => {
+    isThere = await print(text);
+    return isThere;
+  };
+  const isTerminal = print.isTerminal === true;
+  const sink = rowSink(format, Object.assign(watched, { isTerminal }), shown);
   await sink.columns(columns);
   await sink.rows(rows);
   await sink.end();

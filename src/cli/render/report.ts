@@ -1,5 +1,6 @@
 import { type Finding, FINDINGS, isAlteration, isLowering, type Report } from '../../verify/finding.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
+import { printable } from '../voice.ts';
 
 /** Findings that are printed; --format json has all. */
 const MOST = 200;
@@ -28,7 +29,8 @@ export function reportLines(report: Report, shown: Shown): string[] {
   );
   const better = betterOf(report, shown);
   if (isIntact && better.length > 0) lines.push(`better   ${better.join('; ')}`);
-  return lines;
+  // Names of files are made by whoever writes the store, and could take all of this from the screen.
+  return lines.map(printable);
 }
 
 function extension({ extends: known, behind, size }: Report): string {
@@ -67,7 +69,7 @@ function betterOf({ assurance, checked }: Report, { records }: Shown): string[] 
 
 export function findingLine(finding: Finding): string {
   const verdict = isAlteration(finding) ? 'ALTERED' : isLowering(finding) ? 'NOTE   ' : 'UNKNOWN';
-  return `${verdict}  ${sentence(finding)}`;
+  return printable(`${verdict}  ${sentence(finding)}`);
 }
 
 function sentence({ code, entry, segment, file, expected, actual }: Finding): string {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { ResultSink } from '../../duck/process.ts';
 import type { OptionSpec } from '../command.ts';
+import { printable } from '../voice.ts';
 import { csvSink } from './csv.ts';
 import { htmlSink } from './html.ts';
 import { jsonSink } from './json.ts';
@@ -21,14 +22,17 @@ export const ROW_FORMAT_OPTION: OptionSpec = {
   default: 'table on a terminal, ndjson in a pipe',
 };
 
-export type Print = (text: string) => Promise<boolean>;
+export interface Print {
+  (text: string): Promise<boolean>;
+  readonly isTerminal?: boolean;
+}
 
 /** Writes and waits while the reader is behind; false once the reader is gone. */
 export function printer(out: Writable): Print {
   let gone = out.destroyed;
   // Standard output is not destroyed by EPIPE: only this event tells.
   for (const event of ['error', 'close']) out.on(event, () => (gone = true));
-  return async text => {
+  const print = async (text: string): Promise<boolean> => {
     if (gone) return false;
     if (text === '' || out.write(text)) return true;
     await new Promise<void>(resolve => {
@@ -40,7 +44,12 @@ export function printer(out: Writable): Print {
     });
     return !gone;
   };
+  return Object.assign(print, { isTerminal: 'isTTY' in out && out.isTTY === true });
 }
+
+/** CSV is data as it is, unless it goes to a terminal: there it is spelled as in a table. */
+const spelled = (print: Print): Print =>
+  print.isTerminal === true ? text => print(text.split('\n').map(printable).join('\n')) : print;
 
 /**
  * Was all of it taken, as far as a pipe tells? That the reader has gone is an event, which comes only once nothing else runs; what lay in
@@ -63,7 +72,7 @@ export interface Shown {
 export function rowSink(format: RowFormat, print: Print, { width, title, plain }: Shown = {}): ResultSink {
   switch (format) {
     case 'csv':
-      return csvSink(print);
+      return csvSink(spelled(print));
     case 'html':
       return htmlSink(print, title ?? 'slmaudit');
     case 'json':
