@@ -28,7 +28,8 @@ function settled(text: string): string {
     .replaceAll(/\b[0-9a-f]{64}\b/g, '<hash>')
     .replaceAll(/\b[0-9a-f]{8}\b(?=\n)/g, '<start>')
     .replaceAll(/sealed_on=\d{4}-\d\d-\d\d/g, 'sealed_on=<day>')
-    .replaceAll(/\(\d+\.\d kB\)/g, '(<size>)');
+    .replaceAll(/\(\d+\.\d kB\)/g, '(<size>)')
+    .replaceAll(/\d[\d,]* bytes(?=, found|$)/gm, '<bytes>');
 }
 
 test('the session in README prints what README says it prints', () => {
