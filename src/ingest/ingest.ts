@@ -1,7 +1,7 @@
-import { shellWord } from '../record/shell.ts';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { AuditError } from '../errors.ts';
+import { shellWord } from '../record/shell.ts';
 import { skippedOf } from '../log/tally.ts';
 import { type RecordKey, readLogKey, readRecordKeys } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
@@ -217,6 +217,13 @@ class Run {
     }
   }
 
+  /** False for a file that is read already. */
+  #take(file: string): boolean {
+    if (this.#open.has(file)) return false;
+    this.#open.add(file);
+    return true;
+  }
+
   async #sample(file: InputFile): Promise<Sample> {
     const { head, ended } = await firstBytes(file, SAMPLE_BYTES, hasEnoughLines);
     return sampleOf(head, ended, this.#options.maxLine);
@@ -238,7 +245,7 @@ class Run {
         const tail = await Tail.open(path, {
           signal: this.#signal,
           onIdle: () => this.#session.check(),
-          take: file => !this.#open.has(file) && this.#open.add(file).has(file),
+          take: file => this.#take(file),
         });
         if (!tail) break;
         // Whatever was rotated away until this file was open, nobody else will look at.

@@ -1,9 +1,9 @@
-import { shellWord } from '../record/shell.ts';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 import type { PayloadFile } from '../log/inventory.ts';
 import { tilePath } from '../merkle/tile.ts';
+import { shellWord } from '../record/shell.ts';
 import { isCode, makeFolder, readWhole } from './durable.ts';
 
 /**

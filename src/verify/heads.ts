@@ -21,8 +21,8 @@ export interface KnownHead {
 
 /**
  * Heads that are known from elsewhere: the newest one this host has committed, the newest one an earlier verification found good, and an
- * auditor's own copy (`since`). `genesis`: its hash; without one, that of the first entry. Each was a checkpoint before it was kept: the one that is read behind this is no older, unless the log was
- * rolled back.
+ * auditor's own copy (`since`). `genesis`: its hash; without one, that of the first entry. To be read before the checkpoint: each was one
+ * before it was kept, so the one that is read next is no older, unless the log was rolled back.
  */
 export function knownHeads(
   store: Store,

@@ -1,9 +1,9 @@
-import { shellWord } from '../../record/shell.ts';
 import { basename } from 'node:path';
 import type { Input } from '../../ingest/ingest.ts';
 import type { Skip, SourceTally } from '../../log/tally.ts';
 import type { Note, Progress, Summary, Told } from '../../ingest/summary.ts';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
+import { shellWord } from '../../record/shell.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';

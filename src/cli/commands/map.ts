@@ -1,6 +1,6 @@
-import { shellWord } from '../../record/shell.ts';
 import { isAbsolute } from 'node:path';
 import type { Trial } from '../../map/try.ts';
+import { shellWord } from '../../record/shell.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
 import { counted, grouped, readCount, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';

@@ -1,11 +1,10 @@
-import { printable } from '../voice.ts';
-import { shellWord } from '../../record/shell.ts';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { AuditError, systemText } from '../../errors.ts';
 import { readBounded } from '../../store/durable.ts';
 import type { Pin } from '../../log/pin.ts';
+import { shellWord } from '../../record/shell.ts';
 import type { Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only } from '../../verify/verify.ts';
@@ -13,6 +12,7 @@ import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, findingLine } from '../render/report.ts';
 import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
+import { printable } from '../voice.ts';
 
 export const verifyCommand: CommandDetails = {
   description: [
