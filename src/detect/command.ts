@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Answered } from './deliver.ts';
+import { secondsOf, type Answered } from './deliver.ts';
 
 /** Of what a command says when it fails. */
 const MOST_SAID = 200;
@@ -31,7 +31,7 @@ export function runCommand(
       // What left the group may hold the pipe open.
       child.stderr.destroy();
     };
-    const timer = setTimeout(() => kill(`it took longer than ${Math.round(withinMs / 1000)} s`), withinMs);
+    const timer = setTimeout(() => kill(`it took longer than ${secondsOf(withinMs)}`), withinMs);
     const stop = (): void => kill('interrupted');
     signal?.addEventListener('abort', stop, { once: true });
     const done = (answered: Answered): void => {

@@ -16,6 +16,9 @@ export type Answered =
   | { readonly is: 'accepted' }
   | { readonly is: 'refused'; readonly why: string; readonly again: boolean; readonly afterMs?: number };
 
+/** As people are told how long a try was given. */
+export const secondsOf = (ms: number): string => `${(ms / 1000).toFixed(ms < 1000 ? 1 : 0)} s`;
+
 export interface Delivery {
   readonly target: Target;
   readonly accepted: number;

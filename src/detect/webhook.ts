@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { Answered } from './deliver.ts';
+import { secondsOf, type Answered } from './deliver.ts';
 
 const MOST_REDIRECTS = 3;
 const MOST_SAID = 200;
@@ -62,10 +62,7 @@ function post(
       },
     });
     const fail = (why: string, again = true): void => done({ is: 'refused', why, again });
-    const timer = setTimeout(
-      () => fail(`no answer within ${(withinMs / 1000).toFixed(withinMs < 1000 ? 1 : 0)} s`),
-      Math.max(1, withinMs),
-    );
+    const timer = setTimeout(() => fail(`no answer within ${secondsOf(withinMs)}`), Math.max(1, withinMs));
     const stop = (): void => fail('interrupted');
     signal?.addEventListener('abort', stop, { once: true });
     const done = (said: Answered | Redirected): void => {

@@ -45,7 +45,7 @@ test('a hostile line of 8 MiB takes no reading longer than reading it should tak
       const outcome = normalizer.line(raw, 1);
       const ms = performance.now() - began;
       const about = `${beginning}${unit.repeat(3)}...: ${Math.round(ms)} ms`;
-      assert.ok(ms < 5000, about);
+      assert.ok(ms < 20_000, about);
       assert.ok(!('reject' in outcome) || outcome.reject !== 'unreadable', about);
     }
   }
