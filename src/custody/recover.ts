@@ -4,20 +4,13 @@ import { parseGenesis } from '../log/genesis.ts';
 import { rekeyLines, type RekeyReason } from '../log/rekey.ts';
 import type { SignerKey, VerifierKey } from '../note/key.ts';
 import { formatNote, parseNote, signNote } from '../note/note.ts';
+import { publishEntry } from '../seal/commit.ts';
 import { recover as recoverLog } from '../seal/recover.ts';
 import { entryBehind } from '../seal/tip.ts';
-import {
-  epochKeyFits,
-  eraseEpochKeysBelow,
-  makeEpochKey,
-  readLogKey,
-  readPin,
-  writeHead,
-  writePin,
-} from '../store/keys.ts';
+import { epochKeyFits, makeEpochKey, readLogKey, readPin, writePin } from '../store/keys.ts';
 import { lockPath } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
-import { publish, readCheckpoint, readEntries, removeNarrower, writeEntry } from '../store/log.ts';
+import { readEntries } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 
 export interface RecoverOptions {
@@ -29,7 +22,7 @@ export interface RecoverOptions {
 /**
  * Lets a log go on whose epoch key is lost, or is another's too: a rekey entry names a new one, under the recovery
  * key. It stays in the log, and in what verify says of it, for ever. Returns the number of the entry.
- * Throws NO_RECOVERY, KEY_MISMATCH, NOTHING_LOST, and what recovering an interrupted seal throws.
+ * Throws NO_RECOVERY, KEY_MISMATCH, NOTHING_LOST, SEAL_RACED, and what recovering an interrupted seal throws.
  */
 export async function recoverKey(
   store: Store,
@@ -51,15 +44,7 @@ export async function recoverKey(
       entryBehind(tip, origin, Date.now(), { kind: 'rekey', lines: rekeyLines(reason), next }),
     );
     const note = Buffer.from(formatNote(signNote(text, recoveryKey)), 'utf8');
-    if (readCheckpoint(at).size !== tip.size)
-      throw new AuditError('SEAL_RACED', 'another writer has gone on with this log', {
-        exit: 75,
-        hint: 'nothing was written: look with `slmaudit key status`',
-      });
-    const root = writeEntry(at, tip.size, note);
-    writeHead(keys, publish(at, { origin, size: tip.size + 1, root }, logKey));
-    eraseEpochKeysBelow(keys, tip.size + 1);
-    removeNarrower(at, tip.size + 1);
+    publishEntry(store, tip, note);
     // A host that was given the keys that last, and no more, has none.
     const [genesis] = readEntries(at, 0, 1);
     const { name, keyId, publicKey } = logKey;

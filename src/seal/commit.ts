@@ -103,16 +103,19 @@ function checkManifest(text: string): void {
 
 /** From a staged text to a committed entry. Doing it again gives the same bytes: Ed25519 has no randomness. */
 export function finish(store: Store, tip: Tip, text: string): void {
-  const { at, keys, origin } = store;
   // Only now: a sealer that was paused before staging must not hold a key that another one has erased since.
-  const key = readEpochKey(keys, tip.size);
-  const note = signed(text, key, tip);
+  const key = readEpochKey(store.keys, tip.size);
+  publishEntry(store, tip, signed(text, key, tip));
+  unstage(store.keys, tip.size);
+}
+
+/** Puts the signed entry `tip.size` into the log, and erases its key. Throws SEAL_RACED where the log has gone on since `tip` was read. */
+export function publishEntry({ at, keys, origin }: Store, tip: Tip, note: Buffer): void {
   if (readCheckpoint(at).size !== tip.size) throw raced(`entry ${tip.size}`);
   const root = writeEntry(at, tip.size, note);
   const checkpoint = publish(at, { origin, size: tip.size + 1, root }, readLogKey(keys));
   writeHead(keys, checkpoint);
   eraseEpochKeysBelow(keys, tip.size + 1);
-  unstage(keys, tip.size);
   removeNarrower(at, tip.size + 1);
 }
 

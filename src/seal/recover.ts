@@ -33,16 +33,14 @@ import {
 import {
   type Head,
   partialWidths,
-  publish,
   readBundle,
   readCheckpoint,
   readTile,
   removeNarrower,
-  writeEntry,
 } from '../store/log.ts';
 import { readHeader } from '../store/open.ts';
 import { localPin, type Store } from '../store/store.ts';
-import { drop, finish } from './commit.ts';
+import { drop, finish, publishEntry } from './commit.ts';
 import { isAllNamed, namedSegments } from './named.ts';
 import { tidy } from './tidy.ts';
 import { readTip, type Tip } from './tip.ts';
@@ -116,11 +114,7 @@ function rollForward(store: Store, tip: Tip): Tip {
     if (!(error instanceof AuditError)) throw error;
   }
   if (note && joins(tip, note, store.origin)) {
-    const root = writeEntry(at, tip.size, note);
-    writeHead(
-      store.keys,
-      publish(at, { origin: store.origin, size: tip.size + 1, root }, readLogKey(store.keys)),
-    );
+    publishEntry(store, tip, note);
     return readTip(at, readCheckpoint(at));
   }
   for (const w of wider) removeFile(tileFile(at, 'entries', bundle, w));
