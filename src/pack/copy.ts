@@ -8,7 +8,7 @@ import { TILE_WIDTH, tilesOf } from '../merkle/tile.ts';
 import { isCode, makeFolder, openToRead } from '../store/durable.ts';
 import { checkpointPath, formatPath, type Layout, recordsPath, tileFile } from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
-import { isMeant, type Only } from '../verify/verify.ts';
+import { isMeant, type Only } from '../verify/only.ts';
 
 /** What of a store lies in a pack: the log whole, and the files of records of a span. */
 export interface Copied {

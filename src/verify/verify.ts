@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AuditError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
-import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
+import type { PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
 import { TILE_WIDTH } from '../merkle/tile.ts';
@@ -15,13 +15,13 @@ import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
 import { localPin, openStore, type Store } from '../store/store.ts';
 import { Chain, type EntryClaim } from './chain.ts';
-import type { Verified } from './columns.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { LeafHashes } from './hashes.ts';
 import { checkHeads, knownHeads, quietly, rememberHead } from './heads.ts';
 import type { Seen, Sight } from './look.ts';
 import { Lookers } from './lookers.ts';
 import { type CheckedFile, checkQuarantine, judged, sightOf } from './payloads.ts';
+import { isMeant, nothingMeant, type Only } from './only.ts';
 import { checkParts } from './parts.ts';
 import {
   type Assurance,
@@ -63,20 +63,11 @@ export interface Progress {
   readonly share?: number;
 }
 
-/** Which segments' payloads and quarantine are checked. Times are `ts` of records, both ends count. */
-export interface Only {
-  readonly since?: string;
-  readonly until?: string;
-  readonly segments?: readonly [from: number, to: number];
-}
-
 /** Opening a file takes as long as digesting so many bytes. */
 const FILE_BYTES = 32 << 10;
 
 /** What is below all of these is looked at before threads have begun. */
 const WORTH_THREADS = { bytes: 32 << 20, files: 2000, entries: 2000 } as const;
-
-type Inventory = InventoryOf<Verified>;
 
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
 const ATTEMPTS = 5;
@@ -138,58 +129,30 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const pin = options.pin ?? local;
   const known = knownHeads(store, options.remember, pin?.genesis, options.sinceHead);
   const head = readCheckpoint(at);
-  if (options.pin && options.pin.logKey.name !== head.origin && (await isWholeLog(at, head))) {
-    throw new AuditError(
-      'PIN_OF_ANOTHER_LOG',
-      `that pin is of ${options.pin.logKey.name}; the store is ${head.origin}`,
-      {
-        hint: 'name the right store with --store; if this should be the one, what stands there is not what was pinned',
-      },
-    );
-  }
+  if (options.pin) await checkPinned(at, head, options.pin);
   const { chain, hashes, findings: bundles } = await readChain(at, head, origin, pin, options);
-  const findings: Finding[] = [...checkFormatFile(at)];
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
-  if (!logKey || head.origin !== origin || logKey.name !== origin || !checkpointSignedBy(head.note, logKey)) {
-    findings.push({ code: 'CHECKPOINT_SIGNATURE', file: 'log/checkpoint' });
-  }
-  findings.push(...chain.findings, ...bundles);
-  const root = hashes.root();
-  if (!root.equals(head.root) || hashes.size !== head.size) {
-    findings.push({
-      code: 'ROOT_MISMATCH',
-      expected: head.root.toString('base64'),
-      actual: root.toString('base64'),
-    });
-  } else findings.push(...checkTiles(at, hashes));
+  const log = [
+    ...checkFormatFile(at),
+    ...checkCheckpoint(head, origin, logKey),
+    ...chain.findings,
+    ...bundles,
+    ...checkTree(at, head, hashes),
+  ];
   const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
-  findings.push(...heads.findings);
-
-  const checked = {
-    entries: hashes.size,
-    segments: 0,
-    records: 0,
-    pruned: 0,
-    redacted: 0,
-    recomputed: 0,
-    payloads: 0,
-    quarantined: 0,
-    absent: 0,
-    damaged: 0,
-    bytes: 0,
-    passedOver: 0,
-  };
-  const meant = chain.segments.filter(segment => isMeant(segment, options.only));
-  if (options.only && meant.length === 0) throw nothingMeant(chain.segments.length);
-  checked.passedOver = chain.segments.length - meant.length;
-  findings.push(...(await checkFiles(at, chain.inventory, meant, checked, options)));
+  const { findings: files, checked } = await checkFiles(at, chain, options);
   const strays = checkStrays(
     at,
     { size: head.size, segments: chain.segments.length, sizeNow: () => sizeNow(at, head, logKey) },
     chain.inventory,
   );
-  findings.push(...strays.findings, ...checkParts(at, chain.unfinished));
-  const pending: Pending[] = [...strays.pending, ...staged(store)];
+  const findings = [
+    ...log,
+    ...heads.findings,
+    ...files,
+    ...strays.findings,
+    ...checkParts(at, chain.unfinished),
+  ];
   const assurance = assuranceOf(findings, options.pin, local);
   if (pin && assurance !== 'none' && options.remember !== undefined)
     rememberHead(options.remember, pin.genesis, head);
@@ -199,14 +162,36 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     root: head.root.toString('base64'),
     assurance,
     findings,
-    pending,
-    checked,
+    pending: [...strays.pending, ...staged(store)],
+    checked: { entries: hashes.size, ...checked },
     ...(heads.extends && { extends: heads.extends }),
     ...(heads.behind !== undefined && { behind: heads.behind }),
     ...(heads.fork && { fork: heads.fork }),
     checkpoint: head.note.toString('utf8'),
     clockRegressions: chain.clockRegressions,
   };
+}
+
+/** Throws PIN_OF_ANOTHER_LOG where the store is one of another name, and whole: then the wrong one was named. */
+async function checkPinned(at: Layout, head: Head, { logKey }: Pin): Promise<void> {
+  if (logKey.name === head.origin || !(await isWholeLog(at, head))) return;
+  throw new AuditError('PIN_OF_ANOTHER_LOG', `that pin is of ${logKey.name}; the store is ${head.origin}`, {
+    hint: 'name the right store with --store; if this should be the one, what stands there is not what was pinned',
+  });
+}
+
+/** `logKey`: that of the pin, else of genesis; without either nobody can have signed. */
+function checkCheckpoint(head: Head, origin: string, logKey: VerifierKey | undefined): Finding[] {
+  const isSigned = logKey?.name === origin && head.origin === origin && checkpointSignedBy(head.note, logKey);
+  return isSigned ? [] : [{ code: 'CHECKPOINT_SIGNATURE', file: 'log/checkpoint' }];
+}
+
+/** The entries make the root of the checkpoint, and the tiles are theirs; of other entries no tile can be told. */
+function checkTree(at: Layout, head: Head, hashes: LeafHashes): Finding[] {
+  const root = hashes.root();
+  if (root.equals(head.root) && hashes.size === head.size) return checkTiles(at, hashes);
+  const [expected, actual] = [head.root.toString('base64'), root.toString('base64')];
+  return [{ code: 'ROOT_MISMATCH', expected, actual }];
 }
 
 /** How far the log has come by now; whoever has not the log key can't say that it has. */
@@ -220,26 +205,6 @@ async function isWholeLog(at: Layout, head: Head): Promise<boolean> {
   const { chain } = await readChain(at, { ...head, size: Math.min(1, head.size) }, head.origin, undefined);
   const logKey = chain.genesis?.logKey;
   return chain.findings.length === 0 && logKey !== undefined && checkpointSignedBy(head.note, logKey);
-}
-
-export function isMeant(
-  { segment, span, at }: Pick<Verified, 'segment' | 'span' | 'at'>,
-  only: Only | undefined,
-): boolean {
-  const [first, last] = only?.segments ?? [0, Infinity];
-  if (segment < first || segment > last) return false;
-  // Without records, when it was sealed.
-  const { from, to } = span ?? { from: at, to: at };
-  return (only?.until ?? from) >= from && (only?.since ?? to) <= to;
-}
-
-function nothingMeant(segments: number): AuditError {
-  return new AuditError('NOTHING_CHECKED', 'no segment lies in that range', {
-    hint:
-      segments === 0
-        ? 'the log has no segments yet'
-        : `the log has segments 0 to ${segments - 1}; \`slmaudit status\` prints their span`,
-  });
 }
 
 interface ReadChain {
@@ -314,15 +279,36 @@ function goOn(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw stopped(signal.reason);
 }
 
-/** The files of some segments, each once, and the segments' rejected lines; counts go to `checked`. */
+/** What is counted while files are checked. */
+type Counts = Omit<Checked, 'entries'>;
+
+const NOTHING: Counts = {
+  segments: 0,
+  records: 0,
+  pruned: 0,
+  redacted: 0,
+  recomputed: 0,
+  payloads: 0,
+  quarantined: 0,
+  absent: 0,
+  damaged: 0,
+  bytes: 0,
+  passedOver: 0,
+};
+
+/** The files of the segments that are meant, each once, and these segments' rejected lines. Throws NOTHING_CHECKED where none is meant. */
 async function checkFiles(
   at: Layout,
-  inventory: Inventory,
-  meant: readonly Verified[],
-  checked: { -readonly [K in keyof Checked]: Checked[K] },
-  { records, pack, onProgress, signal, jobs = 1 }: VerifyOptions,
-): Promise<Finding[]> {
+  { segments, inventory }: Chain,
+  { records, only, pack, onProgress, signal, jobs = 1 }: VerifyOptions,
+): Promise<{ findings: Finding[]; checked: Counts }> {
+  const meant = segments.filter(segment => isMeant(segment, only));
+  if (only && meant.length === 0) throw nothingMeant(segments.length);
   const findings: Finding[] = [];
+  const checked: { -readonly [K in keyof Counts]: Counts[K] } = {
+    ...NOTHING,
+    passedOver: segments.length - meant.length,
+  };
   const files = [...new Set(meant.map(s => inventory.files.get(s.segment)))].filter(f => f !== undefined);
   const sight = (file: PayloadFile): Sight => sightOf(at, inventory, file, records);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -364,7 +350,7 @@ async function checkFiles(
   } finally {
     await lookers.close();
   }
-  return findings;
+  return { findings, checked };
 }
 
 function* mapped<A, B>(all: Iterable<A>, map: (one: A) => B): Generator<B> {

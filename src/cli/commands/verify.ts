@@ -7,7 +7,7 @@ import type { Pin } from '../../log/pin.ts';
 import { shellWord } from '../../record/shell.ts';
 import type { Store } from '../../store/store.ts';
 import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
-import type { Only } from '../../verify/verify.ts';
+import type { Only } from '../../verify/only.ts';
 import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { reportLines, findingLine } from '../render/report.ts';
