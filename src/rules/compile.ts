@@ -1,20 +1,19 @@
 import { meant } from '../record/yaml.ts';
-import type { Correlated } from './correlation.ts';
+import type { Correlated, Reference } from './correlation.ts';
 import { allOf, anyOf } from './detection.ts';
-import type { Field } from './fields.ts';
+import { type Field, recordField } from './fields.ts';
 import { firstSeenSql } from './first.ts';
 import type { Parsed, Plain } from './parse.ts';
 import { RuleError } from './reader.ts';
 import type { CompiledRule } from './rule.ts';
 import { showOf } from './show.ts';
-import { recordField } from './fields.ts';
+import { isSaid, type Part, streamSql, together, unsaid } from './stream.ts';
 import { windowSql } from './window.ts';
 
 /** Correlations of correlations of ... */
 const DEEPEST = 4;
 /** The largest of the public corpus takes 503,171. */
 const MOST_SQL = 1 << 20;
-const ALWAYS = 'ts, epoch_us(ts) AS us, seq, event_id, user_id, client_ip, api_key_id';
 
 /** What rules are called, to those that name them. */
 export interface Known {
@@ -69,18 +68,6 @@ function checkTests({ file, options }: Parsed['rule'], entity: readonly string[]
 /** By the name of a part of an entity, what says in SQL that an expression is it. */
 export type Same = ReadonlyMap<string, (sql: string) => string>;
 
-/** Part of a correlation's stream: events of rules that are looked at in one go. */
-interface Part {
-  /** SQL of what stands behind FROM. */
-  readonly from: string;
-  readonly groups: readonly string[];
-  readonly x: string;
-  /** By the number of the rule. */
-  readonly where: Map<number, string>;
-  readonly records: boolean;
-  readonly cheap: boolean;
-}
-
 class Compiler {
   readonly tables = new Set<string>();
   isOfEntries = false;
@@ -127,53 +114,22 @@ class Compiler {
     const { reader, node, type, groupBy, refs, bounds, timespan, rule } = correlated;
     const path = [...above, correlated];
     if (path.length > DEEPEST) reader.refuse(node, 'TOO_DEEP', `correlations stand ${DEEPEST} deep at most`);
-    const parts: Part[] = [];
-    let positive = true;
-    const fine = new Set<number>();
-    const late = new Set<string>();
-    const counted = !type.startsWith('temporal');
-    for (const [i, { name, node: at }] of refs.entries()) {
-      const referred = this.#referred(correlated, name, at);
-      if (path.includes(referred)) {
-        const names = [...path.slice(path.indexOf(referred)), referred].map(p => p.rule.name ?? p.rule.id);
-        reader.refuse(at, 'CYCLE', `it is made from itself: ${names.join(' → ')}`);
-      }
-      if (referred.is === 'plain') {
-        const { part, events, field, named, hashes } = this.#plainPart(correlated, name, referred);
-        for (const g of hashes) {
-          fine.add(g);
-          if (counted) late.add(`g${g}`);
-        }
-        positive &&= field?.positive === true;
-        const hashed = counted ? named.filter(f => f.kind === 'hex').map(f => f.sql) : [];
-        const needed = field && !isSaid(events, field.sql) && !hashed.includes(field.sql);
-        const where = unsaid(needed ? allOf([events, `${field.sql} IS NOT NULL`]) : events, hashed);
-        if (field?.kind === 'hex' && counted) late.add('x');
-        const same = parts.find(
-          p =>
-            p.cheap &&
-            part.cheap &&
-            p.from === part.from &&
-            sameTexts(p.groups, part.groups) &&
-            p.x === part.x,
-        );
-        if (same) same.where.set(i + 1, where);
-        else parts.push({ ...part, where: new Map([[i + 1, where]]) });
-      } else parts.push(this.#chainPart(correlated, name, referred, path, i + 1));
-    }
+    const parts = refs.map((ref, i) => this.#part(correlated, ref, i + 1, path));
+    const fine = new Set(parts.flatMap(p => p.fine));
+    const late = [...new Set(parts.flatMap(p => p.late))];
     const steps = type.startsWith('temporal') ? refs.length : 0;
-    const groups = Math.max(1, groupBy.length);
+    const joined = together(parts);
     const fired = windowSql({
       type,
-      stream: streamSql(parts, steps, late),
-      late: [...late],
-      cheap: parts.every(p => p.cheap),
-      groups,
+      stream: streamSql(joined, steps, late),
+      late,
+      cheap: joined.every(p => p.cheap),
+      groups: Math.max(1, groupBy.length),
       coarse: groupBy.map((_, i) => i + 1).filter(g => !fine.has(g)),
       steps,
       timespan,
       bounds,
-      positive,
+      positive: parts.every(p => p.positive),
       ...(rule.options.usual && { usual: rule.options.usual }),
     });
     const entity = groupBy.map((_, i) => `g${i + 1}`).join(', ');
@@ -182,6 +138,18 @@ class Compiler {
       hits: `SELECT ts, from_ts, seq, event_id, value, usual, [${entity}]::VARCHAR[] AS entity, user_id, client_ip, api_key_id
       FROM (${fired})`,
     };
+  }
+
+  /** What one of a correlation's rules gives to its stream. `i`: its number, from 1; `path`: the correlations that are made from it. */
+  #part(correlated: Correlated, { name, node }: Reference, i: number, path: readonly Parsed[]): Part {
+    const referred = this.#referred(correlated, name, node);
+    if (path.includes(referred)) {
+      const names = [...path.slice(path.indexOf(referred)), referred].map(p => p.rule.name ?? p.rule.id);
+      correlated.reader.refuse(node, 'CYCLE', `it is made from itself: ${names.join(' → ')}`);
+    }
+    return referred.is === 'plain'
+      ? this.#plainPart(correlated, name, referred, i)
+      : this.#chainPart(correlated, name, referred, i, path);
   }
 
   #referred({ reader, rule }: Correlated, name: string, node: unknown): Parsed {
@@ -195,36 +163,36 @@ class Compiler {
     );
   }
 
-  #plainPart(
-    correlated: Correlated,
-    ref: string,
-    plain: Plain,
-  ): {
-    part: Omit<Part, 'where'>;
-    events: string;
-    field?: Field;
-    named: readonly Field[];
-    hashes: readonly number[];
-  } {
+  #plainPart(correlated: Correlated, ref: string, plain: Plain, i: number): Part {
     const { reader, node, groupBy, field: asked, type } = correlated;
     const fieldNamed = (name: string): Field =>
       plain.source.field(name) ??
       reader.refuse(node, 'UNKNOWN_FIELD', `${ref} has no field ${name}${meant(name, plain.source.names)}`);
     const named = groupBy.map(name => fieldNamed(fieldFor(correlated, ref, name)));
     const groups = named.map(({ sql }) => `${sql}::VARCHAR`);
-    const hashes = named.flatMap(({ kind }, i) => (kind === 'hex' ? [i + 1] : []));
     const field = asked === undefined ? undefined : fieldNamed(fieldFor(correlated, ref, asked));
     if (field && type !== 'value_count' && field.kind !== 'number')
       reader.refuse(node, 'FIELD_TYPE', `${asked} is no number: ${type} needs one`);
     const { from, where: events } = this.#events(plain, [...groups, ...(field ? [field.sql] : [])]);
-    const part = {
+    const isRows = plain.source.records === 'rows';
+    const fine = named.flatMap(({ kind }, g) => (kind === 'hex' ? [g + 1] : []));
+    // Whether there is a hash is asked behind the windows where they count: asked here, it is spelled twice for every record.
+    const isCounted = !type.startsWith('temporal');
+    const hashes = isCounted ? [...named, ...(field ? [field] : [])].filter(f => f.kind === 'hex') : [];
+    const hashed = hashes.map(f => f.sql);
+    const isAsked = field && !isSaid(events, field.sql) && !hashed.includes(field.sql);
+    const where = unsaid(isAsked ? allOf([events, `${field.sql} IS NOT NULL`]) : events, hashed);
+    return {
       from,
       groups,
       x: field?.sql ?? 'NULL',
-      records: plain.source.records === 'rows',
-      cheap: plain.rule.options.firstSeen === undefined && plain.source.records === 'rows',
+      where: new Map([[i, where]]),
+      records: isRows,
+      cheap: isRows && plain.rule.options.firstSeen === undefined,
+      fine,
+      late: isCounted ? [...fine.map(g => `g${g}`), ...(field?.kind === 'hex' ? ['x'] : [])] : [],
+      positive: field?.positive === true,
     };
-    return { part, events, named: field ? [...named, field] : named, hashes, ...(field && { field }) };
   }
 
   /** Hits of a correlation as events: each at the time it fired. */
@@ -232,8 +200,8 @@ class Compiler {
     correlated: Correlated,
     ref: string,
     referred: Correlated,
-    path: readonly Parsed[],
     i: number,
+    path: readonly Parsed[],
   ): Part {
     const { reader, node, groupBy, field } = correlated;
     if (field !== undefined)
@@ -257,6 +225,9 @@ class Compiler {
       where: new Map([[i, 'true']]),
       records: false,
       cheap: false,
+      fine: [],
+      late: [],
+      positive: true,
     };
   }
 
@@ -294,9 +265,6 @@ class Compiler {
   }
 }
 
-const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((text, i) => text === b[i]);
-
 /** What a rule calls what its correlation calls `name`. */
 const fieldFor = ({ aliases }: Correlated, ref: string, name: string): string =>
   aliases.get(name)?.get(ref) ?? name;
@@ -311,47 +279,4 @@ function entityOf({ rule, source }: Plain): { entity: readonly string[]; values:
   }
   const told = source.field('source_id');
   return told ? { entity: ['source_id'], values: [told.sql] } : { entity: [], values: [] };
-}
-
-/** Is it said already that there is one? Asked twice of a hash, it is spelled twice for every record. */
-function isSaid(where: string, group: string): boolean {
-  return !/ OR | IS NOT TRUE/.test(where) && where.includes(`${group.replace(/::VARCHAR$/, '')} IS NOT NULL`);
-}
-
-/** Without what is asked of these later. */
-function unsaid(where: string, columns: readonly string[]): string {
-  return columns.reduce((w, c) => (isSaid(w, c) ? w.replaceAll(`${c} IS NOT NULL`, 'true') : w), where);
-}
-
-/** The events of all parts, each once; groups that are not known are none. */
-function streamSql(parts: readonly Part[], steps: number, late: ReadonlySet<string>): string {
-  const selects = parts.map(({ from, groups, x, where, records }) => {
-    const columns = [
-      ALWAYS,
-      ...(groups.length === 0 ? [`'' AS g1`] : groups.map((g, i) => `${g} AS g${i + 1}`)),
-      `${x} AS x`,
-      ...Array.from({ length: steps }, (_, i) => {
-        const condition = where.get(i + 1);
-        const is =
-          condition === undefined ? 'false' : where.size === 1 ? 'true' : `coalesce(${condition}, false)`;
-        return `${is} AS m${i + 1}`;
-      }),
-    ];
-    const said = anyOf([...where.values()]);
-    const whole = allOf([
-      said,
-      ...groups.filter((g, i) => !late.has(`g${i + 1}`) && !isSaid(said, g)).map(g => `${g} IS NOT NULL`),
-    ]);
-    return { records, sql: `SELECT ${columns.join(', ')} FROM ${from} WHERE ${whole}` };
-  });
-  const told = selects.filter(s => s.records).map(s => s.sql);
-  const others = selects.filter(s => !s.records).map(s => s.sql);
-  if (told.length < 2) return [...told, ...others].join(' UNION ALL ');
-  const marks = Array.from({ length: steps }, (_, i) => `bool_or(m${i + 1}) AS m${i + 1}`);
-  const kept =
-    steps === 0
-      ? '*'
-      : `* EXCLUDE (${Array.from({ length: steps }, (_, i) => `m${i + 1}`).join(', ')}), ${marks.join(', ')}`;
-  // An event that several rules match is one event.
-  return [`SELECT ${kept} FROM (${told.join(' UNION ALL ')}) GROUP BY ALL`, ...others].join(' UNION ALL ');
 }

@@ -64,6 +64,22 @@ export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Pars
       `this is no rule: it is ${isSeq(contents) ? 'a list' : 'a text'}, and a rule has title, logsource and detection`,
     );
   const members = reader.members(contents);
+  refuseUnread(reader, members);
+  const correlation = members.get('correlation');
+  const detection = members.get('detection');
+  if (correlation && detection)
+    reader.refuse(correlation, 'RULE_INVALID', 'a correlation stands in a document of its own, behind ---');
+  if (correlation) return correlatedOf(reader, members, correlation);
+  if (detection) return plainOf(reader, members, detection, resolve);
+  return reader.refuse(
+    contents,
+    'RULE_INVALID',
+    `neither detection nor correlation is there${misspelled(members)}`,
+  );
+}
+
+/** What a rule may have by older or larger versions of Sigma, and would change what it means. */
+function refuseUnread(reader: RuleReader, members: Members): void {
   if (members.has('filter'))
     reader.refuse(
       members.get('filter'),
@@ -76,41 +92,37 @@ export function parseRule(reader: RuleReader, resolve: Resolve = sourceOf): Pars
       'UNSUPPORTED_ACTION',
       'action and scope are no part of Sigma any more',
     );
-  const correlation = members.get('correlation');
-  const detection = members.get('detection');
-  if (!correlation && !detection)
-    reader.refuse(
-      reader.contents,
-      'RULE_INVALID',
-      `neither detection nor correlation is there${misspelled(members)}`,
-    );
-  if (correlation && detection)
-    reader.refuse(correlation, 'RULE_INVALID', 'a correlation stands in a document of its own, behind ---');
-  const own = members.get('slmaudit');
-  const mistakes = new Mistakes();
-  const described = mistakes.in(() => about(reader, members));
-  if (correlation) {
-    const read = mistakes.in(() => correlationOf(reader, correlation));
-    const options = read && mistakes.in(() => optionsOf(reader, own, read));
-    mistakes.end();
-    const what = MEASURES[read!.type]?.(read!.field ?? '');
-    const measures = what === undefined ? {} : { measures: { what, within: read!.timespan } };
-    return { ...read!, rule: { ...described!, correlation: read!.type, ...measures, options: options! } };
-  }
-  const logsource = mistakes.in(() =>
-    logsourceOf(reader, reader.need(members, 'logsource', reader.contents), resolve),
-  );
-  const options = logsource && mistakes.in(() => optionsOf(reader, own, { source: logsource }));
-  const zone = options?.zone ?? 'UTC';
-  const where =
-    logsource && mistakes.in(() => detectionSql({ reader, source: logsource, zone }, detection!));
-  mistakes.end();
-  return plainOf({ ...described!, options: options! }, logsource!, where!);
 }
 
-function plainOf(rule: Rule, source: Source, where: string): Plain {
-  const whole = source.where === undefined ? where : allOf([source.where, where]);
-  return { is: 'plain', rule, source, where: whole };
+function correlatedOf(reader: RuleReader, members: Members, correlation: Node): Correlated {
+  const mistakes = new Mistakes();
+  const described = mistakes.in(() => about(reader, members));
+  const read = mistakes.in(() => correlationOf(reader, correlation));
+  const options = read && mistakes.in(() => optionsOf(reader, members.get('slmaudit'), read));
+  mistakes.end();
+  const { type, field, timespan } = read!;
+  const what = MEASURES[type]?.(field ?? '');
+  const measures = what === undefined ? {} : { measures: { what, within: timespan } };
+  return { ...read!, rule: { ...described!, correlation: type, ...measures, options: options! } };
+}
+
+function plainOf(reader: RuleReader, members: Members, detection: Node, resolve: Resolve): Plain {
+  const mistakes = new Mistakes();
+  const described = mistakes.in(() => about(reader, members));
+  const source = mistakes.in(() =>
+    logsourceOf(reader, reader.need(members, 'logsource', reader.contents), resolve),
+  );
+  const options = source && mistakes.in(() => optionsOf(reader, members.get('slmaudit'), { source }));
+  const zone = options?.zone ?? 'UTC';
+  const where = source && mistakes.in(() => detectionSql({ reader, source, zone }, detection));
+  mistakes.end();
+  const { where: own } = source!;
+  return {
+    is: 'plain',
+    rule: { ...described!, options: options! },
+    source: source!,
+    where: own === undefined ? where! : allOf([own, where!]),
+  };
 }
 
 function misspelled(members: Members): string {
