@@ -55,6 +55,7 @@ const PAIRS = new Set([
   'search>hash',
   'search>query',
   'report>query',
+  'report>door',
   'config>query',
   'export>query',
   'compact>seal',

@@ -1,3 +1,4 @@
+import { FAILED_LOGIN, SUCCEEDED_LOGIN } from '../door/login.ts';
 import type { Asker } from '../query/inquiry.ts';
 import { tsOfMicros } from '../record/time.ts';
 import { numberOf, textOf } from '../report/rows.ts';
@@ -8,13 +9,12 @@ import { type Frame, OTHERS, within } from './frame.ts';
 /** Failed logins in an hour, of an address and of an account, against those of all. */
 export async function doorTested(asker: Asker, frame: Frame): Promise<readonly Tested[]> {
   const told: Tested[] = [];
-  const failed = "event_type = 'auth' AND (coalesce(auth_result, '') <> 'success' AND status <> 'ok')";
   for (const column of ['client_ip', 'user_id'] as const) {
     const table = column === 'user_id' ? 'an_accounts' : 'an_doors';
     await asker.keep(
       table,
       `SELECT ${column} AS e, epoch_us(ts) // ${HOUR_US} AS hour, count(*) AS failed FROM records
-      WHERE ${failed} AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
+      WHERE ${FAILED_LOGIN} AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,
     );
     told.push(
       await magnitudesTested(asker, frame, {
@@ -27,7 +27,7 @@ export async function doorTested(asker: Asker, frame: Frame): Promise<readonly T
         times: 5,
         least: 10,
         ones: 100,
-        where: failed,
+        where: FAILED_LOGIN,
         flags: '--type auth',
       }),
     );
@@ -42,8 +42,7 @@ export async function successAfter(asker: Asker, candidate: Candidate): Promise<
   const [column, value] = Object.entries(candidate.entity)[0]!;
   const rows = await asker.all(
     `SELECT epoch_us(ts) AS at_us, user_id, client_ip, mfa, event_id FROM records
-    WHERE event_type = 'auth' AND (auth_result = 'success' OR (auth_result IS NULL AND status = 'ok'))
-      AND ${column} = $value AND ${within(candidate.from, candidate.to + DAY_US)}
+    WHERE ${SUCCEEDED_LOGIN} AND ${column} = $value AND ${within(candidate.from, candidate.to + DAY_US)}
       AND ts > (SELECT min(ts) FROM records WHERE ${candidate.where} AND ${column} = $value AND ${within(candidate.from, candidate.to)})
     ORDER BY ts, event_id LIMIT 1`,
     { value },

@@ -1,15 +1,4 @@
-/** Auth events that let nobody in: sessions that end, policies that are looked at, second factors of a login that is told of itself, tokens that go on. */
-const NO_LOGIN = [
-  'log[_.]?(?:out|off)|session\\.end|^slo$',
-  'policy\\.evaluate|auth_via_mfa|^gd_auth_succeed$',
-  'refresh|introspect|code_to_token|^[fs]ertft$|^ferrt$',
-].join('|');
-
-/** Of events that change what opens the door, those that adapters call auth: factors, passwords, enrollments (Okta, Keycloak, Auth0). */
-const CHANGES = `factor\\.(?:activate|update|enroll|reset)|update_(?:totp|credential|password)|enroll|^scpr?$`;
-
-/** Acts of administration that only look. */
-const LOOKS = `^(?:get|list|watch|mgmt_api_read)$`;
+import { CHANGED_DOOR, LOGIN } from './login.ts';
 
 const SUMS = ['failed', 'succeeded', 'without_mfa', 'admin'] as const;
 
@@ -41,22 +30,15 @@ WITH asked AS (
 subjects AS MATERIALIZED (
   SELECT s.key AS key, s.began AS began, s.began - to_seconds($seconds::BIGINT) AS since, s.u AS u, s.a AS a, s.k AS k FROM asked),
 span AS (SELECT min(since) AS since, max(began) AS until FROM subjects),
-told AS (
-  SELECT ts, event_id, user_id, client_ip, api_key_id, lower(coalesce(operation, '')) AS op, coalesce(operation, event_type) AS what,
-    event_type = 'auth' AS is_auth, mfa, status,
-    coalesce(status IN ('denied', 'error') OR auth_result = 'failure', false) AS bad,
-    coalesce(auth_result = 'success' OR auth_result IS NULL AND status = 'ok', false) AS good
+events AS MATERIALIZED (
+  SELECT ts, event_id, user_id, client_ip, api_key_id, CASE WHEN event_type = 'auth' THEN ${LOGIN} END AS login,
+    coalesce(login = 'failed', false)::INT AS failed, coalesce(login = 'succeeded', false)::INT AS succeeded,
+    coalesce(login = 'succeeded' AND mfa = false, false)::INT AS without_mfa, coalesce(${CHANGED_DOOR}, false)::INT AS admin,
+    coalesce(operation, event_type) || CASE WHEN failed = 1 THEN ' failed' ELSE '' END AS what
   FROM records
   WHERE event_type IN ('auth', 'admin') AND source_format <> 'slmaudit'
     AND ts >= (SELECT since FROM span) AND ts < (SELECT until FROM span)
     AND (user_id IN (SELECT u FROM subjects) OR client_ip IN (SELECT a FROM subjects) OR api_key_id IN (SELECT k FROM subjects))),
-events AS MATERIALIZED (
-  SELECT ts, event_id, user_id, client_ip, api_key_id, what || CASE WHEN bad THEN ' failed' ELSE '' END AS what,
-    (is_auth AND bad AND NOT regexp_matches(op, '${CHANGES}'))::INT AS failed,
-    (is_auth AND good AND NOT bad AND NOT regexp_matches(op, '${NO_LOGIN}|${CHANGES}'))::INT AS succeeded,
-    (CASE WHEN succeeded = 1 AND mfa = false THEN 1 ELSE 0 END) AS without_mfa,
-    (NOT bad AND CASE WHEN is_auth THEN good AND regexp_matches(op, '${CHANGES}') ELSE NOT regexp_matches(op, '${LOOKS}') END)::INT AS admin
-  FROM told),
 doors AS MATERIALIZED (SELECT * FROM events WHERE failed + succeeded + admin > 0),
 ends AS MATERIALIZED (SELECT *, began AS t, 1 AS sign FROM subjects UNION ALL SELECT *, since, -1 FROM subjects),
 found AS (

@@ -1,3 +1,4 @@
+import { FAILED_LOGIN, SUCCEEDED_LOGIN } from '../../door/login.ts';
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
 import { keepNames, type Part, type PartsBy, partsOf, spreadParts } from '../parts.ts';
@@ -212,8 +213,8 @@ async function hoursOf(asker: Asker, frame: Frame): Promise<Hour[]> {
 async function loginsOf(asker: Asker, frame: Frame): Promise<FailuresData['logins']> {
   const span = inFrame(frame).replace(`event_type = '${frame.events}'`, `event_type = 'auth'`);
   const rows =
-    await asker.all(`SELECT ${bucketOf(frame)} >= 0 AS is_now, count(*) FILTER (WHERE auth_result = 'success') AS succeeded,
-    count(*) FILTER (WHERE auth_result <> 'success') AS failed, count(DISTINCT user_id) FILTER (WHERE auth_result <> 'success') AS users
+    await asker.all(`SELECT ${bucketOf(frame)} >= 0 AS is_now, count(*) FILTER (WHERE ${SUCCEEDED_LOGIN}) AS succeeded,
+    count(*) FILTER (WHERE ${FAILED_LOGIN}) AS failed, count(DISTINCT user_id) FILTER (WHERE ${FAILED_LOGIN}) AS users
     FROM records WHERE ${span} GROUP BY ALL`);
   if (rows.length === 0) return null;
   const logins = (isNow: boolean): Logins => {
