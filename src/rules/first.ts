@@ -50,7 +50,7 @@ export function firstSeenSql(asked: FirstSeenOf): string {
     ${after === 0 ? 'new AS (SELECT * FROM fresh)' : knownSql(asked)}
     ${
       lasting === 0
-        ? `SELECT ${wanted} FROM told SEMI JOIN new USING (${tuple}, us)
+        ? `SELECT ${wanted} FROM told SEMI JOIN (SELECT *, make_timestamptz(us) AS ts FROM new) USING (${tuple}, ts)
     QUALIFY row_number() OVER (PARTITION BY ${tuple}, us ORDER BY seq NULLS LAST, event_id) = 1`
         : `SELECT ${wanted} FROM told JOIN (SELECT * RENAME (us AS began) FROM new) USING (${tuple})
     WHERE us BETWEEN began AND began + ${lasting * MICROS}`
@@ -65,7 +65,7 @@ function knownSql({ from, source, fields, after, sqlOf }: FirstSeenOf): string {
     return `new AS (SELECT ${tuple}, us FROM fresh WHERE us - (SELECT min(epoch_us(ts)) FROM ${from} WHERE ${source}) >= ${after * MICROS})`;
   const parts = fields.slice(0, -1).map((f, i) => `${sqlOf(f)} AS t${i + 1}`);
   return `begun AS (SELECT ${known}, min(us) AS begun
-      FROM (SELECT ${parts.join(', ')}, epoch_us(ts) AS us FROM ${from} WHERE ${source}) SEMI JOIN fresh USING (${known}) GROUP BY ${known}),
+      FROM (SELECT ${parts.join(', ')}, epoch_us(ts) AS us FROM ${from} WHERE ${source}) GROUP BY ${known}),
     new AS (SELECT ${tuple}, us FROM fresh JOIN begun USING (${known}) WHERE us - begun >= ${after * MICROS})`;
 }
 

@@ -73,11 +73,12 @@ function counted(windowed: Windowed): string {
           `CASE WHEN ${late.map(c => `${c} IS NULL`).join(' OR ')} THEN false ELSE ${bounded.join(' AND ')} END`,
         ];
   const told = late.includes('x') ? ' FILTER (WHERE x IS NOT NULL)' : '';
-  const { ctes, near } = nearSql('stream', stagesOf(windowed));
+  const stages = stagesOf(windowed);
+  const { ctes, near } = nearSql('stream', stages, isRising(windowed) && begunOf(stages, late));
   const windowsOf = (from: string): string => type === 'value_count' ? differentSql(from, whose, span) : `SELECT *, ${valueOf(type)} OVER w AS value, ${told === '' ? 'first_value(ts)' : `min(ts)${told}`} OVER w AS from_ts FROM ${from}
     WINDOW w AS (PARTITION BY ${whose} ORDER BY us RANGE BETWEEN ${span} PRECEDING AND CURRENT ROW)`;
   const shown = shownOf(whose);
-  const rising = risingSql(windowed, near);
+  const rising = isRising(windowed) ? risingSql(windowed, near, stages[0]) : { ctes: [], from: near };
   const first = [...ctes, ...rising.ctes, `windows AS (${windowsOf(rising.from)})`];
   if (!usual)
     return `${first.join(', ')} SELECT ts, from_ts, value::DOUBLE AS value, NULL::DOUBLE AS usual, ${shown} FROM windows WHERE ${met.join(' AND ')}`;
@@ -113,10 +114,10 @@ function differentSql(from: string, whose: string, span: number): string {
  * is told from one that never was without looking at its windows.
  */
 function risingSql(
-  { type, groups, timespan, bounds, positive, usual, late }: Windowed,
+  { type, groups, timespan, bounds, usual, late }: Rising,
   near: string,
+  stage: Stage | undefined,
 ): { readonly ctes: readonly string[]; readonly from: string } {
-  if (!usual || type === 'value_avg' || (type === 'value_sum' && !positive)) return { ctes: [], from: near };
   const whose = numbered('g', groups).join(', ');
   const span = timespan * MICROS;
   const value = { event_count: '1', value_count: 'x', value_sum: 'x' }[type as 'event_count'];
@@ -128,19 +129,30 @@ function risingSql(
     back < 2
       ? 'NULL'
       : `max(v) OVER (PARTITION BY ${whose} ORDER BY b RANGE BETWEEN ${back} PRECEDING AND 2 PRECEDING)`;
+  const starts = stage
+    ? `SELECT k, min(began) AS began FROM stretches GROUP BY k`
+    : `SELECT ${whose}, min(${toldOf(late, 'us')}) AS began FROM stream GROUP BY ${whose}`;
   return {
     ctes: [
       `buckets AS (SELECT ${whose}, (us + ${FROM_YEAR_1}) // ${span} AS b, ${v} AS v, max(us) AS last FROM ${near} GROUP BY ${whose}, b)`,
-      `starts AS (SELECT ${whose}, min(CASE WHEN ${told} IS NOT NULL THEN us END) AS began FROM stream GROUP BY ${whose})`,
+      `starts AS (${starts})`,
       `rising AS MATERIALIZED (SELECT DISTINCT ${whose} FROM (SELECT *, ${lower} AS lower,
           sum(v) OVER (PARTITION BY ${whose} ORDER BY b RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS upper FROM buckets)
-        JOIN starts USING (${whose})
+        JOIN starts ${stage ? `ON k = ${stage.key}` : `USING (${whose})`}
         WHERE last - began >= ${usual.after * MICROS} AND upper >= ${usual.times} * coalesce(lower, 0)${least === -Infinity ? '' : ` AND upper >= ${least}`})`,
       `upward AS NOT MATERIALIZED (SELECT * FROM ${near} SEMI JOIN rising USING (${whose}))`,
     ],
     from: 'upward',
   };
 }
+
+type Rising = Windowed & { readonly usual: Usual };
+
+/** Can sums of stretches tell which groups have not risen? An average, or a sum of what may be below 0, is no larger for being of more. */
+const isRising = (windowed: Windowed): windowed is Rising =>
+  windowed.usual !== undefined &&
+  windowed.type !== 'value_avg' &&
+  (windowed.type !== 'value_sum' || windowed.positive);
 
 /** Of a row that turns out to be of no group, or to have no value, nothing. */
 const toldOf = (late: readonly string[], column: string): string =>
@@ -164,6 +176,8 @@ const SIGNS: Readonly<Record<keyof Bounds, string>> = {
  */
 interface Stage {
   readonly key: string;
+  /** Is the key of fewer g than there are? */
+  readonly isCoarse?: true;
   readonly stretch: number;
   readonly having: string;
 }
@@ -182,7 +196,7 @@ function stagesOf({ type, groups, coarse, timespan, bounds, positive, usual, lat
   const many: Stage = { key, stretch, having: `count(${whole('1')}) * 2 >= ${least}` };
   const isFine = coarse.length < groups;
   const coarsely = `hash(${coarse.map(g => `g${g}`).join(', ')})`;
-  const first = isFine && coarse.length > 0 ? [{ key: coarsely, stretch, having: `count(*) * 2 >= ${least}` }] : [];
+  const first = isFine && coarse.length > 0 ? [{ key: coarsely, isCoarse: true as const, stretch, having: `count(*) * 2 >= ${least}` }] : [];
   if (type === 'event_count') return [...first, many];
   const crowd = isFine || least >= MANY ? [many] : [];
   // What rises is looked for in stretches like these.
@@ -191,16 +205,32 @@ function stagesOf({ type, groups, coarse, timespan, bounds, positive, usual, lat
   return [...first, ...crowd, { key, stretch: timespan * MICROS, having: different }];
 }
 
-/** What is left of `from` behind all stages: the stretches that can meet the bound, and those beside them. */
-function nearSql(from: string, stages: readonly Stage[]): { ctes: string[]; near: string } {
+/** Of the first stage's rows, when they were; that of a coarser group is no later, and lets more through. */
+const begunOf = ([first]: readonly Stage[], late: readonly string[]): string | false =>
+  first !== undefined && (first.isCoarse ? 'us' : toldOf(late, 'us'));
+
+/**
+ * What is left of `from` behind all stages: the stretches that can meet the bound, and those beside them. `begun`: when each group
+ * of the first stage began is kept beside it, in `stretches` (k, b, began).
+ */
+function nearSql(
+  from: string,
+  stages: readonly Stage[],
+  begun: string | false,
+): { ctes: string[]; near: string } {
   let near = from;
   const ctes = stages.flatMap(({ key, stretch, having }, i) => {
     const at = `(us + ${FROM_YEAR_1}) // ${stretch}`;
     const before = near;
     near = `near${i + 1}`;
+    const grouped = (told: string): string => `SELECT ${key} AS k, ${at} AS b${told} FROM ${before} GROUP BY k, b`;
+    const isKept = i === 0 && begun !== false;
     return [
+      ...(isKept
+        ? [`stretches AS MATERIALIZED (${grouped(`, coalesce(${having}, false) AS is_wanted, min(${begun}) AS began`)})`]
+        : []),
       `wanted${i + 1} AS MATERIALIZED (SELECT DISTINCT k, unnest([b - 1, b, b + 1]) AS b
-        FROM (SELECT ${key} AS k, ${at} AS b FROM ${before} GROUP BY k, b HAVING ${having}))`,
+        FROM ${isKept ? 'stretches WHERE is_wanted' : `(${grouped('')} HAVING ${having})`})`,
       `${near} AS NOT MATERIALIZED (SELECT * EXCLUDE (k, b) FROM (SELECT *, ${key} AS k, ${at} AS b FROM ${before}) SEMI JOIN wanted${i + 1} USING (k, b))`,
     ];
   });
