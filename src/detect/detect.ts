@@ -17,12 +17,12 @@ export interface DetectOptions {
   readonly until?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onRule?: (done: number) => void;
-  /** What an episode is called, where it is known by another id; undefined: it is not asked for. */
-  readonly known?: (found: Found) => string | undefined;
+  /** What an episode is called, where it is known by another id, and whether it is told again; undefined: it is not asked for. */
+  readonly known?: (found: Found) => Pick<Episode, 'id' | 'again'> | undefined;
 }
 
 /** An episode before it is looked at more closely. */
-export interface Found extends Pick<Episode, 'id' | 'from' | 'firstHit' | 'to' | 'hits'> {
+export interface Found extends Pick<Episode, 'id' | 'from' | 'firstHit' | 'to' | 'hits' | 'again'> {
   readonly compiled: CompiledRule;
   readonly entity: readonly (string | null)[];
   readonly row: Row;
@@ -97,12 +97,12 @@ export async function detect(
   }
   const used = new Set<string>();
   const asked = found.flatMap(f => {
-    const known = options.known ? options.known(f) : f.id;
+    const known = options.known ? options.known(f) : { id: f.id };
     if (known === undefined) return [];
     // Two that were one before are two now.
-    const id = used.has(known) ? f.id : known;
-    used.add(id);
-    return [{ ...f, id }];
+    const named = used.has(known.id) ? { id: f.id } : known;
+    used.add(named.id);
+    return [{ ...f, ...named }];
   });
   asked.sort((a, b) => bySeverity(severityOf(a), severityOf(b)));
   const { doors, error: doorless } = await doorsAt(asker, asked);
@@ -232,7 +232,7 @@ function toldOf({
 }
 
 function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episode {
-  const { id, from, firstHit, to, hits, compiled, entity, row } = found;
+  const { id, from, firstHit, to, hits, compiled, entity, row, again } = found;
   const { rule } = compiled;
   const number = (name: 'value' | 'usual'): Pick<Episode, 'value' | 'usual'> =>
     typeof row[name] === 'number' ? { [name]: row[name] } : {};
@@ -253,5 +253,6 @@ function episodeOf(found: Found, door: Door, evidence: readonly string[]): Episo
     events: evidence.length > 0 ? evidence : ((row['events'] as string[] | null) ?? []),
     door,
     show: compiled.show(from, to, entity),
+    ...(again && { again }),
   };
 }

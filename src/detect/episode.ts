@@ -27,6 +27,14 @@ export interface Episode {
   readonly show: string;
   /** Why nothing of it is verified. */
   readonly unverified?: string;
+  /** Of one that has grown tenfold since it was told of. */
+  readonly again?: Again;
+}
+
+/** That an episode is told of once more: which telling this is, from 2, and how many hits it had at the one before. */
+export interface Again {
+  readonly telling: number;
+  readonly before: number;
 }
 
 /** `first`: the event that the rule fired at first, or its time where it has none. */

@@ -14,7 +14,7 @@ export interface RunOptions {
   readonly since?: string | undefined;
   readonly until?: string | undefined;
   readonly query: InquiryOptions;
-  /** Only episodes that were not shown before. */
+  /** Only episodes that were not shown before, or have grown tenfold since. */
   readonly newOnly: boolean;
   readonly targets: readonly Target[];
   /** For each target. */
@@ -77,9 +77,10 @@ async function found(
 ): Promise<{ readonly detected: Detected; readonly oldest: string | undefined }> {
   const from = readFrom(rules, since);
   const tables = [...new Set(rules.flatMap(r => r.tables))] as NonNullable<InquiryOptions['tables']>;
-  const known = (one: Found): string | undefined => {
-    const before = state?.known(one);
-    return newOnly && before?.shown ? undefined : (before?.id ?? one.id);
+  const known = (one: Found): Pick<Episode, 'id' | 'again'> | undefined => {
+    const before = state?.known(one) ?? { id: one.id, shown: false };
+    if (newOnly && before.shown) return undefined;
+    return { id: before.id, ...(before.again && { again: before.again }) };
   };
   const answered = await inquire(
     store,

@@ -5,7 +5,8 @@ import { microsOf } from '../record/time.ts';
 import { makeFolder } from '../store/durable.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
 import type { Found } from './detect.ts';
-import type { Episode } from './episode.ts';
+import type { Again, Episode } from './episode.ts';
+import { eventId, tellingOf } from './event.ts';
 import { Journal } from './journal.ts';
 
 /** An episode that was told of. */
@@ -15,7 +16,10 @@ interface Told {
   readonly who: string;
   readonly from: string;
   to: string;
-  /** Was it shown? */
+  /** How many it had when this telling of it was due. Not known of those that an older slmaudit told. */
+  hits?: number | undefined;
+  again?: Again | undefined;
+  /** Was this telling shown? */
   shown: boolean;
   /** Keys of the targets that have accepted it. */
   readonly sent: Set<string>;
@@ -28,6 +32,12 @@ type Line =
   | { readonly accepted: { readonly target: string; readonly id: string } };
 
 const FORM = 'slmaudit-detect/1';
+/**
+ * An episode is told again once it has so many times the hits that it had, of ten at least: a hundred, a thousand, and so on. Who looked at
+ * twelve and let it be has to hear of twelve hundred; one that goes on as it began is heard of four or five times in all, however long.
+ */
+const GROWN = 10;
+const LEAST_HITS = 10;
 /**
  * Episodes that are remembered: more than forty rules with as many as are told of one; what is forgotten would come again. Alerts that
  * wait for a target; beyond, the oldest go.
@@ -94,11 +104,16 @@ export class State {
         });
     } else if ('told' in line) {
       const { sent = [], ...told } = line.told;
-      this.#put({ ...told, sent: new Set([...(this.#told.get(told.id)?.sent ?? []), ...sent]) });
+      const old = this.#told.get(told.id);
+      const isSame = old?.again?.telling === told.again?.telling;
+      this.#put({ ...told, sent: new Set([...((isSame && old?.sent) || []), ...sent]) });
     } else if ('pending' in line) this.#wait(line.pending.target, line.pending.id, line.pending.event);
     else {
-      this.#told.get(line.accepted.id)?.sent.add(line.accepted.target);
-      this.#pending.get(line.accepted.target)?.delete(line.accepted.id);
+      const { target, id: event } = line.accepted;
+      const { id, telling } = tellingOf(event);
+      const told = this.#told.get(id);
+      if (telling === (told?.again?.telling ?? 1)) told?.sent.add(target);
+      this.#pending.get(target)?.delete(event);
     }
   }
 
@@ -116,18 +131,27 @@ export class State {
 
   /**
    * The episode of the same rule and entity that this one goes on, whatever it is called: where older records are not read any more,
-   * or came later, its first hit is another.
+   * or came later, its first hit is another. Where it has grown tenfold since it was told, another telling of it is due.
    */
   known(
-    found: Pick<Found, 'compiled' | 'entity' | 'firstHit' | 'to' | 'id'>,
-  ): { readonly id: string; readonly shown: boolean } | undefined {
+    found: Pick<Found, 'compiled' | 'entity' | 'firstHit' | 'to' | 'id' | 'hits'>,
+  ): { readonly id: string; readonly shown: boolean; readonly again?: Again | undefined } | undefined {
     const { episode, suppress } = found.compiled.rule.options;
     const near = Math.max(episode, suppress) * 1_000_000;
     const [first, last] = [microsOf(found.firstHit), microsOf(found.to)];
     const same = this.#byWho
       .get(whoOf(found.compiled.rule.id, found.entity))
       ?.find(t => t.id === found.id || (first <= microsOf(t.to) + near && last >= microsOf(t.from)));
-    if (same && same.to < found.to) same.to = found.to;
+    if (!same) return undefined;
+    if (same.to < found.to) same.to = found.to;
+    same.hits ??= found.hits;
+    const wasTold = same.shown || same.sent.size > 0;
+    if (wasTold && found.hits >= GROWN * Math.max(same.hits, LEAST_HITS)) {
+      same.again = { telling: (same.again?.telling ?? 1) + 1, before: same.hits };
+      same.hits = found.hits;
+      same.shown = false;
+      same.sent.clear();
+    }
     return same;
   }
 
@@ -135,11 +159,11 @@ export class State {
   promise(target: string, episodes: readonly Episode[], eventOf: (episode: Episode) => string): void {
     const lines: Line[] = [];
     for (const episode of episodes) {
-      const { id } = episode;
-      const told = this.#told.get(id);
+      const told = this.#told.get(episode.id);
+      const id = eventId(episode);
       if (told?.sent.has(target) || this.#pending.get(target)?.has(id)) continue;
       const event = eventOf(episode);
-      if (!told) lines.push(this.#tell(episode, false));
+      if (!told || episode.again) lines.push(this.#tell(episode, told?.shown ?? false));
       this.#wait(target, id, event);
       lines.push({ pending: { target, id, event } });
     }
@@ -151,9 +175,17 @@ export class State {
     this.#journal.add(episodes.map(episode => this.#tell(episode, true)));
   }
 
-  #tell({ id, firstHit, to, rule, entity }: Episode, shown: boolean): Line {
+  #tell({ id, firstHit, to, hits, rule, entity, again }: Episode, shown: boolean): Line {
     const old = this.#told.get(id);
-    const told = { id, who: whoOf(rule.id, Object.values(entity)), from: old?.from ?? firstHit, to, shown };
+    const told = {
+      id,
+      who: whoOf(rule.id, Object.values(entity)),
+      from: old?.from ?? firstHit,
+      to,
+      hits: old?.hits ?? hits,
+      ...(again && { again }),
+      shown,
+    };
     this.#put({ ...told, sent: old?.sent ?? new Set() });
     return { told };
   }

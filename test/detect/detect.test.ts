@@ -75,7 +75,9 @@ test('an id is the same whenever it is asked for, and another one in another log
     const all = await ids();
     assert.deepEqual(await ids({ since: at(4), from: readFrom([rule], at(4)) }), all);
     assert.deepEqual(await ids({ since: at(400) }), all.slice(0, 1));
-    assert.deepEqual(await ids({ known: f => (f.entity[0] === 'bo' ? undefined : 'other') }), ['other']);
+    assert.deepEqual(await ids({ known: f => (f.entity[0] === 'bo' ? undefined : { id: 'other' }) }), [
+      'other',
+    ]);
     assert.equal(
       (await ids({ origin: 'test.example/other' })).some(id => all.includes(id)),
       false,

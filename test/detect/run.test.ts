@@ -108,6 +108,20 @@ test('--new-only tells an episode once, also where it has gone on meanwhile', as
   );
 });
 
+test('an episode that has grown tenfold since is told once more, and says how large it was', async () => {
+  const crowd = Array.from({ length: 100 }, (_, i) =>
+    line(3 + i / 100, { status: 'denied', user_id: '\u001b[31mana' }),
+  );
+  await box.run(['ingest', '--source', 'crowd'], crowd.join(''));
+  const file = box.path('grown.ndjson');
+  const args = ['--new-only', '--rule', 'denied', '--notify', `file:${file}`];
+  const [episode, ...others] = episodesOf(await detect(...args));
+  assert.deepEqual([episode?.hits, episode?.again, others], [104, { telling: 2, before: 3 }, []]);
+  const event = JSON.parse(readFileSync(file, 'utf8')) as { id: string; data: Episode };
+  assert.deepEqual([event.id, event.data.id], [`${episode!.id}.2`, episode!.id]);
+  assert.deepEqual(episodesOf(await detect(...args)), []);
+});
+
 test('what a kill has caught between being sent and being remembered, or was not accepted, comes again under its id, and then never', async () => {
   const args = ['--rule', 'errors', '--notify', hook];
   const killed = box.start(['detect', '--no-shipped', '--rules', box.path('own.yml'), ...args]);
@@ -148,8 +162,8 @@ test('what a kill has caught between being sent and being remembered, or was not
 });
 
 test('that a rule has more episodes than are told is said under -q too, and so is what its regular expression lacks, before any number', async () => {
-  const crowd = Array.from({ length: 10_001 }, (_, i) => line(500, { operation: 'noisy', user_id: `u${i}` }));
-  await box.run(['ingest', '--source', 'crowd'], crowd.join(''));
+  const noise = Array.from({ length: 10_001 }, (_, i) => line(500, { operation: 'noisy', user_id: `u${i}` }));
+  await box.run(['ingest', '--source', 'noise'], noise.join(''));
   writeFileSync(
     box.path('noisy.yml'),
     `title: Noise

@@ -37,12 +37,19 @@ async function run<T>(folder: string, work: (state: State) => T): Promise<T> {
 }
 
 const compiled = madeRule({ hits: '', episode: 600 });
-const found = (who: string, from: number, to: number, id: string): Parameters<State['known']>[0] => ({
+const found = (
+  who: string,
+  from: number,
+  to: number,
+  id: string,
+  hits = 1,
+): Parameters<State['known']>[0] => ({
   compiled,
   entity: [who],
   firstHit: at(from),
   to: at(to),
   id,
+  hits,
 });
 const eventOf = ({ id }: { id: string }): string => `{"id":"${id}"}`;
 
@@ -159,4 +166,55 @@ test('one run at a time; a state of a newer program is left alone', async () => 
   new Journal(fileOf(newer)).replace([{ form: 'slmaudit-detect/2' }]);
   await assert.rejects(State.open(newer, 'test.example/log'), { code: 'STATE_NEWER' });
   await assert.rejects(State.open(newer, 'test.example/log'), { code: 'STATE_NEWER' });
+});
+
+test('an episode is told again, under another id, each time that it has grown tenfold since it was told, of a hundred hits at least', async () => {
+  const folder = fresh();
+  const grown = (hits: number): ReturnType<State['known']> =>
+    state.known(found('ana', 10, 20, 'ana-10', hits));
+  const send = (hits: number): void => {
+    const known = grown(hits)!;
+    const episode = { ...madeEpisode('ana', 10, 20), hits, ...(known.again && { again: known.again }) };
+    state.promise('t1', [episode], e => `${e.hits} hits`);
+    state.shown([episode]);
+  };
+  let state = await State.open(folder, 'test.example/log');
+  const again = async (): Promise<void> => {
+    state.tidy(undefined);
+    state.close();
+    state = await State.open(folder, 'test.example/log');
+  };
+  state.promise('t1', [{ ...madeEpisode('ana', 10, 20), hits: 12 }], () => '12 hits');
+  // Nobody has heard of it yet.
+  assert.equal(grown(500)?.again, undefined);
+  state.shown([{ ...madeEpisode('ana', 10, 20), hits: 12 }]);
+  state.accepted('t1', 'ana-10');
+  await again();
+  assert.deepEqual([grown(119)?.shown, grown(119)?.again], [true, undefined]);
+  send(130);
+  assert.deepEqual(state.waiting('t1'), [['ana-10.2', '130 hits']]);
+  await again();
+  // It waits, and what is accepted is that telling of it.
+  assert.deepEqual([grown(1299)?.shown, grown(1299)?.again?.telling], [true, 2]);
+  state.accepted('t1', 'ana-10.2');
+  await again();
+  send(200);
+  assert.deepEqual(state.waiting('t1'), []);
+  send(1300);
+  assert.deepEqual(state.waiting('t1'), [['ana-10.3', '1300 hits']]);
+  assert.deepEqual(grown(1300)?.again, { telling: 3, before: 130 });
+  state.close();
+});
+
+test('one that was told with few hits, or before they were noted, grows from there', async () => {
+  const folder = fresh();
+  await run(folder, state => {
+    state.shown([madeEpisode('ana', 1), { ...madeEpisode('bo', 1), hits: undefined as unknown as number }]);
+  });
+  await run(folder, state => {
+    assert.equal(state.known(found('ana', 1, 1, 'ana-1', 99))?.shown, true);
+    assert.deepEqual(state.known(found('ana', 1, 1, 'ana-1', 100))?.again, { telling: 2, before: 1 });
+    assert.equal(state.known(found('bo', 1, 1, 'bo-1', 5000))?.shown, true);
+    assert.equal(state.known(found('bo', 1, 1, 'bo-1', 50_000))?.shown, false);
+  });
 });

@@ -21,7 +21,7 @@ export const detectCommand: CommandDetails = {
     'Rules are the shipped ones, your own in the XDG config folder, slmaudit/rules, and those of --rules; a later one of the same id stands for an earlier one. A rule that can not be used or answered is named, and the others run.',
     '--since cuts what is told; as far as rules compare with what was before, that is read too.',
     'With --new-only, leave --since out: a span is of the time of the events, and what is delivered late, or says that it happened before, would never be told. All the history is asked then at each run. Where that takes too long, let --since reach back further than any delivery is late, such as 30d.',
-    '--new-only leaves out what was shown before, also where it goes on. --notify sends each episode as one JSON object, a CloudEvent whose id stays the same: to a webhook, to the standard input of a command, or to the end of a file. It is tried again with growing pauses, at the next run too, until it is accepted (an answer 2xx, an exit code 0), and never again after that; a receiver that sees an id twice may drop it. Redirects to another origin are not followed. What has been shown and sent is remembered in the XDG state folder, slmaudit/detect.',
+    '--new-only leaves out what was shown before, also where it goes on; one that has grown to ten times the hits it was told with, and a hundred at least, is told once more, with what it was before. --notify sends each telling of an episode as one JSON object, a CloudEvent whose id stays the same: to a webhook, to the standard input of a command, or to the end of a file. It is tried again with growing pauses, at the next run too, until it is accepted (an answer 2xx, an exit code 0), and never again after that; a receiver that sees an id twice may drop it. Redirects to another origin are not followed. What has been shown and sent is remembered in the XDG state folder, slmaudit/detect.',
   ],
   arguments: [],
   options: [
@@ -44,7 +44,7 @@ export const detectCommand: CommandDetails = {
       about: 'exit with 1 if there is one of this level or above',
       choices: LEVELS,
     },
-    { flags: '--new-only', about: 'only what was not shown before' },
+    { flags: '--new-only', about: 'only what was not shown before, or has grown tenfold since' },
     {
       flags: '--notify <TARGET>',
       about: 'send each to https://..., http://..., exec:COMMAND or file:PATH; again for more',

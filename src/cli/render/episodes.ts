@@ -173,11 +173,12 @@ function whoOf({ entity, fired, rule: { measures } }: Episode): string {
 }
 
 /** `up to 48 events in 1 h (before at most 9), 12 hits`. */
-function whatOf({ rule: { measures }, value, usual, hits }: Episode): string {
-  if (value === undefined) return counted(hits, 'hit');
+function whatOf({ rule: { measures }, value, usual, hits: n, again }: Episode): string {
+  const hits = `${counted(n, 'hit')}${again ? `, ${grouped(again.before)} when it was told last` : ''}`;
+  if (value === undefined) return hits;
   const what = measures === undefined ? '' : ` ${measures.what} in ${lasting(measures.within)}`;
   const before = usual === undefined ? '' : ` (before at most ${rounded(usual)})`;
-  return `up to ${rounded(value)}${what}${before}, ${counted(hits, 'hit')}`;
+  return `up to ${rounded(value)}${what}${before}, ${hits}`;
 }
 
 const rounded = (n: number): string => (Number.isInteger(n) ? grouped(n) : n.toPrecision(4));
