@@ -24,11 +24,11 @@ export async function findAnomalies(
   span: { readonly since?: string; readonly until?: string },
   options: AnomalyOptions = {},
 ): Promise<Anomalies> {
-  return (await foundIn(asker, span, options)).anomalies;
+  return (await findWithPlots(asker, span, options)).anomalies;
 }
 
 /** The same, with what is drawn. */
-export async function foundIn(
+export async function findWithPlots(
   asker: Asker,
   span: { readonly since?: string; readonly until?: string },
   { level = LEVEL }: AnomalyOptions = {},

@@ -62,7 +62,7 @@ const named = ({ entity }: Candidate): number => Object.keys(entity).length;
 
 const rank = (f: Candidate): number => order(f.family) + (f.minor === true ? ORDER.length : 0);
 
-export const order = (family: Family): number => ORDER.indexOf(family);
+const order = (family: Family): number => ORDER.indexOf(family);
 
 /** Whose share of a finding is at least half: the value, by column. */
 export type Owners = Readonly<Partial<Record<EntityColumn, string>>>;

@@ -3,7 +3,7 @@ import type { Asker } from '../query/inquiry.ts';
 import { counted, grouped } from '../record/figures.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
 import type { Mark, Page, Plot, Section } from '../report/page.ts';
-import { foundIn } from './anomalies.ts';
+import { findWithPlots } from './anomalies.ts';
 import { HOUR_US } from './finding.ts';
 import type { Anomalies, Drawn, Episode, Finding, Found } from './report.ts';
 import { amount, chanceOf, percent, sentence } from './says.ts';
@@ -13,7 +13,7 @@ export async function anomaliesPage(
   asker: Asker,
   wanted: { readonly since?: string; readonly until?: string; readonly zone: string },
 ): Promise<Page> {
-  const found = await foundIn(asker, wanted);
+  const found = await findWithPlots(asker, wanted);
   const { anomalies } = found;
   const days = anomalies.since === null ? [] : await daysOf(asker, anomalies);
   return {

@@ -66,7 +66,7 @@ export function headingOf(
 const isOfDays = ({ family, by }: Candidate): boolean =>
   family === 'repetition' || family === 'exfiltration' || family === 'user-failures' || by.includes('days');
 
-export function nameOf(entity: Entity): string {
+function nameOf(entity: Entity): string {
   const { user_id, client_ip, model, model_version, source_id } = entity;
   if (user_id !== undefined) return user_id;
   if (client_ip !== undefined) return client_ip;

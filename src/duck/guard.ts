@@ -20,8 +20,7 @@ export interface Parsed {
 export type Node = Record<string, unknown>;
 
 /** The views that there are. */
-export const TABLES = ['records', 'requests', 'segments', 'entries', 'quarantine'] as const;
-export type Table = (typeof TABLES)[number];
+const TABLES = ['records', 'requests', 'segments', 'entries', 'quarantine'] as const;
 
 const CLASSES = new Set(
   `BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA LAMBDA_REF OPERATOR PARAMETER

@@ -110,7 +110,7 @@ function keep(made: Map<string, Tile>, level: number, index: number, hashes: Buf
   made.set(`${level}/${index}`, { level, index, width: hashes.length, bytes: Buffer.concat(hashes) });
 }
 
-export function hashesOf(tile: Buffer): Buffer[] {
+function hashesOf(tile: Buffer): Buffer[] {
   const hashes = [];
   for (let at = 0; at < tile.length; at += 32) hashes.push(tile.subarray(at, at + 32));
   return hashes;

@@ -4,7 +4,7 @@ import { type Cut, piecesOf } from './piece.ts';
 import { recognize } from './recognize.ts';
 
 /** How many lines have a say. */
-export const SAMPLE = 200;
+const SAMPLE = 200;
 /** Share of them, in hundredths, that has to agree. */
 const AGREEMENT = 95;
 /** Fewer lines can't tell one in twenty: a line that no format knows goes to quarantine by itself then. */

@@ -18,7 +18,7 @@ export interface Shape {
   readonly zone?: string;
 }
 
-export const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
+const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
 export const NAMES: readonly string[] = [
   'seq',
   ...COLUMNS.map(c => c.name),

@@ -20,7 +20,7 @@ const LEAST_WEEKS = 3;
 const DAYS = 14;
 const LEAST_DAYS = 3;
 /** No hour is judged before there are so many. */
-export const LEAST_HOURS = 72;
+const LEAST_HOURS = 72;
 const SCATTER_HOURS = 28 * 24;
 const LEAST_SCATTER = 48;
 const LOCAL_DAYS = 28;

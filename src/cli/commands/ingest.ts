@@ -185,7 +185,7 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
 }
 
 /** `12 not_a_request, 3 blank` */
-export function skips(lines: readonly SourceTally[]): string {
+function skips(lines: readonly SourceTally[]): string {
   const sum = (rule: Skip): number => lines.reduce((total, tally) => total + tally[rule], 0);
   const counts = (['not_a_request', 'part', 'blank'] as const).map(rule => [rule, sum(rule)] as const);
   return counts

@@ -21,7 +21,7 @@ export function scaleOf({ points, expected = [] }: Plot): Scale {
   return { top: niceTop(most), place, step };
 }
 
-export const values = (points: readonly Point[]): number[] =>
+const values = (points: readonly Point[]): number[] =>
   points.flatMap(p => (p.value === null || !Number.isFinite(p.value) ? [] : [p.value]));
 
 function niceTop(most: number): number {
