@@ -1,6 +1,6 @@
 import { AuditError } from '../errors.ts';
 import { nearest } from '../record/nearest.ts';
-import { COLUMNS } from '../record/schema.ts';
+import { VIEW_NAMES } from '../record/schema.ts';
 
 /** What the engine said of a query, for people: the place it points at, and the nearest names. */
 export function sqlError(error: unknown, parameters: Readonly<Record<string, string>> = {}): AuditError {
@@ -57,13 +57,4 @@ export function noSuchColumn(name: string, place = ''): AuditError {
   });
 }
 
-const NAMES = [
-  ...COLUMNS.map(c => c.name),
-  'seq',
-  'latency_ms',
-  'ttft_ms',
-  'queue_ms',
-  'total_tokens',
-  'join_by',
-  'join_confidence',
-];
+const NAMES = [...VIEW_NAMES, 'join_by', 'join_confidence'];

@@ -1,4 +1,4 @@
-import { COLUMNS, REDACTED_LEAF } from '../record/schema.ts';
+import { COLUMNS, DERIVED, REDACTED_LEAF } from '../record/schema.ts';
 import { quote } from './engine.ts';
 import type { JobTable } from './job.ts';
 import { FROM_STRUCT, PAYLOAD_COLUMNS, selectLines, uuidText } from './lines.ts';
@@ -17,7 +17,7 @@ export interface Sources {
 
 /**
  * The view `records`: `seq` (NULL while a record is open), every column of the schema with ids and hashes as text,
- * and for people latency_ms, ttft_ms, queue_ms and total_tokens.
+ * and for people what DERIVED names.
  */
 export function createView(sources: Sources): string {
   return `CREATE VIEW records AS SELECT seq, ${shown()} FROM (${rowsOf(sources)})`;
@@ -121,11 +121,15 @@ function shown(): string {
   return [...columns, PEOPLES].join(', ');
 }
 
+const DERIVED_SQL: Readonly<Record<(typeof DERIVED)[number], string>> = {
+  latency_ms: 'latency_us / 1000',
+  ttft_ms: 'ttft_us / 1000',
+  queue_ms: 'queue_us / 1000',
+  total_tokens: 'coalesce(input_tokens + output_tokens, input_tokens, output_tokens)',
+};
+
 /** What people ask for, from the columns. */
-export const PEOPLES: string = [
-  ...['latency', 'ttft', 'queue'].map(n => `${n}_us / 1000 AS ${n}_ms`),
-  'coalesce(input_tokens + output_tokens, input_tokens, output_tokens) AS total_tokens',
-].join(', ');
+export const PEOPLES: string = DERIVED.map(name => `${DERIVED_SQL[name]} AS ${name}`).join(', ');
 
 function empty(): string {
   return PAYLOAD_COLUMNS.map(c => `NULL::${c.type} AS "${c.name}"`).join(', ');

@@ -161,6 +161,12 @@ export const COLUMNS: readonly Column[] = [
   { name: 'extra', type: 'json', about: 'unmapped fields, as JSON text, at most 4 KB' },
 ];
 
+/** What the view `records` has for people beside these: times in milliseconds, and all tokens of a request. */
+export const DERIVED = ['latency_ms', 'ttft_ms', 'queue_ms', 'total_tokens'] as const;
+
+/** Names of the view `records`, in its order. `seq`: the place of a record in the log. */
+export const VIEW_NAMES: readonly string[] = ['seq', ...COLUMNS.map(c => c.name), ...DERIVED];
+
 /** Set only on a redacted row, where all else is NULL; a column of the payload, not of the record (SPEC 6). */
 export const REDACTED_LEAF = 'redacted_leaf';
 

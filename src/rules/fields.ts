@@ -1,4 +1,4 @@
-import { type Column, COLUMNS } from '../record/schema.ts';
+import { type Column, COLUMNS, DERIVED } from '../record/schema.ts';
 
 /**
  * What a field of a rule is in SQL, and how its values compare. `any`: of nothing but a name is known.
@@ -44,7 +44,7 @@ const number = (name: string): readonly [string, Field] => [
 /** Fields of `records`: its columns, and what the view adds. */
 const RECORD_FIELDS: ReadonlyMap<string, Field> = new Map([
   ...COLUMNS.map(c => [c.name, fieldOf(c)] as const),
-  ...['seq', 'latency_ms', 'ttft_ms', 'queue_ms', 'total_tokens'].map(number),
+  ...['seq', ...DERIVED].map(number),
 ]);
 
 /** `labels.team`, `extra.a.b`: what stands in a column of JSON. */

@@ -5,11 +5,12 @@ import type { ResultSink } from '../duck/process.ts';
 import { AuditError } from '../errors.ts';
 import { type AskedBy, beginLogged } from '../query/logged.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
+import { VIEW_NAMES } from '../record/schema.ts';
 import { checkpointPath, namesIn, openFolder } from '../store/layout.ts';
 import { readCheckpoint } from '../store/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Condition } from './conditions.ts';
-import { named, NAMES, searchQuestion } from './search.ts';
+import { named, searchQuestion } from './search.ts';
 
 export interface Following {
   readonly columns: readonly string[] | undefined;
@@ -62,7 +63,7 @@ async function look(
   let sealedTo = -1;
   let first = true;
   let before = '';
-  const shown = (columns ?? NAMES).map(c => named(c, NAMES)).join(', ');
+  const shown = (columns ?? VIEW_NAMES).map(c => named(c)).join(', ');
   while (!options.signal?.aborted) {
     const now = stateOf(store);
     if (now !== before) {

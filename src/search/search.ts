@@ -1,7 +1,7 @@
 import { AuditError } from '../errors.ts';
 import type { Question } from '../query/query.ts';
 import { nearest } from '../record/nearest.ts';
-import { COLUMNS } from '../record/schema.ts';
+import { VIEW_NAMES } from '../record/schema.ts';
 import { offsetMinutes } from '../record/zone.ts';
 import type { Condition } from './conditions.ts';
 
@@ -19,14 +19,6 @@ export interface Shape {
 }
 
 const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
-export const NAMES: readonly string[] = [
-  'seq',
-  ...COLUMNS.map(c => c.name),
-  'latency_ms',
-  'ttft_ms',
-  'queue_ms',
-  'total_tokens',
-];
 const GROUPED = ['records', 'failed', 'tokens'];
 /** What a terminal shows of a record; the rest is another format away. */
 const BRIEF: readonly string[] = [
@@ -65,7 +57,7 @@ export function searchQuestion(
     const groups = groupBy.map(name =>
       units.includes(name)
         ? `${truncated(name, shape.zone)} AS "${name}"`
-        : named(name, [...NAMES, ...units]),
+        : named(name, [...VIEW_NAMES, ...units]),
     );
     const byTime = groupBy.find(name => units.includes(name));
     const standard = byTime === undefined ? 'records DESC' : `"${byTime}"`;
@@ -81,8 +73,10 @@ GROUP BY ${groupBy.map((_, i) => i + 1).join(', ')} ORDER BY ${order}, ${groupBy
       ...rest,
     };
   }
-  const columns = shape.columns?.map(name => named(name, NAMES)).join(', ') ?? '*';
-  const order = [...(shape.sort ?? ['ts']).map(name => ordered(name, NAMES)), 'seq', 'event_id'].join(', ');
+  const columns = shape.columns?.map(name => named(name)).join(', ') ?? '*';
+  const order = [...(shape.sort ?? ['ts']).map(name => ordered(name, VIEW_NAMES)), 'seq', 'event_id'].join(
+    ', ',
+  );
   return { sql: `SELECT ${columns} FROM records WHERE ${sql}\nORDER BY ${order}${limit}`, ...rest };
 }
 
@@ -101,7 +95,7 @@ function ordered(name: string, names: readonly string[]): string {
 }
 
 /** A column's name, quoted. */
-export function named(name: string, names: readonly string[]): string {
+export function named(name: string, names: readonly string[] = VIEW_NAMES): string {
   if (names.includes(name)) return `"${name}"`;
   const near = nearest(name, names);
   throw new AuditError('NO_SUCH_COLUMN', `there is no column "${name}" here`, {

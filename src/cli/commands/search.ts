@@ -116,11 +116,11 @@ export const contextCommand: CommandDetails = {
   exits: ANSWER_EXITS,
   async run(given, context) {
     const { contextQuestion, placeQuestion, SAME } = await import('../../search/context.ts');
-    const { briefOf, named, NAMES } = await import('../../search/search.ts');
+    const { briefOf, named } = await import('../../search/search.ts');
     const store = context.openStore();
     const same = text(given, 'same');
     const columns = text(given, 'columns')?.split(',').filter(Boolean);
-    for (const column of columns ?? []) named(column, NAMES);
+    for (const column of columns ?? []) named(column);
     const asTable = formatOf(given, context) === 'table';
     const around = {
       before: countOf(given, 'before'),
