@@ -4,7 +4,7 @@ WITH logins AS (
   SELECT ts, client_ip, user_id, CASE
       WHEN regexp_matches(lower(coalesce(operation, '')), 'log[_.]?(?:out|off)|session\.end|^slo$|policy\.evaluate|refresh|introspect|code_to_token|^[fs]ertft$|^ferrt$|factor\.(?:activate|update|enroll|reset)|update_(?:totp|credential|password)|enroll|^scpr?$') THEN NULL
       WHEN auth_result IN ('challenge', 'skipped') THEN NULL
-      WHEN auth_result = 'failure' OR status IN ('denied', 'error') THEN 'failed'
+      WHEN auth_result = 'failure' OR status IN ('error', 'denied') THEN 'failed'
       WHEN regexp_matches(lower(coalesce(operation, '')), 'auth_via_mfa|^gd_auth_succeed$') THEN NULL
       WHEN auth_result = 'success' OR auth_result IS NULL AND status = 'ok' THEN 'succeeded' END AS login
   FROM records WHERE event_type = 'auth')

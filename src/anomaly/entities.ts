@@ -1,3 +1,4 @@
+import { FAILED } from '../record/schema.ts';
 import type { Asker, Row } from '../query/inquiry.ts';
 import { OUTBREAK } from '../stats/robust.ts';
 import { amountTails, countTails, robustTails } from '../stats/tails.ts';
@@ -40,7 +41,7 @@ export async function keepEntities(asker: Asker, frame: Frame): Promise<void> {
     await asker.keep(
       name,
       `SELECT ${column} AS e, (${HOUR_OF})::INT AS hour, count(*)::INT AS n, sum(total_tokens::DOUBLE)::BIGINT AS tokens,
-        sum(output_tokens::DOUBLE)::BIGINT AS output, count(*) FILTER (status IN ('error', 'denied'))::INT AS failed,
+        sum(output_tokens::DOUBLE)::BIGINT AS output, count(*) FILTER (${FAILED})::INT AS failed,
         count(*) FILTER (status = 'refused')::INT AS refused,
         max(${KIND})::TINYINT AS kind
       FROM records WHERE event_type = '${type}' AND ${column} IS NOT NULL AND ${OTHERS} GROUP BY ALL`,

@@ -1,3 +1,4 @@
+import { FAILED } from '../record/schema.ts';
 import type { Asker, Row } from '../query/inquiry.ts';
 import { OUTBREAK } from '../stats/robust.ts';
 import { shareTails } from '../stats/tails.ts';
@@ -171,7 +172,7 @@ function judge(shares: Shares, entity: Entity, { frame, type, into }: Judging): 
         p,
         by: known.isOwn ? 'its own four weeks before' : 'what it is part of, four weeks before',
         also: [`${failed} of ${n} requests`],
-        where: `event_type = '${type}' AND status IN ('error', 'denied')`,
+        where: `event_type = '${type}' AND ${FAILED}`,
         flags: `--type ${type} --status error,denied`,
         // A version that is new is drawn within its model.
         plot: () => plotOf(known.isOwn ? shares : (shares.whole ?? shares), hour),

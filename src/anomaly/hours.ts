@@ -1,3 +1,4 @@
+import { FAILED } from '../record/schema.ts';
 import type { Asker, Row } from '../query/inquiry.ts';
 import { HOUR_US } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
@@ -7,7 +8,7 @@ export async function keepHours(asker: Asker): Promise<void> {
   await asker.keep(
     'an_hours',
     `SELECT ${HOUR_OF} AS hour, source_id, event_type, model, model_version, count(*) AS n,
-      count(*) FILTER (status IN ('error', 'denied')) AS failed
+      count(*) FILTER (${FAILED}) AS failed
     FROM records WHERE ${OTHERS} GROUP BY ALL`,
   );
 }

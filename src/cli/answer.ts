@@ -90,7 +90,8 @@ async function answerWith(
   const { verb } = asking;
   const { voice } = context;
   const { query } = await import('../query/query.ts');
-  const { Counting, Hashing, formatReceipt, receiptOf } = await import('../query/receipt.ts');
+  const { Counting, Hashing } = await import('../query/hashing.ts');
+  const { formatReceipt, receiptOf } = await import('../query/receipt.ts');
   const { beginLogged } = await import('../query/logged.ts');
   const { replaceFile } = await import('../store/durable.ts');
   const { targetOf, unwritable } = await import('./target.ts');

@@ -1,3 +1,4 @@
+import { FAILED } from '../record/schema.ts';
 /** What a login is, in SQL over `records`: one answer for doors, pages, tests of what is unusual and saved queries. */
 
 const OPERATION = "lower(coalesce(operation, ''))";
@@ -23,7 +24,7 @@ const LOOKS = '^(?:get|list|watch|mgmt_api_read)$';
 export const LOGIN: string = `CASE
       WHEN regexp_matches(${OPERATION}, '${BESIDE}|${CHANGES}') THEN NULL
       WHEN auth_result IN ('challenge', 'skipped') THEN NULL
-      WHEN auth_result = 'failure' OR status IN ('denied', 'error') THEN 'failed'
+      WHEN auth_result = 'failure' OR ${FAILED} THEN 'failed'
       WHEN regexp_matches(${OPERATION}, '${SECOND}') THEN NULL
       WHEN auth_result = 'success' OR auth_result IS NULL AND status = 'ok' THEN 'succeeded' END`;
 
@@ -32,6 +33,6 @@ export const FAILED_LOGIN: string = `event_type = 'auth' AND ${LOGIN} = 'failed'
 export const SUCCEEDED_LOGIN: string = `event_type = 'auth' AND ${LOGIN} = 'succeeded'`;
 
 /** Condition over auth and admin events: a key made, a factor added, or another act of administration that was not refused. */
-export const CHANGED_DOOR: string = `status NOT IN ('denied', 'error') AND CASE event_type
+export const CHANGED_DOOR: string = `NOT ${FAILED} AND CASE event_type
       WHEN 'auth' THEN (auth_result = 'success' OR auth_result IS NULL AND status = 'ok') AND regexp_matches(${OPERATION}, '${CHANGES}')
       ELSE auth_result IS DISTINCT FROM 'failure' AND NOT regexp_matches(${OPERATION}, '${LOOKS}') END`;

@@ -4,7 +4,8 @@ import { NO_SINK } from '../duck/sink.ts';
 import type { Store } from '../store/store.ts';
 import { type Contradiction, numbersIn } from './check.ts';
 import { query, type QueryOptions } from './query.ts';
-import { type Answer, Hashing, type Receipt } from './receipt.ts';
+import { type Answer, Hashing } from './hashing.ts';
+import type { Receipt } from './receipt.ts';
 
 export interface AskedAgain {
   readonly contradictions: readonly Contradiction[];

@@ -82,6 +82,9 @@ export type ColumnName = keyof AuditRecord;
 
 export const EVENT_TYPES = ['inference', 'access', 'auth', 'admin'] as const;
 export const STATUSES = ['ok', 'error', 'denied', 'refused', 'cancelled', 'unknown'] as const;
+/** In SQL, over records: it was not served. A refusal is an answer, and who cancels was being served. */
+export const FAILED = `status IN ('error', 'denied')`;
+
 const TS_QUALITIES = ['exact', 'assumed_zone', 'coarse', 'ingest'] as const;
 const USAGE_SOURCES = ['reported', 'summed', 'estimated'] as const;
 

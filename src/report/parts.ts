@@ -1,7 +1,8 @@
+import { FAILED } from '../record/schema.ts';
 import type { Asker, Row } from '../query/inquiry.ts';
 import type { Frame } from './frame.ts';
 import { numberIn, numberOf, textIn } from './rows.ts';
-import { bucketOf, FAILED, inFrame, inPeriod, spread, SUMS } from './scope.ts';
+import { bucketOf, inFrame, inPeriod, spread, SUMS } from './scope.ts';
 
 /** A part of the traffic: what has one name in a column, in the period and before. */
 export interface Part {

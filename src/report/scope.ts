@@ -1,3 +1,4 @@
+import { FAILED } from '../record/schema.ts';
 import type { Cell } from '../duck/job.ts';
 import { tsOfMicros } from '../record/time.ts';
 import { clockIn } from '../record/zone.ts';
@@ -35,9 +36,6 @@ export function bucketOf({ since, bucket, edges }: Frame): string {
 
 const HOUR = 3_600_000_000;
 const WIDTHS = { hour: HOUR, day: 24 * HOUR, week: 168 * HOUR, quarter: 91 * 24 * HOUR } as const;
-
-/** Failed: not served. Refusals are answers, and who cancels was being served. */
-export const FAILED: string = `status IN ('error', 'denied')`;
 
 /** Sums that every part of the traffic has. */
 export const SUMS: string = `count(*) AS requests, count(*) FILTER (WHERE ${FAILED}) AS failed,

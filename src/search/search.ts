@@ -1,7 +1,7 @@
 import { AuditError } from '../errors.ts';
 import type { Question } from '../query/query.ts';
 import { nearest } from '../record/nearest.ts';
-import { VIEW_NAMES } from '../record/schema.ts';
+import { FAILED, VIEW_NAMES } from '../record/schema.ts';
 import { offsetMinutes } from '../record/zone.ts';
 import type { Condition } from './conditions.ts';
 
@@ -67,7 +67,7 @@ export function searchQuestion(
       shape.sort?.map(name => ordered(name, [...groupBy, ...GROUPED, ...span])).join(', ') ?? standard;
     return {
       sql: `SELECT ${groups.join(', ')}, count(*) AS records,
-  count(*) FILTER (WHERE status IN ('error', 'denied')) AS failed, sum(total_tokens) AS tokens${span.length > 0 ? ', min(ts) AS "first", max(ts) AS "last"' : ''}
+  count(*) FILTER (WHERE ${FAILED}) AS failed, sum(total_tokens) AS tokens${span.length > 0 ? ', min(ts) AS "first", max(ts) AS "last"' : ''}
 FROM records WHERE ${sql}
 GROUP BY ${groupBy.map((_, i) => i + 1).join(', ')} ORDER BY ${order}, ${groupBy.map((_, i) => i + 1).join(', ')}${limit}`,
       ...rest,

@@ -1,3 +1,4 @@
+import { FAILED } from '../../record/schema.ts';
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { tsOfMicros } from '../../record/time.ts';
 import { cutoff } from '../../stats/discovery.ts';
@@ -136,7 +137,7 @@ async function keepPrompts(asker: Asker, where: string): Promise<void> {
   );
   await asker.keep(
     'an_senders',
-    `SELECT prompt_hash AS h, user_id AS u, count(*) AS n, count(*) FILTER (status IN ('error', 'denied')) AS failed,
+    `SELECT prompt_hash AS h, user_id AS u, count(*) AS n, count(*) FILTER (${FAILED}) AS failed,
       count(*) FILTER (status = 'refused') AS refused, coalesce(sum(total_tokens), 0)::BIGINT AS tokens,
       min(epoch_us(ts)) AS first, max(epoch_us(ts)) AS last
     FROM records WHERE ${where} AND ${bucket} IN (SELECT bucket FROM an_often) GROUP BY ALL`,

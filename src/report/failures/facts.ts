@@ -1,9 +1,10 @@
+import { FAILED } from '../../record/schema.ts';
 import { FAILED_LOGIN, SUCCEEDED_LOGIN } from '../../door/login.ts';
 import type { Asker, Row } from '../../query/inquiry.ts';
 import { type Frame } from '../frame.ts';
 import { keepNames, type Part, type PartsBy, partsOf, spreadParts } from '../parts.ts';
 import { numberOf, textIn, textOf } from '../rows.ts';
-import { FAILED, SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
+import { SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
 /** What `report failures --format json` prints. `by` counts failures; of kinds and HTTP statuses all requests that are such. */
