@@ -25,6 +25,7 @@ export function readSize(text: string, option: string): number {
   return Number(parts[1]) * SIZES[parts[2]!.toLowerCase()]!;
 }
 
+/** `1_000` and `1,000` are a thousand. Throws USAGE. */
 export function readCount(text: string, option: string, least = 1): number {
   const n = Number(text.replaceAll(/[_,]/g, ''));
   if (!/^\d[\d_,]*$/.test(text) || !Number.isSafeInteger(n) || n < least) {

@@ -19,6 +19,7 @@ export const FILTERED: readonly string[] = [
 const BITS = 10;
 const PLACES = 4;
 
+/** Of one payload, by a name under which the engine may open it. */
 export async function makeFilter(db: DuckDBConnection, file: string): Promise<Buffer> {
   const keys = FILTERED.map(c => {
     const shown = columnOf(c)!.type === 'hash' ? `lower(hex("${c}"))` : `"${c}"`;

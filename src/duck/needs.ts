@@ -45,6 +45,7 @@ export async function needsOf(
   return anyOf(each);
 }
 
+/** `true` needs nothing, and adds nothing. */
 export function allOf(all: readonly Needs[]): Needs {
   const some = all.filter(n => n !== true);
   return some.length === 0 ? true : some.length === 1 ? some[0]! : { all: some };

@@ -45,6 +45,7 @@ const ALWAYS: Told = {
   status: 'ok',
 };
 
+/** An engine with the views over records that are told, without a store: for tests of rules. */
 export function withTrial<T>(work: (trial: Trial) => Promise<T>): Promise<T> {
   return withEngine({ threads: 1, memory: '256MB' }, async db => {
     await db.run(CREATE_IP_KEY);

@@ -19,6 +19,7 @@ export interface Checkpoint {
   readonly root: Buffer;
 }
 
+/** The whole note, as it stands in the file. */
 export function signCheckpoint(checkpoint: Checkpoint, logKey: SignerKey): string {
   const { origin, size, root } = checkpoint;
   return formatNote(signNote(`${origin}\n${size}\n${root.toString('base64')}\n`, logKey));
@@ -41,6 +42,7 @@ export function parseCheckpoint(note: Uint8Array | string): Checkpoint {
   }
 }
 
+/** Is it signed by that key under its name? Throws NOTE_MALFORMED. */
 export function checkpointSignedBy(note: Uint8Array | string, key: VerifierKey): boolean {
   return noteSignedBy(parseNote(note), key);
 }

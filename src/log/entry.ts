@@ -47,6 +47,7 @@ export function entryName(origin: string, index: number): string {
   return `${origin}/e/${index}`;
 }
 
+/** The text of its note, as it is signed. Throws ENTRY_MALFORMED for an empty value, and nothing else is checked. */
 export function formatEntry(e: Entry): string {
   const head = [entryName(e.origin, e.index)];
   if (e.records) head.push(String(e.records.count), e.records.root.toString('base64'));

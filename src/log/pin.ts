@@ -16,6 +16,7 @@ export function formatPin(pin: Pin): string {
   return `${formatVkey(pin.logKey)}@sha256:${pin.genesis.toString('hex')}`;
 }
 
+/** Spaces around it don't matter. Throws PIN_MALFORMED. */
 export function parsePin(text: string): Pin {
   const parts = /^(.+)@sha256:([0-9a-f]{64})$/.exec(text.trim());
   try {

@@ -5,6 +5,7 @@ const RANGES = /^(?:0|[1-9]\d{0,14})(?:-[1-9]\d{0,14})?(?:,[1-9]\d{0,14}(?:-[1-9
 
 export type Range = readonly [from: number, to: number];
 
+/** Numbers in any order, each as often as it may come. */
 export function rangesOf(numbers: Iterable<number>): Range[] {
   const ranges: [number, number][] = [];
   for (const n of [...numbers].toSorted((a, b) => a - b)) {
@@ -46,6 +47,7 @@ export function* numbersOf(ranges: readonly Range[]): Generator<number> {
   for (const [from, to] of ranges) for (let n = from; n <= to; n++) yield n;
 }
 
+/** How many numbers there are in them. */
 export const countOf = (ranges: readonly Range[]): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 

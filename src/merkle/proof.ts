@@ -12,6 +12,7 @@ export function inclusionProof(leaves: readonly Buffer[], index: number): Buffer
     : [...inclusionProof(leaves.slice(k), index - k), rootOf(leaves.slice(0, k))];
 }
 
+/** That the tree of these leaves extends the one of the first `oldSize`, 1 at least, of them. */
 export function consistencyProof(leaves: readonly Buffer[], oldSize: number): Buffer[] {
   return subproof(leaves, oldSize, true);
 }

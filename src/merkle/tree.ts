@@ -11,6 +11,7 @@ const node = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
 const SHORT = 4096;
 const leaf = Buffer.alloc(1 + SHORT);
 
+/** 32 bytes, as all hashes here. */
 export function leafHash(data: Uint8Array): Buffer {
   const input = data.length > SHORT ? Buffer.alloc(1 + data.length) : leaf.subarray(0, 1 + data.length);
   input.set(data, 1);
@@ -86,6 +87,7 @@ export class CompactTree {
   }
 }
 
+/** The root of a tree of these leaf hashes; that of the empty one for none. */
 export function rootOf(leaves: Iterable<Buffer>): Buffer {
   const tree = new CompactTree();
   for (const one of leaves) tree.add(one);

@@ -60,6 +60,7 @@ export interface Normalizer {
 export const gathers = (format: Adapter | undefined): boolean =>
   format === undefined || format.parts !== undefined;
 
+/** A reader of one source's lines, in their order: it keeps what is spread over several of them. */
 export function createNormalizer(options: NormalizerOptions): Normalizer {
   const eventId = eventIds(options);
   const memory = new Memory();

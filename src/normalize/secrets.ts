@@ -137,6 +137,7 @@ export const unescaped = (text: string): string =>
 const KEPT_CHARS = 31;
 const MOST_KEPT = 8192;
 
+/** `optional`: names of rules that are asked for beside those that always hold. */
 export function scannerOf(optional: readonly string[]): Scanner {
   const asked = OPTIONAL.filter(({ name }) => optional.includes(name));
   const rules: readonly Rule[] = asked.length === 0 ? RULES : [...RULES, ...asked];

@@ -27,12 +27,14 @@ export function validKeyName(name: string): boolean {
   return name.length > 0 && name.isWellFormed() && !/[\s+\u0000-\u001f\u007f]/u.test(name);
 }
 
+/** With the key id that name and key have. `publicKey`: 32 bytes. Throws VKEY_MALFORMED. */
 export function makeVerifierKey(name: string, publicKey: Uint8Array): VerifierKey {
   if (!validKeyName(name) || publicKey.length !== 32) throw malformed();
   const id = sha256(Buffer.from(`${name}\n`, 'utf8'), Buffer.of(ED25519), publicKey);
   return { name, keyId: id.readUInt32BE(0), publicKey };
 }
 
+/** `seed`: 32 bytes. Throws VKEY_MALFORMED. */
 export function makeSigner(name: string, seed: Uint8Array): SignerKey {
   return { ...makeVerifierKey(name, publicKeyOf(seed)), seed };
 }

@@ -22,6 +22,7 @@ export interface NoteSignature {
 const MAX_BYTES = 1_000_000;
 const MAX_SIGNATURES = 64;
 
+/** Text, an empty line, a line for each signature. */
 export function formatNote(note: Note): string {
   return `${note.text}\n${note.signatures.map(formatSignature).join('')}`;
 }
@@ -56,6 +57,7 @@ function parseSignature(line: string): NoteSignature {
   return { name: parts[1]!, keyId: data.readUInt32BE(0), signature: data.subarray(4) };
 }
 
+/** `text` ends in LF. */
 export function signNote(text: string, ...signers: SignerKey[]): Note {
   const message = Buffer.from(text, 'utf8');
   return {

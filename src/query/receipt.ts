@@ -101,6 +101,7 @@ export function receiptOf(
   };
 }
 
+/** A line of JSON; with a signer, a note of it. */
 export function formatReceipt(receipt: Receipt, signer: SignerKey | undefined): string {
   const text = `${JSON.stringify(receipt)}\n`;
   return signer ? formatNote(signNote(text, signer)) : text;

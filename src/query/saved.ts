@@ -58,6 +58,7 @@ export function savedQuery(folder: string, name: string): SavedQuery {
   });
 }
 
+/** Its comments are read up to the first line that is none. `own`: it is the user's. */
 export function parseSaved(name: string, text: string, own: boolean): SavedQuery {
   const about: string[] = [];
   const parameters: Parameter[] = [];

@@ -45,6 +45,7 @@ const MOST_WEEKS = 6 * 365 * DAY;
 /** Records have no later times. */
 const END = 7_258_118_399_000_000;
 
+/** Which period a page is about, and which stands before it: see Frame. Throws what the asker throws. */
 export async function frameOf(asker: Asker, { since, until, zone }: Wanted): Promise<Frame> {
   const kinds = await asker.all(`SELECT event_type, count(*) AS records, min(ts) AS oldest, max(ts) AS newest
     FROM records WHERE event_type IN ('inference', 'access') GROUP BY event_type`);

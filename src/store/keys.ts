@@ -153,6 +153,7 @@ export function epochKeyFits(keys: Keys, index: number, named: VerifierKey): boo
   return name === named.name && Buffer.from(publicKey).equals(named.publicKey);
 }
 
+/** Each is overwritten in place before it goes. */
 export function eraseEpochKeysBelow(keys: Keys, index: number): void {
   erase(join(keys.folder, 'epoch'), name => /^\d+\.key$/.test(name) && parseInt(name, 10) < index);
 }
@@ -193,6 +194,7 @@ export function stagedIndexes(keys: Keys): number[] {
   return names.map(Number).sort((a, b) => a - b);
 }
 
+/** In their order; each is the text of an entry that was decided and may not be in the log yet. */
 export function stagedEntries(keys: Keys): { index: number; text: string }[] {
   return stagedIndexes(keys).map(index => ({
     index,
