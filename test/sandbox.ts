@@ -49,7 +49,24 @@ export class Sandbox {
     this.#running.add(child);
     child.on('close', () => this.#running.delete(child));
     const done = new Promise<Run>(resolve => child.on('close', code => resolve({ code, stdout, stderr })));
-    return { child, done, output: () => stdout };
+    const heard = (text: string): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const fail = (why: string): void =>
+          reject(new Error(`${why} without ${text}: ${stdout.slice(-2000)}${stderr.slice(-2000)}`));
+        const late = setTimeout(() => fail('a minute has gone'), 60_000);
+        const look = (): void => {
+          if (!stdout.includes(text)) return;
+          clearTimeout(late);
+          resolve();
+        };
+        child.stdout.on('data', look);
+        child.on('close', code => {
+          clearTimeout(late);
+          fail(`it ended (${code})`);
+        });
+        look();
+      });
+    return { child, done, output: () => stdout, heard };
   }
 
   run(args: readonly string[], input?: string | Buffer, env: NodeJS.ProcessEnv = {}): Promise<Run> {
@@ -77,6 +94,8 @@ export interface Started {
   readonly child: ChildProcessWithoutNullStreams;
   readonly done: Promise<Run>;
   readonly output: () => string;
+  /** Once that stands on its standard output; fails where it ends without, or doesn't come in a minute. */
+  readonly heard: (text: string) => Promise<void>;
 }
 
 /** A sandbox with a store in it, gone when the work is done. */

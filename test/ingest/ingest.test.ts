@@ -189,9 +189,9 @@ test('SIGINT and SIGTERM seal what was read; the answers are 130 and 0', () =>
       ['SIGINT', 130],
       ['SIGTERM', 0],
     ] as const) {
-      const { child, done, output } = box.start(['ingest', '--acks']);
+      const { child, done, heard } = box.start(['ingest', '--acks']);
       child.stdin.write(nativeLines(5));
-      while (!output().includes('"acknowledged":5')) await new Promise(r => setTimeout(r, 20));
+      await heard('"acknowledged":5');
       child.kill(signal);
       assert.equal((await done).code, code);
     }

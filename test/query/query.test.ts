@@ -147,9 +147,9 @@ test('a payload that was altered is not read, and the answer is 1', async () => 
 });
 
 test('what a running ingest has on disk is answered too, and counted by status', async () => {
-  const { child, done, output } = box.start(['ingest', '--acks', '--seal-every', '1h']);
+  const { child, done, heard } = box.start(['ingest', '--acks', '--seal-every', '1h']);
   child.stdin.write(nativeLines(7, 50_000));
-  while (!output().includes('"acknowledged":7')) await new Promise(r => setTimeout(r, 20));
+  await heard('"acknowledged":7');
   assert.deepEqual(
     await rows("select count(*) n, count(seq) sealed from records where request_id like 'r-5____'"),
     [{ n: 7, sealed: 0 }],

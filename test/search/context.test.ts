@@ -88,9 +88,9 @@ test('what names no record, or shares nothing, is answered with what to do', asy
 });
 
 test('a record that is not sealed yet has no seq: it stands behind the sealed ones of its instant, and is named by its id', async () => {
-  const { child, done, output } = box.start(['ingest', '--acks', '--seal-every', '1h']);
+  const { child, done, heard } = box.start(['ingest', '--acks', '--seal-every', '1h']);
   child.stdin.write(`${JSON.stringify({ request_id: 'open', ts: minute(5), user_id: 'ana' })}\n`);
-  while (!output().includes('"acknowledged":1')) await new Promise(r => setTimeout(r, 20));
+  await heard('"acknowledged":1');
   const { stdout } = await box.run(['search', '--request', 'open', '--columns', 'seq,event_id']);
   const row = JSON.parse(stdout) as { seq: number | null; event_id: string };
   assert.equal(row.seq, null);
