@@ -76,6 +76,8 @@ export async function withInquiry(
   work: (inquiry: Inquiry) => Promise<void>,
 ): Promise<void> {
   await withReader(reads, async db => {
+    // Each question would read the footers of all files anew, once for each time that it names a view.
+    await db.run('SET parquet_metadata_cache = true');
     const all = await openAll(db, reads, choose(reads, spanOf(reads)), tell, answer, {
       isOpen: true,
       lines: false,
