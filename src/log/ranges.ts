@@ -47,7 +47,6 @@ export function* numbersOf(ranges: readonly Range[]): Generator<number> {
   for (const [from, to] of ranges) for (let n = from; n <= to; n++) yield n;
 }
 
-/** How many numbers there are in them. */
 export const countOf = (ranges: readonly Range[]): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 

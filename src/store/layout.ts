@@ -48,7 +48,6 @@ export const openFile = (at: Layout, batch: string, form: OpenForm): string =>
 export const partFile = (at: Layout, batch: string, part: number): string =>
   join(openFolder(at), part === 0 ? `${batch}.parquet` : `${batch}.${part}.parquet`);
 
-/** Undefined for what is no file of an open segment. */
 export function parseOpenName(name: string): { batch: string; form: OpenForm } | undefined {
   const [, batch, part, stated] = /^([0-9a-f]{32})(\.[1-9]\d{0,3})?\.([a-z]+)$/.exec(name) ?? [];
   const form = OPEN_FORMS.find(f => f === stated);
