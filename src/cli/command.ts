@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Store } from '../store/store.ts';
+import { withJson } from './json.ts';
 import type { Voice } from './voice.ts';
 
 /**
@@ -18,17 +19,16 @@ export interface Listed extends Pick<CommandSpec, 'name' | 'summary'> {
 }
 
 /** All of a verb. */
-export const wholeOf = async ({ name, summary, details }: Listed): Promise<CommandSpec> => ({
-  name,
-  summary,
-  ...(await details()),
-});
+export const wholeOf = async ({ name, summary, details }: Listed): Promise<CommandSpec> =>
+  withJson({ name, summary, ...(await details()) });
 
 export interface CommandDetails {
   /** Paragraphs of the man page. */
   readonly description: readonly string[];
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
+  /** What `--json` prints, of a verb that says one thing rather than rows. */
+  readonly json?: string;
   /** A file that the verb reads, shown line by line. */
   readonly file?: { readonly about: string; readonly lines: readonly string[] };
   readonly examples: readonly { readonly command: string; readonly about: string }[];
@@ -49,6 +49,8 @@ export interface OptionSpec {
   readonly flags: string;
   readonly about: string;
   readonly choices?: readonly string[];
+  /** Works, and is told of by another. */
+  readonly hidden?: true;
   /** May be given again and again. */
   readonly many?: true;
   /** What stands if it isn't given, for people. */

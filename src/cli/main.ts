@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { AuditError, systemText } from '../errors.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { wantsJson } from './json.ts';
 import { checkOutputs } from './outside.ts';
 import {
   detectFolder,
@@ -22,9 +23,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   let exit = 0;
   let given: Given = { args: [], options: {} };
   let paint: Paint | undefined;
+  const asJson = wantsJson(argv);
   const voice = createVoice(process.stderr, () => ({
     quiet: given.options['quiet'] === true,
-    json: given.options['format'] === 'json' || given.options['json'] === true,
+    json: asJson || given.options['json'] === true,
     terminal: process.stderr.isTTY,
     debug: process.env['SLMAUDIT_DEBUG'] !== undefined,
     paint,
@@ -80,10 +82,9 @@ function verbIn(program: Command, argv: readonly string[]): string {
 async function withHelp(error: unknown, verb: string): Promise<unknown> {
   const { HELP_HINT, usage } = await import('./values.ts');
   if (verb === '' || !(error instanceof AuditError) || error.hint !== HELP_HINT) return error;
-  const json = error.message === "unknown option '--json'" ? 'that is --format json with most verbs; ' : '';
   const { message, cause } = error;
   return Object.assign(usage(message), {
-    hint: `${json}\`slmaudit help ${verb}\` says what it takes`,
+    hint: `\`slmaudit help ${verb}\` says what it takes`,
     cause,
   });
 }

@@ -67,13 +67,15 @@ const item = (term: string, about: string): string => `.TP\n${term}\n${escape(ab
 const bold = (text: string): string => `\\fB${escape(text)}\\fR`;
 
 function options(specs: readonly OptionSpec[]): string {
-  const body = specs.map(o => {
-    const choices = o.choices ? ` (${o.choices.join(', ')})` : '';
-    return item(
-      bold(o.flags),
-      `${o.about}${choices}${o.default === undefined ? '' : `. Default: ${o.default}`}`,
-    );
-  });
+  const body = specs
+    .filter(o => !o.hidden)
+    .map(o => {
+      const choices = o.choices ? ` (${o.choices.join(', ')})` : '';
+      return item(
+        bold(o.flags),
+        `${o.about}${choices}${o.default === undefined ? '' : `. Default: ${o.default}`}`,
+      );
+    });
   return [...body, item(bold('-h, --help'), 'print help')].join('\n');
 }
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Command, Option } from 'commander';
 import { type CommandSpec, type Given, type Listed, type OptionSpec, wholeOf } from './command.ts';
+import { jsonGiven } from './json.ts';
 
 /** CommonJS: `import` would look through it for names first, which takes longer than to load it. */
 const commander = createRequire(import.meta.url)('commander') as typeof import('commander');
@@ -82,7 +83,7 @@ function fillIn(command: Command, spec: CommandSpec, run: ProgramOptions['run'])
     const args = all
       .slice(0, spec.arguments.length)
       .flatMap(a => (Array.isArray(a) ? a : a === undefined ? [] : [a]));
-    await run(spec, { args: args.map(String), options: command.optsWithGlobals() });
+    await run(spec, await jsonGiven(spec, { args: args.map(String), options: command.optsWithGlobals() }));
   });
 }
 
@@ -141,5 +142,6 @@ function option(spec: OptionSpec): Option {
   );
   if (spec.many)
     made.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+  if (spec.hidden) made.hideHelp();
   return spec.choices ? made.choices(spec.choices) : made;
 }

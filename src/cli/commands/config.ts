@@ -1,6 +1,7 @@
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
-import { type CommandDetails, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { listFormat } from '../render/list.ts';
 import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
 
@@ -33,7 +34,8 @@ export const configCommand: CommandDetails = {
     const store = context.openStore();
     if (name !== undefined && value !== undefined) {
       const before = changeSetting(store, name, value, { user: userName(), at: instantOf(Date.now()) });
-      voice.say(before === value ? `${name} is ${value} already` : `${name} ${value}; it was ${before}`);
+      if (flag(given, 'json')) printJson(context, { name, value, before });
+      else voice.say(before === value ? `${name} is ${value} already` : `${name} ${value}; it was ${before}`);
       return 0;
     }
     const settings = settingsOf(store, name);

@@ -7,6 +7,7 @@ import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { type CommandDetails, type Context, flag, type Given, type OptionSpec, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
@@ -43,8 +44,8 @@ export const holdAddCommand: CommandDetails = {
     { flags: '--reason <CODE>', about: 'a code, such as a case number; no words, no names' },
     WHO,
     LOCK_WAIT_OPTION,
-    { flags: '--format <FORMAT>', about: 'json: the hold, as one object', choices: ['json'] },
   ],
+  json: 'the hold, as one object',
   examples: [
     { command: 'slmaudit hold add --user ana --reason case-2026-017', about: 'where her records are now' },
     {
@@ -140,10 +141,9 @@ function codes(given: Given): { readonly reason: string; readonly by: string | u
 }
 
 function say({ entry, hold, covered, besides }: Added, wanted: Wanted, given: Given, context: Context): void {
-  if (text(given, 'format') === 'json') {
-    context.stdout.write(
-      `${JSON.stringify({ entry, ...hold, segments: formatRanges(hold.segments), covered: { ...covered, segments: formatRanges(rangesOf(covered.segments)) } })}\n`,
-    );
+  if (flag(given, 'json')) {
+    const now = { ...covered, segments: formatRanges(rangesOf(covered.segments)) };
+    printJson(context, { entry, ...hold, segments: formatRanges(hold.segments), covered: now });
     return;
   }
   const { voice } = context;
@@ -230,8 +230,8 @@ export const holdReleaseCommand: CommandDetails = {
     { flags: '--reason <CODE>', about: 'a code, such as a case number; no words, no names' },
     WHO,
     LOCK_WAIT_OPTION,
-    { flags: '--format <FORMAT>', about: 'json: the release, as one object', choices: ['json'] },
   ],
+  json: 'the release, as one object',
   examples: [
     { command: 'slmaudit hold release 0a1b2c3d --reason case-closed --by legal', about: 'a case is over' },
   ],
@@ -249,8 +249,7 @@ export const holdReleaseCommand: CommandDetails = {
     const { releaseHold, whoIs } = await import('../../hold/hold.ts');
     const release = { id: id!, reason, by: by ?? whoIs(store, userName()) };
     const { entry, until } = await releaseHold(store, release, { lockWaitMs, now: Date.now() });
-    if (text(given, 'format') === 'json')
-      context.stdout.write(`${JSON.stringify({ entry, ...release, until })}\n`);
+    if (flag(given, 'json')) printJson(context, { entry, ...release, until });
     else context.voice.say(`hold ${id} is released by entry ${entry}; it binds until ${until}`);
     return 0;
   },

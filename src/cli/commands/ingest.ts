@@ -6,6 +6,7 @@ import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { shellWord } from '../../record/shell.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
 import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
@@ -56,12 +57,12 @@ export const ingestCommand: CommandDetails = {
       default: '1h',
     },
     LONG_LOCK_WAIT_OPTION,
-    { flags: '--json', about: 'print the summary as one JSON object' },
     {
       flags: '--acks',
       about: 'print a JSON line on standard output whenever more lines are on disk for good',
     },
   ],
+  json: 'the summary as one object',
   examples: [
     { command: 'tail -F gateway.ndjson | slmaudit ingest --source gateway', about: 'a gateway, for years' },
     { command: 'slmaudit ingest access.ndjson access.ndjson.1.gz', about: 'files, as often as you like' },
@@ -105,7 +106,7 @@ export const ingestCommand: CommandDetails = {
       onProgress: progress,
       onSource: told => tellSource(told, context),
     });
-    if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(machineSummary(summary))}\n`);
+    if (flag(given, 'json')) printJson(context, machineSummary(summary));
     else tell(summary, (performance.now() - started) / 1000, context);
     return exitOf(summary, context);
   },

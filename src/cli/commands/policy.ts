@@ -1,6 +1,7 @@
 import type { Policy } from '../../log/policy.ts';
 import { instantOf } from '../../store/clock.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { named, outcomeLines, ruleText } from '../render/policy.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
@@ -23,8 +24,8 @@ export const policySetCommand: CommandDetails = {
     { flags: '--retroactive', about: 'also for what was sealed under earlier policies, in their place' },
     { flags: '--grace <PERIOD>', about: 'how long it binds once another has come', default: '7d' },
     LOCK_WAIT_OPTION,
-    { flags: '--format <FORMAT>', about: 'json: what it comes to, as one object', choices: ['json'] },
   ],
+  json: 'what it comes to, as one object',
   file: {
     about: 'A policy',
     lines: [
@@ -65,11 +66,9 @@ export const policySetCommand: CommandDetails = {
     const options = { lockWaitMs: lockWaitOf(given), now: Date.now(), dryRun };
     const outcome = await setPolicy(context.openStore(), policy, options);
     for (const note of notes) voice.warn(note);
-    if (text(given, 'format') === 'json') {
+    if (flag(given, 'json')) {
       const { before, ...rest } = outcome;
-      stdout.write(
-        `${JSON.stringify({ ...rest, entry: outcome.entry ?? null, before: before.entry, dryRun })}\n`,
-      );
+      printJson(context, { ...rest, entry: outcome.entry ?? null, before: before.entry, dryRun });
       return 0;
     }
     for (const line of outcomeLines(outcome))

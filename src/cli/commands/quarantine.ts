@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import type { Retry } from '../../quarantine/retry.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { listFormat } from '../render/list.ts';
 import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
 import { counted, grouped, readZone, usage } from '../values.ts';
@@ -70,6 +72,7 @@ export const quarantineShowCommand: CommandDetails = {
   ],
   arguments: [{ name: 'ID', about: 'as `quarantine list` prints it' }],
   options: [],
+  json: 'what is known of it and what it held, as one object; in base64 where that is no UTF-8',
   examples: [
     { command: 'slmaudit quarantine show 3.1 | jq .', about: 'the first rejected line of segment 3' },
   ],
@@ -78,12 +81,20 @@ export const quarantineShowCommand: CommandDetails = {
     [1, 'the quarantine file was altered or is missing'],
     [2, 'no such line, or no key that opens it'],
   ],
-  async run(given, { openStore, stdout, terminal, voice }) {
+  async run(given, context) {
+    const { openStore, stdout, terminal, voice } = context;
     const { openRejected } = await import('../../quarantine/quarantine.ts');
     const [id] = given.args;
     if (id === undefined) throw usage('name a line, as `slmaudit quarantine list` prints it');
     const { about, raw } = openRejected(openStore(), id);
     const { reason, source, line, length, removed, retried } = about;
+    if (flag(given, 'json')) {
+      printJson(context, {
+        ...about,
+        ...(isUtf8(raw) ? { held: raw.toString('utf8') } : { base64: raw.toString('base64') }),
+      });
+      return 0;
+    }
     voice.say(`${reason}: line ${line} of ${source}, ${counted(length, 'byte')}`);
     const gone = Object.entries(removed ?? {});
     if (gone.length > 0) voice.say(`removed: ${gone.map(([rule, n]) => `${grouped(n)} ${rule}`).join(', ')}`);
@@ -119,8 +130,8 @@ export const quarantineRetryCommand: CommandDetails = {
     ...PRIVACY_OPTIONS,
     { flags: '-n, --dry-run', about: 'say what would be read, and write nothing' },
     LONG_LOCK_WAIT_OPTION,
-    { flags: '--json', about: 'print the result as one JSON object' },
   ],
+  json: 'the result as one object',
   examples: [
     {
       command: 'slmaudit quarantine retry --reason unknown_format --map gateway.yaml --dry-run',
@@ -160,7 +171,7 @@ export const quarantineRetryCommand: CommandDetails = {
       ...(zone !== undefined && { zone }),
       ...(format && { format }),
     });
-    if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(done)}\n`);
+    if (flag(given, 'json')) printJson(context, done);
     else tellRetry(done, dryRun, context);
     return Object.keys(done.left).length > 0 ? 3 : 0;
   },
