@@ -109,7 +109,7 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
 const valueOf = (f: Finding, which: 'seen' | 'expected'): string =>
   f.unit === '%' ? percent(f[which]) : `${amount(f[which])} ${f.unit}`;
 
-/** So many findings of an episode are told; --format json has all. */
+/** So many findings of an episode are told; --json has all. */
 const MOST_FINDINGS = 8;
 
 function episodeSection(episode: Episode, i: number, { plots }: Found): Section {

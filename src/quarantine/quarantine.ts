@@ -30,16 +30,36 @@ export interface Rejected {
 /** A quarantine file is read whole: a segment has a million rejects at most. */
 const MOST_BYTES = 1 << 30;
 
+/** Which of them are meant; what is absent is all. */
+export interface Meant {
+  readonly reason?: string;
+  readonly source?: string;
+  /** Sealed from then on; before that. Lines that could not be read have no time of their own. */
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** May a segment hold any? */
+export const mayHold = ({ at }: SealedSegment, { since = '', until }: Meant): boolean =>
+  at >= since && (until === undefined || at < until);
+
+export const isMeant = ({ reason, source }: Rejected, meant: Meant): boolean =>
+  (meant.reason ?? reason) === reason && (meant.source ?? source) === source;
+
 /**
- * Every rejected line of the log, in the order of sealing, as the first `size` entries tell of them.
+ * Every rejected line of the log that is meant, in the order of sealing, as the first `size` entries tell of them.
  * Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1).
  */
-export function* rejectedLines(store: Store, size: number = Infinity): Generator<Rejected> {
+export function* rejectedLines(
+  store: Store,
+  size: number = Infinity,
+  meant: Meant = {},
+): Generator<Rejected> {
   const history = readHistory(store.at, localPin(store));
   const segments = history.segments.filter(s => s.entry < size);
   const retried = retriedLines(segments);
-  for (const segment of segments.filter(s => history.inventory.hasRejected(s)))
-    for (const { about } of sealedLines(store, segment, retried)) yield about;
+  for (const segment of segments.filter(s => history.inventory.hasRejected(s) && mayHold(s, meant)))
+    for (const { about } of sealedLines(store, segment, retried)) if (isMeant(about, meant)) yield about;
 }
 
 /** What the line held, or its first 64 KiB. Throws NO_SUCH_LINE, KEY_MISSING and what rejectedLines throws. */

@@ -136,7 +136,7 @@ test('a table that must fit gives up, one after the other, what is missed least,
     '290001  2026-07-26T02:05:01Z  2001:db8:102:…    1001',
     '290002  2026-07-26T02:05:02Z  2001:db8:102:…    1002',
     'in all of them: user_id svc-ticket-summary',
-    '2 rows; 1 empty column not shown; long texts are cut; --format json has them',
+    '2 rows; 1 empty column not shown; long texts are cut; --json has them',
   ]);
 });
 

@@ -12,7 +12,7 @@ import { printable } from '../voice.ts';
 
 export const coverageCommand: CommandDetails = {
   description: [
-    'Say, by source and day, when the first and the last event came, how many records were sealed, and how many of these were deleted as recorded (pruned), redacted, or are under a hold now; how many lines were rejected; and when nothing came. A few lines come first: on standard output above a table, else on standard error. --format json is one object with all of it.',
+    'Say, by source and day, when the first and the last event came, how many records were sealed, and how many of these were deleted as recorded (pruned), redacted, or are under a hold now; how many lines were rejected; and when nothing came. A few lines come first: on standard output above a table, else on standard error. --json is one object with all of it.',
     'A silence is a time in which a source sent nothing: longer than an hour, and than twice what its longest gap of a day usually is once it came on a week of days. --silence says another length, for all. `alive` says if the log was written meanwhile, by heartbeats or for other sources: if it was, nothing came; if not, nobody was listening, or the records were read later from a file. Pauses of the log itself are told in the same way.',
     'Records are counted from the files, whose digests are checked. Of those that were deleted, only what their manifests say is known: `known` is manifests then, days may be a range, and times bound all sources of a segment. Rejected lines have no time: they are on the day of the newest record that was sealed with them. Of a source that stopped for good before --until, no silence is told; name it with --source to have it looked at.',
   ],
@@ -35,7 +35,7 @@ export const coverageCommand: CommandDetails = {
       command: 'slmaudit coverage --since 7d --silences --silence 15m',
       about: 'every quarter of an hour without a line',
     },
-    { command: 'slmaudit coverage --format json | jq .log.pauses', about: 'when nobody was listening' },
+    { command: 'slmaudit coverage --json | jq .log.pauses', about: 'when nobody was listening' },
   ],
   exits: [
     [0, 'said'],

@@ -128,7 +128,7 @@ function cut(drawing: Made, width: number): Drawing | undefined {
         .join('\n'),
     ),
     rows: rows.map(row => row.map(fit)),
-    notes: [...notes, 'long texts are cut; --format json has them'],
+    notes: [...notes, 'long texts are cut; --json has them'],
   };
 }
 

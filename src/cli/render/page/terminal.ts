@@ -107,9 +107,7 @@ function plotLines(plot: Plot, how: How, names: number): string[] {
     ...all
       .slice(0, MOST_MARKS)
       .flatMap(m => wrapped(`${minute(m.from)} to ${minute(m.to)}: ${m.says}`, how, undefined, names + 2)),
-    ...(more > 0
-      ? [colors.dim(`${' '.repeat(names + 2)}and ${number(more)} more; --format json has all`)]
-      : []),
+    ...(more > 0 ? [colors.dim(`${' '.repeat(names + 2)}and ${number(more)} more; --json has all`)] : []),
   ];
 }
 
