@@ -42,13 +42,34 @@ export interface ArgumentSpec {
   readonly about: string;
   readonly many?: true;
   readonly optional?: true;
+  readonly suggests?: Suggests;
+  readonly isList?: true;
 }
+
+/** What can stand somewhere, for completions. */
+export interface Suggestion {
+  readonly value: string;
+  readonly about?: string;
+}
+
+/** Where and behind what a value is asked for. */
+export interface Asked extends Pick<Context, 'queriesFolder' | 'rulesFolder'> {
+  readonly operands: readonly string[];
+}
+
+/** Values that are known, where others may be right too. */
+export type Suggests = (
+  asked: Asked,
+) => readonly (string | Suggestion)[] | Promise<readonly (string | Suggestion)[]>;
 
 export interface OptionSpec {
   /** As in `-q, --quiet` or `--source <NAME>`. */
   readonly flags: string;
   readonly about: string;
   readonly choices?: readonly string[];
+  readonly suggests?: Suggests;
+  /** Several, with commas between them. */
+  readonly isList?: true;
   /** Works, and is told of by another. */
   readonly hidden?: true;
   /** May be given again and again. */

@@ -117,7 +117,7 @@ function groupIn(parent: Command, name: string, fill: (command: Command) => Prom
 }
 
 /** Verbs that have verbs of their own. */
-const GROUPS: Readonly<Record<string, string>> = {
+export const GROUPS: Readonly<Record<string, string>> = {
   hold: 'keep what a policy would let go',
   key: 'look after the keys',
   map: 'try a format of your own',

@@ -3,6 +3,9 @@ import { readWhen } from '../record/when.ts';
 import { type Context, type Given, type OptionSpec, text } from './command.ts';
 import { readZone, usage } from './values.ts';
 
+/** For completions. */
+export const zones = (): readonly string[] => ['UTC', ...Intl.supportedValuesOf('timeZone')];
+
 /** Options of every verb that asks about a span of time. */
 export const SPAN_OPTIONS: readonly OptionSpec[] = [
   {
@@ -14,6 +17,7 @@ export const SPAN_OPTIONS: readonly OptionSpec[] = [
     flags: '--zone <ZONE>',
     about: 'of times and days that name none, such as Europe/Berlin',
     default: 'UTC',
+    suggests: zones,
   },
 ];
 

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
 import { type Context, optionKey, wholeOf } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
-import { completionScript } from '../../src/cli/completion.ts';
 import { jsonGiven } from '../../src/cli/json.ts';
 import { manPages } from '../../src/cli/man.ts';
 import { commandOf, createProgram, GLOBAL_OPTIONS } from '../../src/cli/program.ts';
@@ -81,14 +79,6 @@ test('--format of ingest offers every format there is', () => {
     .find(c => c.name === 'ingest')!
     .options.find(o => o.flags.startsWith('--format'))!.choices!;
   assert.deepEqual(choices, [...FORMATS.map(f => f.name), 'auto-line']);
-});
-
-test('the completion scripts are scripts of their shells and know every verb', () => {
-  for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    const script = completionScript(shell, whole);
-    for (const { name } of COMMANDS) for (const word of name.split(' ')) assert.ok(script.includes(word));
-  }
-  if (existsSync('/bin/bash')) execFileSync('/bin/bash', ['-n'], { input: completionScript('bash', whole) });
 });
 
 test("help of any verb, of two words too, is that verb's own; what there is not is said to be unknown", async () => {

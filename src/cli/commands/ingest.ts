@@ -8,6 +8,7 @@ import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { printJson } from '../json.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
+import { zones } from '../span.ts';
 import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 const MAX_SOURCE = 200;
@@ -36,6 +37,7 @@ export const ingestCommand: CommandDetails = {
       flags: '--assume-zone <ZONE>',
       about: 'zone of times that state none, such as Europe/Berlin or +02:00',
       default: 'UTC, and ts_quality says assumed_zone',
+      suggests: zones,
     },
     {
       flags: '--source <NAME>',

@@ -23,6 +23,8 @@ export const initCommand: CommandDetails = {
       flags: '--policy <FILE|PRESET>',
       about: 'say at once how long records are kept, as `slmaudit policy set` does',
       default: 'all is kept',
+      suggests: async () => (await import('../../policy/presets.ts')).PRESET_NAMES,
+      isList: true,
     },
   ],
   json: 'all that was made, as one object',

@@ -3,6 +3,7 @@ import type { Trial } from '../../map/try.ts';
 import { shellWord } from '../../record/shell.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
 import { printJson } from '../json.ts';
+import { zones } from '../span.ts';
 import { counted, grouped, readCount, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
@@ -17,7 +18,12 @@ export const mapTestCommand: CommandDetails = {
   ],
   options: [
     { flags: '--records <N>', about: 'how many records to show', default: '3' },
-    { flags: '--assume-zone <ZONE>', about: 'zone of times that state none', default: 'UTC' },
+    {
+      flags: '--assume-zone <ZONE>',
+      about: 'zone of times that state none',
+      default: 'UTC',
+      suggests: zones,
+    },
   ],
   json: 'all of it as one object',
   file: {

@@ -1,6 +1,6 @@
 import type { Policy } from '../../log/policy.ts';
 import { instantOf } from '../../store/clock.ts';
-import { type CommandDetails, type Context, flag, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Suggestion, text } from '../command.ts';
 import { printJson } from '../json.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { named, outcomeLines, ruleText } from '../render/policy.ts';
@@ -8,6 +8,10 @@ import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { counted, humanBytes, readInstant } from '../values.ts';
 import { printable } from '../voice.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf, WRITING_EXITS } from '../writing.ts';
+
+/** For completions. */
+export const presetNames = async (): Promise<readonly Suggestion[]> =>
+  (await import('../../policy/presets.ts')).PRESETS.map(({ name, about }) => ({ value: name, about }));
 
 export const policySetCommand: CommandDetails = {
   description: [
@@ -17,7 +21,12 @@ export const policySetCommand: CommandDetails = {
     'Records get their class when they are read, from the rules of the policy in force then.',
   ],
   arguments: [
-    { name: 'FILE|PRESET[,PRESET]', about: 'a file is named with its folder or extension: ./policy.yaml' },
+    {
+      name: 'FILE|PRESET[,PRESET]',
+      about: 'a file is named with its folder or extension: ./policy.yaml',
+      suggests: presetNames,
+      isList: true,
+    },
   ],
   options: [
     { flags: '--dry-run', about: 'say what it would come to, and write nothing' },

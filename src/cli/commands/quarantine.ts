@@ -7,7 +7,7 @@ import { type CommandDetails, type Context, flag, type Given, type OptionSpec, t
 import { printJson } from '../json.ts';
 import { listFormat } from '../render/list.ts';
 import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
-import { SPAN_OPTIONS, spanOf } from '../span.ts';
+import { SPAN_OPTIONS, spanOf, zones } from '../span.ts';
 import { counted, grouped, readCount, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
@@ -154,7 +154,12 @@ export const quarantineRetryCommand: CommandDetails = {
       default: 'told from each line',
     },
     { flags: '--map <FILE>', about: 'read a format that this YAML file describes; see slmaudit-map-test(1)' },
-    { flags: '--assume-zone <ZONE>', about: 'zone of times that state none', default: 'UTC' },
+    {
+      flags: '--assume-zone <ZONE>',
+      about: 'zone of times that state none',
+      default: 'UTC',
+      suggests: zones,
+    },
     ...PRIVACY_OPTIONS,
     { flags: '-n, --dry-run', about: 'say what would be read, and write nothing' },
     LONG_LOCK_WAIT_OPTION,

@@ -6,11 +6,11 @@ import { printJson } from '../json.ts';
 import { GAP } from '../render/fit.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
-import { isShipped, ruleNamed, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
+import { isShipped, ruleNamed, ruleNames, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
 import { counted } from '../values.ts';
 import { printable } from '../voice.ts';
 
-const RULE_ARGUMENT = { name: 'RULE', about: 'its name or its id' };
+const RULE_ARGUMENT = { name: 'RULE', about: 'its name or its id', suggests: ruleNames };
 
 export const rulesListCommand: CommandDetails = {
   description: [
