@@ -6,7 +6,15 @@ import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { type CommandDetails, type Context, flag, type Given, type OptionSpec, text } from '../command.ts';
+import {
+  type CommandDetails,
+  type Context,
+  flag,
+  type Given,
+  optionKey,
+  type OptionSpec,
+  text,
+} from '../command.ts';
 import { printJson } from '../json.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { printList } from '../render/list.ts';
@@ -19,25 +27,18 @@ const WHO: OptionSpec = {
   about: 'who decided it: a role or a number, no name',
   default: 'a keyed hash of the user that runs this',
 };
-/** What a hold can be asked for by; keys as commander makes them. */
-const FOUND_BY: Readonly<Record<string, string>> = {
-  user: '--user',
-  request: '--request',
-  session: '--session',
-  apiKey: '--api-key',
-  ip: '--ip',
-};
+const FILTERS = FILTER_OPTIONS.map(optionKey);
 
 export const holdAddCommand: CommandDetails = {
   description: [
     'Put a hold into the log: nothing it covers may be deleted or redacted, until it is released and the grace is over. `slmaudit verify` names every deletion that went against one.',
-    'A hold on a user, request, session, key or address is resolved to the segments that hold its records now, by a query; whom it was asked for is not kept: entries are never deleted, and no person stands in them. Records that come later are not covered: repeat it, or hold a span. With --since or --until such a hold takes records of that span only.',
+    'A hold on records, found as `slmaudit search` finds them (by user, key, address, model, text, ...), is resolved to the segments that hold them now, by a query; what it was asked for is not kept: entries are never deleted, and no person stands in them. Records that come later are not covered: repeat it, or hold a span. With --since or --until such a hold takes records of that span only.',
     'A hold on a span alone covers every segment with a record in it, those of later too; either end may be open. --all is both ends open.',
     'Whole segments are held, and so their other records too.',
   ],
   arguments: [],
   options: [
-    ...FILTER_OPTIONS.filter(o => Object.values(FOUND_BY).some(name => o.flags.startsWith(`${name} `))),
+    ...FILTER_OPTIONS,
     ...SPAN_OPTIONS,
     { flags: '--segments <RANGES>', about: 'these segments: 3,7-9' },
     { flags: '--all', about: 'everything, of later too' },
@@ -48,6 +49,10 @@ export const holdAddCommand: CommandDetails = {
   json: 'the hold, as one object',
   examples: [
     { command: 'slmaudit hold add --user ana --reason case-2026-017', about: 'where her records are now' },
+    {
+      command: 'slmaudit hold add --api-key-file - --reason leak-3 < key.txt',
+      about: 'where a leaked key was used',
+    },
     {
       command: 'slmaudit hold add --since 2026-05-01 --reason inquiry-4 --by legal',
       about: 'all from May on, and what comes',
@@ -84,14 +89,14 @@ type Kind = 'found' | 'segments' | 'span' | 'all';
 /** Refuses before anything is asked or written. */
 function kindOf(given: Given): Kind {
   const kinds: Kind[] = [];
-  if (Object.keys(FOUND_BY).some(name => text(given, name) !== undefined)) kinds.push('found');
+  if (FILTERS.some(name => text(given, name) !== undefined)) kinds.push('found');
   if (text(given, 'segments') !== undefined) kinds.push('segments');
   if (flag(given, 'all')) kinds.push('all');
   const hasSpan = text(given, 'since') !== undefined || text(given, 'until') !== undefined;
   const [kind = hasSpan ? 'span' : undefined] = kinds;
   if (kind === undefined || kinds.length > 1 || (hasSpan && (kind === 'segments' || kind === 'all')))
     throw usage(
-      `say what to hold: ${Object.values(FOUND_BY).join(', ')}, or --since and --until, or --segments, or --all`,
+      'say what to hold: records as for `slmaudit search`, or --since and --until, or --segments, or --all',
     );
   return kind;
 }
