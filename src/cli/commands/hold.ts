@@ -17,7 +17,7 @@ import {
 } from '../command.ts';
 import { printJson } from '../json.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
-import { printList } from '../render/list.ts';
+import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { counted, usage } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf, WRITING_EXITS } from '../writing.ts';
@@ -184,6 +184,11 @@ const LISTED = [
   'release_by',
   'binds_until',
 ] as const;
+const LISTED_BRIEFLY = [
+  ['id', 'state', 'since', 'reason', 'by', 'segments', 'records', 'span', 'binds_until'],
+  ['id', 'state', 'since', 'reason', 'by', 'records'],
+  ['id', 'state', 'since', 'reason', 'by'],
+] as const;
 
 export const holdListCommand: CommandDetails = {
   description: [
@@ -204,12 +209,13 @@ export const holdListCommand: CommandDetails = {
     const { localPin } = await import('../../store/store.ts');
     const store = context.openStore();
     const history = readHistory(store.at, localPin(store));
+    const isTable = listFormat(given, context.terminal) === 'table';
     const rows = listHolds(history, instantOf(Date.now())).map(({ hold, state, until, covered }) => ({
       id: hold.id,
       state,
       since: hold.at,
       reason: hold.reason,
-      by: hold.by,
+      by: isTable ? briefly(hold.by) : hold.by,
       segments: covered.segments.length,
       which: formatRanges(rangesOf(covered.segments)),
       records: covered.records,
@@ -221,10 +227,18 @@ export const holdListCommand: CommandDetails = {
       release_by: hold.release?.by,
       binds_until: until,
     }));
-    await printList(given, context, { names: LISTED, numeric: ['segments', 'records'] }, rows);
+    await printList(
+      given,
+      context,
+      { names: LISTED, numeric: ['segments', 'records'], brief: LISTED_BRIEFLY },
+      rows,
+    );
     return 0;
   },
 };
+
+/** Of a keyed hash as much as tells it from others. */
+const briefly = (by: string): string => by.replace(/^(hmac:\w{8})\w+$/, '$1…');
 
 export const holdReleaseCommand: CommandDetails = {
   description: [
