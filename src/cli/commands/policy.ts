@@ -234,7 +234,7 @@ export const policyExplainCommand: CommandDetails = {
     const at = readInstant(text(given, 'at'), '--at') ?? instantOf(Date.now());
     const all = explain(history, at, text(given, 'by') === 'segment' ? 'segment' : 'day');
     const isTable = listFormat(given, context.terminal) === 'table';
-    const day = (at: string | undefined): string | undefined => (isTable ? at?.slice(0, 10) : at);
+    const day = (when: string | undefined): string | undefined => (isTable ? when?.slice(0, 10) : when);
     const rows = all.map(e => ({
       sealed_on: e.sealedOn,
       class: e.class,
