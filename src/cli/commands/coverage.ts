@@ -2,13 +2,19 @@ import type { Coverage } from '../../coverage/report.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
-import { listFormat } from '../render/list.ts';
+import { listFormat, printRows } from '../render/list.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
 import { coverageLines, dayRows, silenceRows } from '../render/coverage.ts';
-import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
+import { printer, ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { readSpan, readZone } from '../values.ts';
 import { printable } from '../voice.ts';
+
+/** What a terminal that has no room for all of it shows of days. */
+const DAYS_BRIEFLY = [
+  ['source', 'day', 'sealed', 'pruned', 'redacted', 'held', 'rejected', 'silences', 'silent_s'],
+  ['source', 'day', 'sealed', 'rejected', 'silent_s'],
+] as const;
 
 export const coverageCommand: CommandDetails = {
   description: [
@@ -78,10 +84,7 @@ export const coverageCommand: CommandDetails = {
     if (format === 'table') await print(`${lines.join('\n')}\n\n`);
     else for (const line of lines) context.voice.say(line);
     const listed = flag(given, 'silences') ? silenceRows(report.silences) : dayRows(report.days);
-    const sink = rowSink(format, print, { width: context.width });
-    await sink.columns(listed.columns);
-    await sink.rows(listed.rows);
-    await sink.end();
+    await printRows(given, context, listed, flag(given, 'silences') ? [] : DAYS_BRIEFLY);
     return 0;
   },
 };

@@ -68,7 +68,9 @@ export function drawn(
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-const isTime = (cell: Cell): boolean => typeof cell === 'string' && TIME.test(cell);
+const DAY = /^\d{4}-\d\d-\d\d$/;
+
+const isTime = (cell: Cell): boolean => typeof cell === 'string' && (TIME.test(cell) || DAY.test(cell));
 
 const isWholeSecond = (cell: Cell): boolean => typeof cell === 'string' && cell.endsWith('.000000Z');
 

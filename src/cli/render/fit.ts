@@ -52,7 +52,7 @@ export function fitted(
   if (cells.length === 0) return made({ columns: [], cells: [], notes: [], shared: [] }, undefined);
   const whole = made({ columns, cells, notes: [], shared: [] }, undefined);
   if (width === undefined || sum(whole) <= width) return whole;
-  const full = columns.map((_, i) => i).filter(i => cells.some(row => (row[i] ?? null) !== null));
+  const full = columns.map((_, i) => i).filter(i => cells.some(row => shownText(row[i] ?? null) !== ''));
   const empty = columns.length - full.length;
   const notes = empty > 0 ? [`${counted(empty, 'empty column')} not shown`] : [];
   const content = {

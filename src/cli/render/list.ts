@@ -15,49 +15,60 @@ export interface Listing<Name extends string> {
   readonly brief?: readonly (readonly Name[])[];
 }
 
-type Rows<Name extends string> = readonly { readonly [N in Name]: Cell | undefined }[];
-
 /** Rows of a list as ROW_FORMAT_OPTION asks for them. */
-export async function printList<Name extends string>(
+export const printList = <Name extends string>(
+  given: Given,
+  context: Context,
+  { names, numeric, brief }: Listing<Name>,
+  rows: readonly { readonly [N in Name]: Cell | undefined }[],
+): Promise<void> =>
+  printRows(
+    given,
+    context,
+    {
+      columns: names.map(name => ({ name, numeric: numeric.includes(name) })),
+      rows: rows.map(row => names.map(name => row[name] ?? null)),
+    },
+    brief,
+  );
+
+interface Rows {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** The same, of rows that are cells already. */
+export async function printRows(
   given: Given,
   { stdout, terminal, width }: Context,
-  listing: Listing<Name>,
-  rows: Rows<Name>,
+  all: Rows,
+  brief: readonly (readonly string[])[] = [],
 ): Promise<void> {
   const format = listFormat(given, terminal);
-  const shown =
-    format === 'table' && width !== undefined ? await fitting(listing, rows, width) : listing.names;
-  const left = listing.names.length - shown.length;
+  const shown = format === 'table' && width !== undefined ? await fitting(all, brief, width) : all;
+  const left = all.columns.length - shown.columns.length;
   const notes = left > 0 ? [`${counted(left, 'column is', 'columns are')} in --json alone`] : [];
   const sink = rowSink(format, printer(stdout), { width, notes });
-  await sink.columns(columnsOf(shown, listing));
-  await sink.rows(cellsOf(shown, rows));
+  await sink.columns(shown.columns);
+  await sink.rows(shown.rows);
   await sink.end();
 }
 
-async function fitting<Name extends string>(
-  listing: Listing<Name>,
-  rows: Rows<Name>,
-  width: number,
-): Promise<readonly Name[]> {
-  const { names, brief = [] } = listing;
+async function fitting(all: Rows, brief: readonly (readonly string[])[], width: number): Promise<Rows> {
   const { fitted } = await import('./fit.ts');
-  const isWhole = (some: readonly Name[]): boolean => {
-    const { asBlocks, isCut } = fitted(columnsOf(some, listing), cellsOf(some, rows), width);
+  const isWhole = ({ columns, rows }: Rows): boolean => {
+    const { asBlocks, isCut } = fitted(columns, rows, width);
     return !asBlocks && !isCut;
   };
-  return [names, ...brief].find(isWhole) ?? brief.at(-1) ?? names;
+  const less = brief.map(names => only(all, names));
+  return [all, ...less].find(isWhole) ?? less.at(-1) ?? all;
 }
 
-const columnsOf = <Name extends string>(
-  names: readonly Name[],
-  { numeric }: Listing<Name>,
-): readonly ResultColumn[] => names.map(name => ({ name, numeric: numeric.includes(name) }));
-
-const cellsOf = <Name extends string>(
-  names: readonly Name[],
-  rows: Rows<Name>,
-): readonly (readonly Cell[])[] => rows.map(row => names.map(name => row[name] ?? null));
+function only({ columns, rows }: Rows, names: readonly string[]): Rows {
+  const places = columns.map((_, i) => i).filter(i => names.includes(columns[i]!.name));
+  const of = <T>(list: readonly T[]): readonly T[] => places.map(i => list[i]!);
+  return { columns: of(columns), rows: rows.map(of) };
+}
 
 export const listFormat = (given: Given, terminal: boolean): RowFormat =>
   (text(given, 'format') ?? (terminal ? 'table' : 'ndjson')) as RowFormat;
