@@ -10,7 +10,7 @@ export const zones = (): readonly string[] => ['UTC', ...Intl.supportedValuesOf(
 export const SPAN_OPTIONS: readonly OptionSpec[] = [
   {
     flags: '--since <TIME>',
-    about: 'only records from then on: 2h, 7d, yesterday, "last tuesday", 2026-05-01, RFC 3339',
+    about: 'only records from then on: 2h, 7d, 3mo, yesterday, "last tuesday", 2026-05-01, RFC 3339',
   },
   { flags: '--until <TIME>', about: 'only records before that' },
   {
@@ -31,7 +31,7 @@ export function spanOf(given: Given, { voice }: Context): Pick<Question, 'since'
     const ts = readWhen(said, now, zone);
     if (ts === undefined)
       throw usage(
-        `--${name} takes a time such as 2h, yesterday, "last tuesday", 2026-05-01 or RFC 3339, not "${said}"`,
+        `--${name} takes a time such as 2h, 3mo, yesterday, "last tuesday", 2026-05-01 or RFC 3339, not "${said}"`,
       );
     return ts;
   };

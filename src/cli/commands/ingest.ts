@@ -151,7 +151,11 @@ function tellSource({ source, format, why, votes }: Told, { voice }: Context): v
   if (why === 'agreed') {
     const agree = votes[format] ?? 0;
     const of =
-      agree === lines ? `its first ${counted(lines, 'line')}` : `${agree} of its first ${lines} lines`;
+      agree !== lines
+        ? `${agree} of its first ${lines} lines`
+        : lines === 1
+          ? 'its first line'
+          : `its first ${counted(lines, 'line')}`;
     voice.say(`${source}: read as ${format}, by ${of}`);
   } else if (why === 'mixed') {
     const several = counts.map(([name, n]) => `${n} ${name}`).join(', ');
@@ -165,7 +169,9 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
   if (s.recovered > 0) voice.say(`${counted(s.recovered, 'record')} of an interrupted run sealed`);
   const rate =
     seconds >= 1 && s.records > 1000 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
-  voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
+  // Of nothing but a failure it says nothing.
+  if (s.segments > 0 || s.failed.length === 0)
+    voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
   if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: ${skips(s.lines)}`);
   if (s.rejected > 0) {
     const reasons = Object.entries(s.reasons).sort(([, a], [, b]) => b - a);

@@ -12,7 +12,8 @@ import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
 import { printJson } from '../json.ts';
 import { reportLines, findingLine } from '../render/report.ts';
-import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
+import { SPAN_OPTIONS, spanOf } from '../span.ts';
+import { counted, grouped, readCount, readRange, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
 export const verifyCommand: CommandDetails = {
@@ -33,8 +34,7 @@ export const verifyCommand: CommandDetails = {
       default: 'the cores, at most 4',
     },
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
-    { flags: '--since <TIME>', about: 'open only payloads with records from then on' },
-    { flags: '--until <TIME>', about: 'open only payloads with records up to then' },
+    ...SPAN_OPTIONS.map(o => ({ ...o, about: o.about.replace('only', 'open only payloads with') })),
     { flags: '--segment <N-M>', about: 'open only the payloads of these segments' },
     { flags: '--pack', about: 'the store is of an evidence pack: see above' },
     { flags: '--since-head <FILE>', about: 'a checkpoint kept from before: the log must extend it' },
@@ -79,7 +79,8 @@ async function runStore(given: Given, context: Context): Promise<number> {
   if ('code' in store) return refuse(store, given, context);
   const [stated, sinceHead] = [text(given, 'pin'), text(given, 'sinceHead')];
   const pin = stated === undefined ? undefined : givenPin(stated);
-  const only = readOnly(given) ?? (flag(given, 'pack') ? spanOfPack(store.at.store, context) : undefined);
+  const only =
+    readOnly(given, context) ?? (flag(given, 'pack') ? spanOfPack(store.at.store, context) : undefined);
   const told = checking();
   const report = await verify(store, {
     ...(pin && { pin }),
@@ -119,18 +120,11 @@ async function runStore(given: Given, context: Context): Promise<number> {
   return exit;
 }
 
-function readOnly(given: Given): Only | undefined {
-  const [since, until] = [
-    readInstant(text(given, 'since'), '--since'),
-    readInstant(text(given, 'until'), '--until'),
-  ];
+function readOnly(given: Given, context: Context): Only | undefined {
+  const span = spanOf(given, context);
   const segments = readRange(text(given, 'segment'), '--segment');
-  if (since === undefined && until === undefined && !segments) return undefined;
-  return {
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
-    ...(segments && { segments }),
-  };
+  if (span.since === undefined && span.until === undefined && !segments) return undefined;
+  return { ...span, ...(segments && { segments }) };
 }
 
 /**
