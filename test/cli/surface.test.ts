@@ -118,7 +118,7 @@ test('--version, --help, no arguments and wrong ones', async () => {
   for (const args of [
     ['nope'],
     ['query'],
-    ['verify', '--nope'],
+    ['verify', '--no-such-thing'],
     ['ingest', '--format', 'nope'],
     ['ingest', '--max-line', 'big'],
   ]) {

@@ -60,7 +60,7 @@ function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): 
   if (epoch.present) return undefined;
   return recovery === undefined
     ? 'the key of the next entry is lost and genesis names no recovery key: nothing can be sealed any more; what is sealed stays verifiable; begin a new store with `slmaudit init`'
-    : 'the key of the next entry is lost: nothing can be sealed; nothing sealed is lost; get the recovery key and run `slmaudit key recover`';
+    : 'the key of the next entry is lost: nothing can be sealed; nothing sealed is lost; get the recovery key and run `slmaudit key recover --recovery-key FILE`';
 }
 
 export const keyRecoverCommand: CommandDetails = {
