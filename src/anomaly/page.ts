@@ -29,7 +29,8 @@ export async function anomaliesPage(
       ...changesSection(anomalies),
       ...testsSection(anomalies),
     ],
-    notes: anomalies.notes,
+    // Of nothing the summary says all there is to say.
+    notes: anomalies.since === null ? [] : anomalies.notes.map(sentence),
     data: anomalies,
   };
 }

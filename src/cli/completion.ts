@@ -18,8 +18,8 @@ export function completionText({ word, suggestions, otherwise }: Completion, par
 
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `_slmaudit() {
-  local IFS=$'\\n' lines
-  lines=($("$1" completion bash -- "\${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)) || return
+  local lines
+  mapfile -t lines < <("$1" completion bash -- "\${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)
   COMPREPLY=("\${lines[@]:1}")
   COMPREPLY=("\${COMPREPLY[@]%%$'\\t'*}")
   if [ "\${#COMPREPLY[@]}" -eq 0 ]; then
