@@ -68,7 +68,8 @@ export function drawn(
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-const DAY = /^\d{4}-\d\d-\d\d$/;
+/** Or a minute, as pages have it. */
+const DAY = /^\d{4}-\d\d-\d\d(?: \d\d:\d\d)?$/;
 
 const isTime = (cell: Cell): boolean => typeof cell === 'string' && (TIME.test(cell) || DAY.test(cell));
 
