@@ -59,8 +59,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (code === 0) return await output.exitAfter(0);
     paint = await colors();
     if (code === undefined) return voice.error(await withHelp(error, verbIn(program, argv)));
-    if (refused !== undefined)
-      voice.error(await withHelp((await import('./values.ts')).usage(refused), verbIn(program, argv)));
+    if (refused !== undefined) voice.error(await withHelp(await refusedAs(refused), verbIn(program, argv)));
     return await output.exitAfter(2);
   }
 }
@@ -78,10 +77,17 @@ function verbIn(program: Command, argv: readonly string[]): string {
   return words.join(' ');
 }
 
+/** What the parser says is a text. */
+async function refusedAs(said: string): Promise<AuditError> {
+  const { refusal } = await import('./refused.ts');
+  return (await import('./values.ts')).usage(refusal(said));
+}
+
 /** Who was understood as far as the verb is told of its own help. */
 async function withHelp(error: unknown, verb: string): Promise<unknown> {
   const { HELP_HINT, usage } = await import('./values.ts');
-  if (verb === '' || !(error instanceof AuditError) || error.hint !== HELP_HINT) return error;
+  if (verb === '' || verb === 'help' || !(error instanceof AuditError) || error.hint !== HELP_HINT)
+    return error;
   const { message, cause } = error;
   return Object.assign(usage(message), {
     hint: `\`slmaudit help ${verb}\` says what it takes`,

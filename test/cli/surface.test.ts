@@ -7,6 +7,7 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { jsonGiven } from '../../src/cli/json.ts';
 import { manPages } from '../../src/cli/man.ts';
 import { commandOf, createProgram, GLOBAL_OPTIONS } from '../../src/cli/program.ts';
+import { refusal } from '../../src/cli/refused.ts';
 import { readCount, readSize, readSpan } from '../../src/cli/values.ts';
 import { rulesListCommand } from '../../src/cli/commands/rules.ts';
 import { printable } from '../../src/cli/voice.ts';
@@ -72,6 +73,24 @@ test('what could not be understood is an error in JSON too where that was asked 
   const run = await box.run(['search', '--json', '--nope']);
   assert.deepEqual([run.code, run.stdout], [2, '']);
   assert.equal((JSON.parse(run.stderr) as { error: { code: string } }).error.code, 'USAGE');
+});
+
+test('what the parser refuses is said in the words of everything else', () => {
+  const choices = 'Allowed choices are table, json, ndjson, csv.';
+  for (const [said, ours] of [
+    [
+      `option '--format <FORMAT>' argument 'tabel' is invalid. ${choices}`,
+      '--format is one of table, json, ndjson, csv, not "tabel"; did you mean table?',
+    ],
+    [
+      `option '--format <FORMAT>' argument 'x' is invalid. ${choices}`,
+      '--format is one of table, json, ndjson, csv, not "x"',
+    ],
+    ["too many arguments for 'search'. Expected 0 arguments but got 1.", 'search takes no argument, not 1'],
+    ["option '-o, --output <FILE>' argument missing", '-o, --output <FILE> has no value'],
+    ["unknown option '--usr'", "unknown option '--usr'"],
+  ] as const)
+    assert.equal(refusal(said), ours);
 });
 
 test('--format of ingest offers every format there is', () => {

@@ -29,7 +29,7 @@ export const policySetCommand: CommandDetails = {
     },
   ],
   options: [
-    { flags: '--dry-run', about: 'say what it would come to, and write nothing' },
+    { flags: '-n, --dry-run', about: 'say what it would come to, and write nothing' },
     { flags: '--retroactive', about: 'also for what was sealed under earlier policies, in their place' },
     { flags: '--grace <PERIOD>', about: 'how long it binds once another has come', default: '7d' },
     LOCK_WAIT_OPTION,
