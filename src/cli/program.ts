@@ -30,13 +30,19 @@ export const ABOUT = 'Audit-ready access logs of small language models: normaliz
 
 /** The parser, from the table of commands. Commander throws instead of exiting. A verb's own options are there once it is asked. */
 export function createProgram(commands: readonly Listed[], options: ProgramOptions): Command {
-  const program = new commander.Command('slmaudit')
+  const program: Command = new commander.Command('slmaudit')
     .description(ABOUT)
     .version(`slmaudit ${options.version}`, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .showHelpAfterError(false)
-    .configureHelp({ subcommandTerm: command => command.name() })
+    .configureHelp({
+      subcommandTerm: command => command.name(),
+      showGlobalOptions: true,
+      visibleGlobalOptions: command =>
+        command.parent ? program.options.filter(o => o.long !== '--version') : [],
+      styleTitle: title => (title === 'Global Options:' ? 'Options of every command:' : title),
+    })
     .exitOverride();
   for (const o of GLOBAL_OPTIONS) program.addOption(option(o));
   const unasked = new Map<Command, Listed>();

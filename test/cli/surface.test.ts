@@ -133,7 +133,8 @@ test('--version, --help, no arguments and wrong ones', async () => {
     );
   assert.match((await box.run(['map', '--help'])).stdout, / test .*try a description/);
   assert.equal((await box.run([])).code, 2);
-  assert.equal((await box.run(['verify', '--help'])).code, 0);
+  const verify = await box.run(['verify', '--help']);
+  assert.deepEqual([verify.code, /\nOptions of every command:\n +--store /.test(verify.stdout)], [0, true]);
   for (const args of [
     ['nope'],
     ['query'],
