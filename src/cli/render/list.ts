@@ -55,9 +55,9 @@ export async function printRows(
 }
 
 async function fitting(all: Rows, brief: readonly (readonly string[])[], width: number): Promise<Rows> {
-  const { fitted } = await import('./fit.ts');
+  const { fitted, MOST } = await import('./fit.ts');
   const isWhole = ({ columns, rows }: Rows): boolean => {
-    const { asBlocks, isCut } = fitted(columns, rows, width);
+    const { asBlocks, isCut } = fitted(columns, rows.slice(0, MOST), width);
     return !asBlocks && !isCut;
   };
   const less = brief.map(names => only(all, names));
