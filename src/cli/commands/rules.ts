@@ -138,6 +138,7 @@ export const rulesSqlCommand: CommandDetails = {
   ],
   arguments: [RULE_ARGUMENT],
   options: [...RULES_OPTIONS, { flags: '--evidence', about: 'the SELECT of the records of an episode' }],
+  json: 'both SELECTs, as one object',
   examples: [
     {
       command: 'slmaudit rules sql key-guessing | slmaudit query - --since 7d',
@@ -150,7 +151,8 @@ export const rulesSqlCommand: CommandDetails = {
   ],
   async run(given, context) {
     const { hits, evidence } = ruleNamed(await rulesOf(given, context), given.args[0]!);
-    context.stdout.write(`${flag(given, 'evidence') ? evidence : hits}\n`);
+    if (flag(given, 'json')) printJson(context, { hits, evidence });
+    else context.stdout.write(`${flag(given, 'evidence') ? evidence : hits}\n`);
     return 0;
   },
 };
