@@ -53,7 +53,7 @@ export interface Suggestion {
 }
 
 /** Where and behind what a value is asked for. */
-export interface Asked extends Pick<Context, 'queriesFolder' | 'rulesFolder'> {
+export interface Asked extends Pick<Context, 'queriesFolder' | 'rulesFolder' | 'openStore'> {
   readonly operands: readonly string[];
 }
 

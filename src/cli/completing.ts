@@ -7,6 +7,7 @@ import {
   type Suggestion,
   wholeOf,
 } from './command.ts';
+import type { Store } from '../store/store.ts';
 import { GLOBAL_OPTIONS, GROUPS } from './program.ts';
 
 /** What can stand in the place of the last word of a line. */
@@ -27,15 +28,16 @@ const HELP: OptionSpec = { flags: '-h, --help', about: 'print this help' };
 export async function completed(
   line: string,
   commands: readonly Listed[],
-  world: Omit<Asked, 'operands'>,
+  world: Pick<Asked, 'queriesFolder' | 'rulesFolder'>,
+  storeAt: (store: string | undefined, keys: string | undefined) => Store,
 ): Promise<Completion> {
   const words = wordsOf(line);
   const word = words.at(-1) ?? '';
   const typed = await typedOf(words.slice(1, -1), commands);
-  const { suggestions, otherwise } = await found(word, typed, commands, {
-    ...world,
-    operands: typed.operands,
-  });
+  const { operands, values } = typed;
+  const openStore = (): Store => storeAt(values['--store'], values['--keys']);
+  const asked = { ...world, operands, openStore };
+  const { suggestions, otherwise } = await found(word, typed, commands, asked);
   return { word, otherwise, suggestions: suggestions.filter(({ value }) => value.startsWith(word)) };
 }
 
@@ -46,6 +48,8 @@ interface Typed {
   readonly spec: CommandSpec | undefined;
   readonly operands: readonly string[];
   readonly used: readonly OptionSpec[];
+  /** Values of options, --store and --keys among them. */
+  readonly values: Readonly<Record<string, string>>;
   /** An option that waits for its value. */
   readonly open: OptionSpec | undefined;
   /** Behind `--` nothing is an option. */
@@ -55,15 +59,21 @@ interface Typed {
 async function typedOf(words: readonly string[], commands: readonly Listed[]): Promise<Typed> {
   const [verbs, operands, used]: [string[], string[], OptionSpec[]] = [[], [], []];
   let spec: CommandSpec | undefined;
+  const values: Record<string, string> = {};
   let open: OptionSpec | undefined;
   let ended = false;
   for (const word of words) {
-    if (open) open = undefined;
-    else if (!ended && word === '--') ended = true;
+    if (open) {
+      values[namesOf(open).at(-1)!] = word;
+      open = undefined;
+    } else if (!ended && word === '--') ended = true;
     else if (!ended && word.startsWith('-') && word !== '-') {
       const option = optionsOf(spec).find(o => namesOf(o).includes(word.split('=', 1)[0]!));
       if (option) used.push(option);
-      if (option && takesValue(option) && !word.includes('=')) open = option;
+      if (option && takesValue(option)) {
+        if (word.includes('=')) values[namesOf(option).at(-1)!] = word.slice(word.indexOf('=') + 1);
+        else open = option;
+      }
     } else if (spec) operands.push(word);
     else {
       verbs.push(word);
@@ -71,7 +81,7 @@ async function typedOf(words: readonly string[], commands: readonly Listed[]): P
       spec = listed && (await wholeOf(listed));
     }
   }
-  return { verbs, spec, operands, used, open, ended };
+  return { verbs, spec, operands, used, values, open, ended };
 }
 
 async function found(

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { completed } from '../../src/cli/completing.ts';
 import { completionScript, completionText, type Shell } from '../../src/cli/completion.ts';
+import { init } from '../../src/init/init.ts';
+import { openStore } from '../../src/store/store.ts';
 import { Sandbox } from '../sandbox.ts';
 
 const box = new Sandbox();
@@ -17,10 +19,12 @@ writeFileSync(
   '-- what is mine\n-- param top = 20: how many\n-- param user: whose\nselect 1\n',
 );
 
+const none = (): never => assert.fail('no store is asked');
 const world = { queriesFolder: own, rulesFolder: box.path('none') };
 const at = async (line: string): Promise<string[]> =>
-  (await completed(line, COMMANDS, world)).suggestions.map(s => s.value);
-const otherwise = async (line: string): Promise<string> => (await completed(line, COMMANDS, world)).otherwise;
+  (await completed(line, COMMANDS, world, none)).suggestions.map(s => s.value);
+const otherwise = async (line: string): Promise<string> =>
+  (await completed(line, COMMANDS, world, none)).otherwise;
 
 test('every verb is offered, and the verbs of those that have some, behind help too', async () => {
   const first = [...new Set(COMMANDS.map(c => c.name.split(' ')[0]!))];
@@ -56,7 +60,7 @@ test('values that are known are offered: choices, lists up to their last comma, 
 test('saved queries are offered by name, the user’s own too, and the parameters of the one that is named', async () => {
   assert.deepEqual(await at('slmaudit query @zz'), ['@zz-mine']);
   assert.deepEqual(await at('slmaudit query @zz-mine --param '), ['top=', 'user=']);
-  const [mine] = (await completed('slmaudit query @zz', COMMANDS, world)).suggestions;
+  const [mine] = (await completed('slmaudit query @zz', COMMANDS, world, none)).suggestions;
   assert.equal(mine!.about, 'what is mine');
 });
 
@@ -68,6 +72,15 @@ test('what is shipped is offered by the program itself: saved queries and rules'
   assert.match(rules.stdout, /^nothing\ntoken-burn\tA known account .*\n$/);
 });
 
+test('holds are offered by their ids, of the store that the line names', async () => {
+  init({ store: box.store, keys: box.keys, recovery: false, origin: 'test.example/log' });
+  const hold = await box.run(['hold', 'add', '--all', '--reason', 'case-7', '--json']);
+  const { id } = JSON.parse(hold.stdout) as { id: string };
+  const line = `slmaudit hold --store ${box.store} --keys=${box.keys} release `;
+  const { suggestions } = await completed(line, COMMANDS, world, (store, keys) => openStore(store!, keys!));
+  assert.deepEqual(suggestions, [{ value: id, about: 'case-7' }]);
+});
+
 test('where a file or a folder is meant the shell is told so', async () => {
   assert.equal(await otherwise('slmaudit ingest '), 'files');
   assert.equal(await otherwise('slmaudit verify --pin '), 'files');
@@ -76,7 +89,7 @@ test('where a file or a folder is meant the shell is told so', async () => {
 });
 
 test('bash is told only the part that it replaces', async () => {
-  const answer = await completed('slmaudit search --format=j', COMMANDS, world);
+  const answer = await completed('slmaudit search --format=j', COMMANDS, world, none);
   assert.equal(completionText(answer, 'j'), 'nothing\njson\n');
   assert.equal(completionText(answer), 'nothing\n--format=json\n');
 });

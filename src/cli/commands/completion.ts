@@ -33,7 +33,12 @@ export const completionCommand: CommandDetails = {
     }
     const { completed } = await import('../completing.ts');
     const { COMMANDS } = await import('../commands.ts');
-    stdout.write(completionText(await completed(line, COMMANDS, { queriesFolder, rulesFolder }), part));
+    const { openStore } = await import('../../store/store.ts');
+    const { keysFolder, storeFolder } = await import('../places.ts');
+    const answer = await completed(line, COMMANDS, { queriesFolder, rulesFolder }, (store, keys) =>
+      openStore(storeFolder(store, process.env), keysFolder(keys, process.env)),
+    );
+    stdout.write(completionText(answer, part));
     return 0;
   },
 };

@@ -244,7 +244,19 @@ export const holdReleaseCommand: CommandDetails = {
   description: [
     'Put the release of a hold into the log. The hold goes on binding until the grace is over, the longest of the policies that bind now; then the policy alone says what may be deleted. A release can not be taken back; a new hold can be added.',
   ],
-  arguments: [{ name: 'ID', about: 'as `hold list` prints it' }],
+  arguments: [
+    {
+      name: 'ID',
+      about: 'as `hold list` prints it',
+      suggests: async ({ openStore }) => {
+        const { readHistory } = await import('../../store/history.ts');
+        const { retention } = readHistory(openStore().at);
+        return retention.holds
+          .filter(h => !h.release)
+          .map(({ id, reason }) => ({ value: id, about: reason }));
+      },
+    },
+  ],
   options: [
     { flags: '--reason <CODE>', about: 'a code, such as a case number; no words, no names' },
     WHO,

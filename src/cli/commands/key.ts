@@ -144,7 +144,14 @@ export const keyDestroyCommand: CommandDetails = {
     'Overwrite and remove a record key that `slmaudit key rotate` has replaced. What was hashed under it can not be found by prompt, key, user or address any more, and rejected lines that were encrypted under it stay closed. Every signature still verifies. Files that were read while it was the present key are unknown from then on: ingested again, they would be read again.',
     'Copies in backups of the key folder are not reached; leave that folder out of backups.',
   ],
-  arguments: [{ name: 'ID', about: 'as `key status` lists it' }],
+  arguments: [
+    {
+      name: 'ID',
+      about: 'as `key status` lists it',
+      suggests: async ({ openStore }) =>
+        (await import('../../custody/status.ts')).keyStatus(openStore()).record.slice(1),
+    },
+  ],
   options: [],
   examples: [{ command: 'slmaudit key destroy 31ce0844', about: 'when its period is over' }],
   exits: [
