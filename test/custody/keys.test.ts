@@ -243,9 +243,10 @@ test('record keys are rotated: both periods can be searched and opened, a file i
 
     const verified = await box.run(['verify', '--records', '--pin', pin]);
     assert.equal(verified.code, 0, verified.stdout);
-    assert.equal((await box.run(['key', 'destroy', id!])).code, 2);
-    assert.equal((await box.run(['key', 'destroy', 'ffffffff'])).code, 2);
-    assert.equal((await box.run(['key', 'destroy', old!])).code, 0);
+    assert.equal((await box.run(['key', 'destroy', id!, '--yes'])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', 'ffffffff', '--yes'])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', old!])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', old!, '--yes'])).code, 0);
     assert.match((await box.run(['key', 'status'])).stdout, new RegExp(`^record {3}${id}$`, 'm'));
     const closed = await box.run(['quarantine', 'show', '3.1']);
     assert.deepEqual(

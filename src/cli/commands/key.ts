@@ -152,8 +152,8 @@ export const keyDestroyCommand: CommandDetails = {
         (await import('../../custody/status.ts')).keyStatus(openStore()).record.slice(1),
     },
   ],
-  options: [],
-  examples: [{ command: 'slmaudit key destroy 31ce0844', about: 'when its period is over' }],
+  options: [{ flags: '--yes', about: 'do it: an erased key can not be had back' }],
+  examples: [{ command: 'slmaudit key destroy 31ce0844 --yes', about: 'when its period is over' }],
   exits: [
     [0, 'erased'],
     [2, 'it is the present one, or there is none of that id'],
@@ -164,6 +164,10 @@ export const keyDestroyCommand: CommandDetails = {
     const { destroyRecordKey } = await import('../../custody/rotate.ts');
     const [id] = given.args;
     if (id === undefined) throw usage('name a record key by its id, as `slmaudit key status` lists it');
+    if (!flag(given, 'yes'))
+      throw usage(
+        `what was hashed under record key ${id} can never be found again, nor its rejected lines opened: say --yes`,
+      );
     destroyRecordKey(openStore(), id);
     if (flag(given, 'json')) printJson(context, { id });
     else voice.say(`record key ${id} is erased`);
