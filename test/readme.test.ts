@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseMap } from '../src/map/read.ts';
 import { FORMAT_NAMES } from '../src/normalize/names.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
 import { Sandbox } from './sandbox.ts';
 
 const README = readFileSync('README.md', 'utf8');
+const GUIDE = readFileSync('GUIDE.md', 'utf8');
 
 /** Commands of the console blocks and what they print. */
 function session(): { command: string; output: string }[] {
@@ -65,19 +67,45 @@ test('the session in README prints what README says it prints', () => {
   }
 });
 
-test('every link of README to a file, and every npm script it names, is there', () => {
-  for (const [, file] of README.matchAll(/\]\((?!https?:)([^)#]+)/g)) assert.ok(existsSync(file!), file);
+/** As GitHub names the place of a heading. */
+const anchors = (text: string): Set<string> =>
+  new Set(
+    [...text.matchAll(/^#+ (.+)$/gm)].map(m =>
+      m[1]!
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+
+test('every link of README and GUIDE leads to a file and a heading, and every npm script they name is there', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
-  for (const [, name] of README.matchAll(/npm run ([a-z:]+)/g)) assert.ok(scripts[name!], name);
+  for (const text of [README, GUIDE]) {
+    for (const [, file, place] of text.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)) {
+      const found =
+        file === '' ? text : existsSync(file!) && statSync(file!).isFile() && readFileSync(file!, 'utf8');
+      assert.ok(found !== false || existsSync(file!), file);
+      if (place !== '') assert.ok(anchors(String(found)).has(place!), `${file}#${place}`);
+    }
+    for (const [, name] of text.matchAll(/npm run ([a-z:]+)/g)) assert.ok(scripts[name!], name);
+  }
 });
 
-test('README names every format there is, and the map it shows is one', () => {
-  const section = README.slice(README.indexOf('## What goes in'), README.indexOf('## Verbs'));
-  const named = new Set([...section.matchAll(/`([a-z0-9-]+)`/g)].map(m => m[1]));
+test('README names every verb there is', () => {
+  const table = README.slice(README.indexOf('## What one does with it'), README.indexOf('Exit codes are'));
+  const named = new Set([...table.matchAll(/`([^`]+)`/g)].flatMap(m => m[1]!.split(' ')));
+  assert.deepEqual(
+    COMMANDS.flatMap(c => c.name.split(' ')).filter(name => !named.has(name)),
+    [],
+  );
+});
+
+test('GUIDE names every format there is, and the map it shows is one', () => {
+  const named = new Set([...GUIDE.matchAll(/`([a-z0-9-]+)`/g)].map(m => m[1]));
   assert.deepEqual(
     FORMAT_NAMES.filter(name => !named.has(name)),
     [],
   );
-  const map = parseMap(/```yaml\n([\s\S]*?)```/.exec(section)![1]!, 'README.md');
+  const map = parseMap(/```yaml\n(name:[\s\S]*?)```/.exec(GUIDE)![1]!, 'GUIDE.md');
   assert.equal(map.name, 'my-gateway');
 });

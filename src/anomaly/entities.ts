@@ -4,7 +4,7 @@ import { OUTBREAK } from '../stats/robust.ts';
 import { amountTails, countTails, robustTails } from '../stats/tails.ts';
 import { activeShare } from '../stats/week.ts';
 import { numberOf, textOf } from '../report/rows.ts';
-import { type Candidate, type Family, HOUR_US, type Tested } from './finding.ts';
+import { type Candidate, FAMILIES, type Family, HOUR_US, type Tested } from './finding.ts';
 import { type Frame, HOUR_OF, OTHERS } from './frame.ts';
 import { hourAt } from './hours.ts';
 
@@ -92,8 +92,8 @@ export async function magnitudesTested(asker: Asker, frame: Frame, what: Magnitu
   const tests = Number(counted!['days']) * (step === 'hour' ? 24 : 1);
   const notes: string[] = [];
   if (rows.length === MOST)
-    notes.push(`${family}: only the ${MOST} that stood out most were looked at closely`);
-  if (tests === 0) notes.push(`${family}: there was too little before to judge any`);
+    notes.push(`${FAMILIES[family]}: only the ${MOST} that stood out most were looked at closely`);
+  if (tests === 0) notes.push(`${FAMILIES[family]}: there was too little before to judge any`);
   return { family, tested: tests, candidates: found, notes };
 }
 

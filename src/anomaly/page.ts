@@ -29,7 +29,8 @@ export async function anomaliesPage(
       ...changesSection(anomalies),
       ...testsSection(anomalies),
     ],
-    notes: anomalies.notes,
+    // Of nothing the summary says all there is to say.
+    notes: anomalies.since === null ? [] : anomalies.notes.map(sentence),
     data: anomalies,
   };
 }
@@ -109,7 +110,7 @@ function overview({ episodes }: Anomalies, days: readonly DayCount[]): Section[]
 const valueOf = (f: Finding, which: 'seen' | 'expected'): string =>
   f.unit === '%' ? percent(f[which]) : `${amount(f[which])} ${f.unit}`;
 
-/** So many findings of an episode are told; --format json has all. */
+/** So many findings of an episode are told; --json has all. */
 const MOST_FINDINGS = 8;
 
 function episodeSection(episode: Episode, i: number, { plots }: Found): Section {

@@ -2,7 +2,7 @@ import type { Door } from '../door/door.ts';
 import type { Contributor } from './evidence.ts';
 import type { Entity, Family, Plotted } from './finding.ts';
 
-/** What `slmaudit report anomalies --format json` prints: stable. Times are RFC 3339 with six digits and Z. */
+/** What `slmaudit report anomalies --json` prints: stable. Times are RFC 3339 with six digits and Z. */
 export interface Anomalies {
   readonly form: 'slmaudit-report-anomalies/1';
   /** Of what is told; what came before is what is usual. Null: there is no record. */

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Store } from '../store/store.ts';
+import { withJson } from './json.ts';
 import type { Voice } from './voice.ts';
 
 /**
@@ -18,17 +19,16 @@ export interface Listed extends Pick<CommandSpec, 'name' | 'summary'> {
 }
 
 /** All of a verb. */
-export const wholeOf = async ({ name, summary, details }: Listed): Promise<CommandSpec> => ({
-  name,
-  summary,
-  ...(await details()),
-});
+export const wholeOf = async ({ name, summary, details }: Listed): Promise<CommandSpec> =>
+  withJson({ name, summary, ...(await details()) });
 
 export interface CommandDetails {
   /** Paragraphs of the man page. */
   readonly description: readonly string[];
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
+  /** What `--json` prints, of a verb that says one thing rather than rows. */
+  readonly json?: string;
   /** A file that the verb reads, shown line by line. */
   readonly file?: { readonly about: string; readonly lines: readonly string[] };
   readonly examples: readonly { readonly command: string; readonly about: string }[];
@@ -42,13 +42,36 @@ export interface ArgumentSpec {
   readonly about: string;
   readonly many?: true;
   readonly optional?: true;
+  readonly suggests?: Suggests;
+  readonly isList?: true;
 }
+
+/** What can stand somewhere, for completions. */
+export interface Suggestion {
+  readonly value: string;
+  readonly about?: string;
+}
+
+/** Where and behind what a value is asked for. */
+export interface Asked extends Pick<Context, 'queriesFolder' | 'rulesFolder' | 'openStore'> {
+  readonly operands: readonly string[];
+}
+
+/** Values that are known, where others may be right too. */
+export type Suggests = (
+  asked: Asked,
+) => readonly (string | Suggestion)[] | Promise<readonly (string | Suggestion)[]>;
 
 export interface OptionSpec {
   /** As in `-q, --quiet` or `--source <NAME>`. */
   readonly flags: string;
   readonly about: string;
   readonly choices?: readonly string[];
+  readonly suggests?: Suggests;
+  /** Several, with commas between them. */
+  readonly isList?: true;
+  /** Works, and is told of by another. */
+  readonly hidden?: true;
   /** May be given again and again. */
   readonly many?: true;
   /** What stands if it isn't given, for people. */

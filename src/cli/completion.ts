@@ -1,96 +1,72 @@
-import { type CommandSpec, type OptionSpec } from './command.ts';
-import { GLOBAL_OPTIONS } from './program.ts';
+import type { Completion } from './completing.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** A completion script for a shell, made from the table of commands. */
-export function completionScript(shell: Shell, commands: readonly CommandSpec[]): string {
-  switch (shell) {
-    case 'bash':
-      return bash(commands);
-    case 'zsh':
-      return `#compdef slmaudit\nautoload -U +X bashcompinit && bashcompinit\n${bash(commands)}`;
-    case 'fish':
-      return fish(commands);
-  }
+/**
+ * A script for each shell that asks the program what can stand where the cursor is: one answer for all of them, which is as new as
+ * the program is. The line goes as it was typed up to the cursor; bash also says which part of the last word it would replace.
+ */
+export const completionScript = (shell: Shell): string => SCRIPTS[shell];
+
+/** `files`, `folders` or `nothing`, for where there is no suggestion; then a suggestion a line, `value<TAB>what it is`. */
+export function completionText({ word, suggestions, otherwise }: Completion, part: string = word): string {
+  const before = word.endsWith(part) ? word.length - part.length : 0;
+  const lines = suggestions.map(({ value, about }) => `${value.slice(before)}${about ? `\t${about}` : ''}`);
+  return `${[otherwise, ...lines].join('\n')}\n`;
 }
 
-const longs = (specs: readonly OptionSpec[]): string[] => specs.map(o => /--[a-z-]+/.exec(o.flags)![0]);
-
-const firstWord = (spec: CommandSpec): string => spec.name.split(' ')[0]!;
-
-/** Verbs that have verbs of their own, and those. */
-function groupsOf(commands: readonly CommandSpec[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const { name } of commands) {
-    const [group, inner] = name.split(' ');
-    if (inner !== undefined) groups.set(group!, [...(groups.get(group!) ?? []), inner]);
-  }
-  return groups;
-}
-
-function bash(commands: readonly CommandSpec[]): string {
-  const verbs = [...new Set(commands.map(firstWord))].join(' ');
-  const cases = commands.map(
-    c => `    '${c.name}') words='${[...longs([...c.options, ...GLOBAL_OPTIONS]), '--help'].join(' ')}' ;;`,
-  );
-  const groups = groupsOf(commands);
-  const seconds = [...groups].map(
-    ([group, inner]) =>
-      `    ${group}) if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W '${inner.join(' ')}' -- "$word")); return; fi; verb="$verb \${COMP_WORDS[2]}" ;;`,
-  );
-  const chosen = commands.flatMap(c =>
-    c.options
-      .filter(o => o.choices)
-      .map(
-        o =>
-          `    '${c.name}'/${longs([o])[0]}) COMPREPLY=($(compgen -W '${o.choices!.join(' ')}' -- "$word")); return ;;`,
-      ),
-  );
-  return `_slmaudit() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" verb="\${COMP_WORDS[1]}" words
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W '${verbs} help --version --help' -- "$word"))
-    return
+const SCRIPTS: Readonly<Record<Shell, string>> = {
+  bash: `_slmaudit() {
+  local lines
+  mapfile -t lines < <("$1" completion bash -- "\${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)
+  COMPREPLY=("\${lines[@]:1}")
+  COMPREPLY=("\${COMPREPLY[@]%%$'\\t'*}")
+  if [ "\${#COMPREPLY[@]}" -eq 0 ]; then
+    case "\${lines[0]}" in
+      files) compopt -o default ;;
+      folders) compopt -o dirnames ;;
+    esac
+  elif [ "\${#COMPREPLY[@]}" -eq 1 ]; then
+    case "\${COMPREPLY[0]}" in *[=:/]) compopt -o nospace ;; esac
   fi
-  case "$verb" in
-${seconds.join('\n')}
-  esac
-  case "$verb/$before" in
-${chosen.join('\n')}
-  esac
-  case "$verb" in
-${cases.join('\n')}
-  esac
-  case "$word" in
-    -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+}
+complete -F _slmaudit slmaudit
+`,
+  zsh: `#compdef slmaudit
+_slmaudit() {
+  local -a lines open closed
+  local line value
+  lines=("\${(@f)$("\${(Q)words[1]}" completion zsh -- "\${(j: :)words[1,CURRENT-1]} $PREFIX" 2>/dev/null)}")
+  for line in "\${(@)lines[2,-1]}"; do
+    value="\${line%%$'\\t'*}"
+    [[ -n $value ]] || continue
+    [[ $line == *$'\\t'* ]] && line="\${value//:/\\\\:}:\${line#*$'\\t'}" || line="\${value//:/\\\\:}"
+    case "$value" in *[=:/]) open+=("$line") ;; *) closed+=("$line") ;; esac
+  done
+  if (( \${#open} + \${#closed} )); then
+    (( \${#closed} )) && _describe -V slmaudit closed
+    (( \${#open} )) && _describe -V slmaudit open -S ''
+    return 0
+  fi
+  case "\${lines[1]}" in
+    files) _files ;;
+    folders) _files -/ ;;
   esac
 }
-complete -o filenames -F _slmaudit slmaudit
-`;
-}
-
-function fish(commands: readonly CommandSpec[]): string {
-  const lines = commands.map(c => {
-    const [group, ...inner] = c.name.split(' ');
-    const where = inner.length === 0 ? '__fish_use_subcommand' : `'__fish_seen_subcommand_from ${group}'`;
-    return `complete -c slmaudit -n ${where} -f -a ${inner.join(' ') || group} -d ${quoted(c.summary)}`;
-  });
-  for (const group of groupsOf(commands).keys())
-    lines.push(`complete -c slmaudit -n __fish_use_subcommand -f -a ${group}`);
-  for (const c of commands) {
-    for (const o of [...c.options, ...GLOBAL_OPTIONS]) {
-      const value = o.flags.includes('<') ? ' -r' : '';
-      const choices = o.choices ? ` -f -a ${quoted(o.choices.join(' '))}` : '';
-      const name = longs([o])[0]!.slice(2);
-      lines.push(
-        `complete -c slmaudit -n '__fish_seen_subcommand_from ${c.name.split(' ').at(-1)}' -l ${name}${value}${choices} -d ${quoted(o.about)}`,
-      );
-    }
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+if [[ "\${funcstack[1]}" == _slmaudit ]]; then _slmaudit "$@"; else compdef _slmaudit slmaudit; fi
+`,
+  fish: `function __slmaudit_complete
+    set -l words (commandline -opc)
+    set -l lines ($words[1] completion fish -- (commandline -cp) 2>/dev/null)
+    if test (count $lines) -gt 1
+        printf '%s\\n' $lines[2..-1]
+    else if test "$lines[1]" = files
+        __fish_complete_path (commandline -ct)
+    else if test "$lines[1]" = folders
+        __fish_complete_directories (commandline -ct)
+    end
+end
+complete -c slmaudit -f -k -a '(__slmaudit_complete)'
+`,
+};

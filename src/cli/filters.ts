@@ -8,6 +8,9 @@ import type { Store } from '../store/store.ts';
 import { type Given, type OptionSpec, text } from './command.ts';
 import { readCount } from './values.ts';
 
+/** Those that most formats tell of; sources have others. */
+const OPERATIONS = ['chat', 'completion', 'embedding', 'rerank', 'login'];
+
 /** What `search` and `export` are asked for, without SQL. */
 export const FILTER_OPTIONS: readonly OptionSpec[] = [
   { flags: '--user <ID>', about: 'of this user; * stands for anything, here and below' },
@@ -19,8 +22,13 @@ export const FILTER_OPTIONS: readonly OptionSpec[] = [
   { flags: '--ip <ADDRESS>', about: 'from this address or network (192.0.2.0/24)' },
   { flags: '--model <NAME>', about: 'answered by this model' },
   { flags: '--model-version <VERSION>', about: 'of this version' },
-  { flags: '--status <LIST>', about: `how it ended: ${STATUSES.join(', ')}` },
-  { flags: '--operation <NAME>', about: 'chat, completion, embedding, ...' },
+  {
+    flags: '--status <LIST>',
+    about: `how it ended: ${STATUSES.join(', ')}`,
+    suggests: () => STATUSES,
+    isList: true,
+  },
+  { flags: '--operation <NAME>', about: 'chat, completion, embedding, ...', suggests: () => OPERATIONS },
   { flags: '--type <TYPE>', about: 'kind of event', choices: EVENT_TYPES },
   { flags: '--session <ID>', about: 'of this session' },
   { flags: '--request <ID>', about: 'with this request or trace id' },

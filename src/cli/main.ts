@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { AuditError, systemText } from '../errors.ts';
 import type { CommandSpec, Context, Given } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { wantsJson } from './json.ts';
 import { checkOutputs } from './outside.ts';
 import {
   detectFolder,
@@ -22,9 +23,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   let exit = 0;
   let given: Given = { args: [], options: {} };
   let paint: Paint | undefined;
+  const asJson = wantsJson(argv);
   const voice = createVoice(process.stderr, () => ({
     quiet: given.options['quiet'] === true,
-    json: given.options['format'] === 'json' || given.options['json'] === true,
+    json: asJson || given.options['json'] === true,
     terminal: process.stderr.isTTY,
     debug: process.env['SLMAUDIT_DEBUG'] !== undefined,
     paint,
@@ -57,8 +59,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (code === 0) return await output.exitAfter(0);
     paint = await colors();
     if (code === undefined) return voice.error(await withHelp(error, verbIn(program, argv)));
-    if (refused !== undefined)
-      voice.error(await withHelp((await import('./values.ts')).usage(refused), verbIn(program, argv)));
+    if (refused !== undefined) voice.error(await withHelp(await refusedAs(refused), verbIn(program, argv)));
     return await output.exitAfter(2);
   }
 }
@@ -76,14 +77,20 @@ function verbIn(program: Command, argv: readonly string[]): string {
   return words.join(' ');
 }
 
+/** What the parser says is a text. */
+async function refusedAs(said: string): Promise<AuditError> {
+  const { refusal } = await import('./refused.ts');
+  return (await import('./values.ts')).usage(refusal(said));
+}
+
 /** Who was understood as far as the verb is told of its own help. */
 async function withHelp(error: unknown, verb: string): Promise<unknown> {
   const { HELP_HINT, usage } = await import('./values.ts');
-  if (verb === '' || !(error instanceof AuditError) || error.hint !== HELP_HINT) return error;
-  const json = error.message === "unknown option '--json'" ? 'that is --format json with most verbs; ' : '';
+  if (verb === '' || verb === 'help' || !(error instanceof AuditError) || error.hint !== HELP_HINT)
+    return error;
   const { message, cause } = error;
   return Object.assign(usage(message), {
-    hint: `${json}\`slmaudit help ${verb}\` says what it takes`,
+    hint: `\`slmaudit help ${verb}\` says what it takes`,
     cause,
   });
 }

@@ -8,6 +8,17 @@ export function manPages(commands: readonly CommandSpec[], version: string): Map
   return pages;
 }
 
+/** Of every command; its own page says which it has. */
+const EXITS = [
+  [0, 'good'],
+  [1, 'altered; or, where --fail-on was given, found'],
+  [2, 'could not check it or do it'],
+  [3, 'done, with some input in quarantine'],
+  [4, 'intact, but checked against no pin or rekeyed'],
+  [75, 'another writer holds the lock'],
+  [130, 'interrupted, and consistent'],
+] as const;
+
 /** `map test` has slmaudit-map-test(1). */
 const pageOf = (spec: CommandSpec): string => `slmaudit-${spec.name.replaceAll(' ', '-')}`;
 
@@ -18,6 +29,25 @@ function overview(commands: readonly CommandSpec[], version: string): string {
     section('SYNOPSIS', '.B slmaudit\n.I command\n[options] [arguments]'),
     section('COMMANDS', commands.map(c => item(bold(pageOf(c)) + '(1)', c.summary)).join('\n')),
     section('OPTIONS', options(GLOBAL_OPTIONS)),
+    section(
+      'OUTPUT',
+      [
+        'Data is on standard output, messages on standard error. Lists and answers are tables on a terminal and NDJSON in a pipe, unless --format says otherwise.',
+        'With --json, whatever a command has to say to a program is JSON, and so are errors: an object with code, message and hint. Where --format says how things come out, --json is --format json; with ingest, formats and quarantine retry it names the input.',
+      ]
+        .map(escape)
+        .join('\n.PP\n'),
+    ),
+    section('EXIT STATUS', EXITS.map(([code, meaning]) => item(bold(String(code)), meaning)).join('\n')),
+    section(
+      'FILES',
+      [
+        item('$XDG_DATA_HOME/slmaudit/store', 'the store'),
+        item('$XDG_CONFIG_HOME/slmaudit/keys', 'keys, a folder a log; leave its epoch out of backups'),
+        item('$XDG_CONFIG_HOME/slmaudit/queries, rules', 'saved queries and rules of your own'),
+        item('$XDG_STATE_HOME/slmaudit', 'what verify, queries and detect remember'),
+      ].join('\n'),
+    ),
     section(
       'ENVIRONMENT',
       [
@@ -67,13 +97,15 @@ const item = (term: string, about: string): string => `.TP\n${term}\n${escape(ab
 const bold = (text: string): string => `\\fB${escape(text)}\\fR`;
 
 function options(specs: readonly OptionSpec[]): string {
-  const body = specs.map(o => {
-    const choices = o.choices ? ` (${o.choices.join(', ')})` : '';
-    return item(
-      bold(o.flags),
-      `${o.about}${choices}${o.default === undefined ? '' : `. Default: ${o.default}`}`,
-    );
-  });
+  const body = specs
+    .filter(o => !o.hidden)
+    .map(o => {
+      const choices = o.choices ? ` (${o.choices.join(', ')})` : '';
+      return item(
+        bold(o.flags),
+        `${o.about}${choices}${o.default === undefined ? '' : `. Default: ${o.default}`}`,
+      );
+    });
   return [...body, item(bold('-h, --help'), 'print help')].join('\n');
 }
 

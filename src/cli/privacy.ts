@@ -11,6 +11,8 @@ export const PRIVACY_OPTIONS: readonly OptionSpec[] = [
   {
     flags: '--remove <LIST>',
     about: `take these out too, wherever they stand but in user_id: ${OPTIONAL_RULES.join(', ')}`,
+    suggests: () => OPTIONAL_RULES,
+    isList: true,
   },
 ];
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Command, Option } from 'commander';
 import { type CommandSpec, type Given, type Listed, type OptionSpec, wholeOf } from './command.ts';
+import { jsonGiven } from './json.ts';
 
 /** CommonJS: `import` would look through it for names first, which takes longer than to load it. */
 const commander = createRequire(import.meta.url)('commander') as typeof import('commander');
@@ -29,13 +30,19 @@ export const ABOUT = 'Audit-ready access logs of small language models: normaliz
 
 /** The parser, from the table of commands. Commander throws instead of exiting. A verb's own options are there once it is asked. */
 export function createProgram(commands: readonly Listed[], options: ProgramOptions): Command {
-  const program = new commander.Command('slmaudit')
+  const program: Command = new commander.Command('slmaudit')
     .description(ABOUT)
     .version(`slmaudit ${options.version}`, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .showHelpAfterError(false)
-    .configureHelp({ subcommandTerm: command => command.name() })
+    .configureHelp({
+      subcommandTerm: command => command.name(),
+      showGlobalOptions: true,
+      visibleGlobalOptions: command =>
+        command.parent ? program.options.filter(o => o.long !== '--version') : [],
+      styleTitle: title => (title === 'Global Options:' ? 'Options of every command:' : title),
+    })
     .exitOverride();
   for (const o of GLOBAL_OPTIONS) program.addOption(option(o));
   const unasked = new Map<Command, Listed>();
@@ -82,7 +89,7 @@ function fillIn(command: Command, spec: CommandSpec, run: ProgramOptions['run'])
     const args = all
       .slice(0, spec.arguments.length)
       .flatMap(a => (Array.isArray(a) ? a : a === undefined ? [] : [a]));
-    await run(spec, { args: args.map(String), options: command.optsWithGlobals() });
+    await run(spec, await jsonGiven(spec, { args: args.map(String), options: command.optsWithGlobals() }));
   });
 }
 
@@ -116,7 +123,7 @@ function groupIn(parent: Command, name: string, fill: (command: Command) => Prom
 }
 
 /** Verbs that have verbs of their own. */
-const GROUPS: Readonly<Record<string, string>> = {
+export const GROUPS: Readonly<Record<string, string>> = {
   hold: 'keep what a policy would let go',
   key: 'look after the keys',
   map: 'try a format of your own',
@@ -141,5 +148,6 @@ function option(spec: OptionSpec): Option {
   );
   if (spec.many)
     made.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+  if (spec.hidden) made.hideHelp();
   return spec.choices ? made.choices(spec.choices) : made;
 }

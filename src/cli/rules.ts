@@ -4,7 +4,15 @@ import type { CompiledRule } from '../rules/rule.ts';
 import type { Rules } from '../rules/read.ts';
 import { AuditError } from '../errors.ts';
 import { nearest } from '../record/nearest.ts';
-import { type Context, flag, type Given, type OptionSpec, texts } from './command.ts';
+import {
+  type Asked,
+  type Context,
+  flag,
+  type Given,
+  type OptionSpec,
+  type Suggestion,
+  texts,
+} from './command.ts';
 import { counted } from './values.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../rules', import.meta.url));
@@ -30,6 +38,13 @@ export async function rulesOf(
     ...[...(flag(given, 'shipped') ? [SHIPPED] : []), rulesFolder].filter(folder => existsSync(folder)),
     ...texts(given, 'rules'),
   ]);
+}
+
+/** For completions. */
+export async function ruleNames({ rulesFolder }: Asked): Promise<readonly Suggestion[]> {
+  const { readRules } = await import('../rules/read.ts');
+  const { rules } = readRules([SHIPPED, rulesFolder].filter(folder => existsSync(folder)));
+  return rules.map(({ rule }) => ({ value: rule.name ?? rule.id, about: rule.title }));
 }
 
 /** Whose is it: the program's, or the user's? */

@@ -3,17 +3,21 @@ import { readWhen } from '../record/when.ts';
 import { type Context, type Given, type OptionSpec, text } from './command.ts';
 import { readZone, usage } from './values.ts';
 
+/** For completions. */
+export const zones = (): readonly string[] => ['UTC', ...Intl.supportedValuesOf('timeZone')];
+
 /** Options of every verb that asks about a span of time. */
 export const SPAN_OPTIONS: readonly OptionSpec[] = [
   {
     flags: '--since <TIME>',
-    about: 'only records from then on: 2h, 7d, yesterday, "last tuesday", 2026-05-01, RFC 3339',
+    about: 'only records from then on: 2h, 7d, 3mo, yesterday, "last tuesday", 2026-05-01, RFC 3339',
   },
   { flags: '--until <TIME>', about: 'only records before that' },
   {
     flags: '--zone <ZONE>',
     about: 'of times and days that name none, such as Europe/Berlin',
     default: 'UTC',
+    suggests: zones,
   },
 ];
 
@@ -27,7 +31,7 @@ export function spanOf(given: Given, { voice }: Context): Pick<Question, 'since'
     const ts = readWhen(said, now, zone);
     if (ts === undefined)
       throw usage(
-        `--${name} takes a time such as 2h, yesterday, "last tuesday", 2026-05-01 or RFC 3339, not "${said}"`,
+        `--${name} takes a time such as 2h, 3mo, yesterday, "last tuesday", 2026-05-01 or RFC 3339, not "${said}"`,
       );
     return ts;
   };

@@ -27,19 +27,40 @@ export interface Rejected {
   readonly retried?: number;
 }
 
+const LF = 0x0a;
 /** A quarantine file is read whole: a segment has a million rejects at most. */
 const MOST_BYTES = 1 << 30;
 
+/** Which of them are meant; what is absent is all. */
+export interface Meant {
+  readonly reason?: string;
+  readonly source?: string;
+  /** Sealed from then on; before that. Lines that could not be read have no time of their own. */
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** May a segment hold any? */
+export const mayHold = ({ at }: SealedSegment, { since = '', until }: Meant): boolean =>
+  at >= since && (until === undefined || at < until);
+
+export const isMeant = ({ reason, source }: Rejected, meant: Meant): boolean =>
+  (meant.reason ?? reason) === reason && (meant.source ?? source) === source;
+
 /**
- * Every rejected line of the log, in the order of sealing, as the first `size` entries tell of them.
+ * Every rejected line of the log that is meant, in the order of sealing, as the first `size` entries tell of them.
  * Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1).
  */
-export function* rejectedLines(store: Store, size: number = Infinity): Generator<Rejected> {
+export function* rejectedLines(
+  store: Store,
+  size: number = Infinity,
+  meant: Meant = {},
+): Generator<Rejected> {
   const history = readHistory(store.at, localPin(store));
   const segments = history.segments.filter(s => s.entry < size);
   const retried = retriedLines(segments);
-  for (const segment of segments.filter(s => history.inventory.hasRejected(s)))
-    for (const { about } of sealedLines(store, segment, retried)) yield about;
+  for (const segment of segments.filter(s => history.inventory.hasRejected(s) && mayHold(s, meant)))
+    for (const { about } of sealedLines(store, segment, retried)) if (isMeant(about, meant)) yield about;
 }
 
 /** What the line held, or its first 64 KiB. Throws NO_SUCH_LINE, KEY_MISSING and what rejectedLines throws. */
@@ -93,9 +114,10 @@ export function* sealedLines(
   segment: SealedSegment,
   retried: ReadonlyMap<string, number>,
 ): Generator<SealedLine> {
-  for (const [i, line] of linesOf(store, segment).entries()) {
+  let n = 0;
+  for (const line of linesOf(store, segment)) {
     const { sealed, ...clear } = JSON.parse(line) as Clear & { readonly sealed: string };
-    const id = `${segment.segment}.${i + 1}`;
+    const id = `${segment.segment}.${++n}`;
     const by = retried.get(id);
     yield {
       about: { id, sealedAt: segment.at, ...clear, ...(by !== undefined && { retried: by }) },
@@ -104,8 +126,9 @@ export function* sealedLines(
   }
 }
 
-function linesOf(store: Store, { segment, rejected }: SealedSegment): readonly string[] {
-  if (!rejected) return [];
+/** One by one: all of them as one text can be longer than a text may be. */
+function* linesOf(store: Store, { segment, rejected }: SealedSegment): Generator<string> {
+  if (!rejected) return;
   const path = quarantinePath(store.at, segment);
   const bytes = readWhole(path, MOST_BYTES);
   const hint = 'run `slmaudit verify`: it lists all that was altered';
@@ -121,7 +144,8 @@ function linesOf(store: Store, { segment, rejected }: SealedSegment): readonly s
       `the rejected lines of segment ${segment} are not those that were sealed: ${path}`,
       { exit: 1, hint },
     );
-  return bytes.toString('utf8').split('\n').slice(0, -1);
+  for (let at = 0, end = bytes.indexOf(LF); end >= 0; at = end + 1, end = bytes.indexOf(LF, at))
+    yield bytes.toString('utf8', at, end);
 }
 
 /** SPEC 7: nonce ‖ AES-256-GCM ‖ tag, with the clear members as associated data. The tag tells which key it was. */

@@ -19,13 +19,20 @@ import { makeOpenFolder, openFile, openFolder } from '../store/layout.ts';
 import { takeLock } from '../store/lock.ts';
 import { createOpenSegment, newHeader, type OpenSegment } from '../store/open.ts';
 import { localPin, type Store } from '../store/store.ts';
-import { noSuchLine, parseRejectedId, retriedLines, type SealedLine, sealedLines } from './quarantine.ts';
+import {
+  isMeant,
+  mayHold,
+  type Meant,
+  noSuchLine,
+  parseRejectedId,
+  retriedLines,
+  type SealedLine,
+  sealedLines,
+} from './quarantine.ts';
 
-export interface RetryOptions {
+export interface RetryOptions extends Meant {
   /** These lines only. */
   readonly ids: readonly string[];
-  readonly reason?: string;
-  readonly source?: string;
   /** Told from each line if not given. */
   readonly format?: FormatChoice;
   readonly zone?: string;
@@ -80,7 +87,7 @@ async function takeOver(store: Store, lockWaitMs: number): Promise<void> {
 /** The lines to read, by segment. */
 function* chosen(
   store: Store,
-  { ids, reason, source }: RetryOptions,
+  { ids, ...meant }: RetryOptions,
 ): Generator<readonly [SealedSegment, SealedLine[]]> {
   const { segments, inventory } = readHistory(store.at, localPin(store));
   const retried = retriedLines(segments);
@@ -88,10 +95,11 @@ function* chosen(
   const numbers = new Set(ids.map(id => parseRejectedId(id)?.segment));
   for (const segment of segments) {
     if (!inventory.hasRejected(segment) || (ids.length > 0 && !numbers.has(segment.segment))) continue;
+    // Those that are named are looked for all the same: a name that is none is an error.
+    if (ids.length === 0 && !mayHold(segment, meant)) continue;
     const lines = [...sealedLines(store, segment, retried)].filter(({ about }) => {
       const isWanted = ids.length === 0 || wanted.delete(about.id);
-      const isMeant = (reason ?? about.reason) === about.reason && (source ?? about.source) === about.source;
-      return isWanted && isMeant && about.retried === undefined;
+      return isWanted && mayHold(segment, meant) && isMeant(about, meant) && about.retried === undefined;
     });
     if (lines.length > 0) yield [segment, lines];
   }

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts';
 import { type Answered, isGone, type Question, type QueryOptions } from './query.ts';
 import { findReads, type FoundReads } from './reads.ts';
 
-/** By the names of the columns; as `--format json` has them: see Cell. */
+/** By the names of the columns; as `--json` has them: see Cell. */
 export type Row = Readonly<Record<string, Cell>>;
 
 /** Whom many questions are asked about one state of a store. */

@@ -13,7 +13,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
 
 /**
- * Times as people say them, as records have them: `2h`, `7d` (ago), `now`, `today`, `yesterday`, `tuesday` (the latest, maybe today),
+ * Times as people say them, as records have them: `2h`, `7d`, `3mo`, `1y` (ago), `now`, `today`, `yesterday`, `tuesday` (the latest, maybe today),
  * `last tuesday` (before today), `2026-05`, `2026-05-01`, `2026-05-01 14:00`, `14:00` (today), RFC 3339. A day is its
  * beginning; what names no zone is in `zone`. `now`: microseconds since 1970. Undefined for what is no time.
  */
@@ -21,6 +21,9 @@ export function readWhen(text: string, now: number, zone: string): string | unde
   const said = text.trim().toLowerCase();
   const ago = /^(\d{1,6}(?:\.\d{1,3})?)([smhdw])(?: ago)?$/.exec(said);
   if (ago) return tsOfMicros(Math.round(now - Number(ago[1]) * UNITS[ago[2]!]!));
+  const months = /^(\d{1,4})(mo|y)(?: ago)?$/.exec(said);
+  if (months)
+    return atWall(monthsBefore(wallAt(now, zone), Number(months[1]) * (months[2] === 'y' ? 12 : 1)), zone);
   if (said === 'now') return tsOfMicros(now);
   const day = dayOf(said, wallAt(now, zone));
   if (day !== undefined) return atWall(day, zone);
@@ -48,6 +51,15 @@ function dayOf(said: string, wall: number): number | undefined {
   if (weekday < 0) return undefined;
   const back = (new Date(today / 1000).getUTCDay() - weekday + 7) % 7;
   return today - (back === 0 && named![1] ? 7 : back) * DAY;
+}
+
+/** The same day of the month, or the last where that month has no such day. */
+function monthsBefore(wall: number, months: number): number {
+  const clock = wall - Math.floor(wall / DAY) * DAY;
+  const at = new Date((wall - clock) / 1000);
+  const [year, month] = [at.getUTCFullYear(), at.getUTCMonth() - months];
+  const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  return Date.UTC(year, month, Math.min(at.getUTCDate(), last)) * 1000 + clock;
 }
 
 /** What the clocks of a zone show, as if it were UTC. */

@@ -153,12 +153,16 @@ function refusals({ inventory, retention }: History, segments: readonly number[]
   return segments.flatMap(segment => {
     const kept = inventory.get(segment)!;
     const refusal = retention.refusal(kept, now, true);
-    return refusal ? [{ segment, refusal, free: retention.freeFrom(kept, now, true) }] : [];
+    if (!refusal) return [];
+    // Beside a policy, whose periods end by themselves, a hold is what somebody can do something about.
+    const hold = retention.holdOn(kept, now);
+    const first: Refusal = hold ? { why: 'hold', hold: hold.id } : refusal;
+    return [{ segment, refusal: first, free: retention.freeFrom(kept, now, true) }];
   });
 }
 
 function keptBack(refused: readonly Refused[]): AuditError {
-  const [{ segment, refusal, free }] = refused as [Refused];
+  const { segment, refusal, free } = refused.find(r => r.refusal.why === 'hold') ?? refused[0]!;
   const more = refused.length > 1 ? `, and ${refused.length - 1} more segments are kept too` : '';
   const until = refusal.why === 'policy' ? (refusal.until ?? free) : undefined;
   const last = refused
@@ -168,7 +172,7 @@ function keptBack(refused: readonly Refused[]): AuditError {
     refusal.why === 'hold'
       ? [
           `hold ${refusal.hold} covers segment ${segment}`,
-          '`slmaudit hold release` ends a hold, once the grace of the policy is over',
+          '`slmaudit hold release` ends a hold, once the grace of the policy is over; `slmaudit policy explain` says what else keeps it',
         ]
       : [
           `policy ${refusal.policy} keeps segment ${segment} ${until === undefined ? 'for ever' : `until ${until.slice(0, 10)}`}`,

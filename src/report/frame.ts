@@ -1,4 +1,4 @@
-import type { Asker } from '../query/inquiry.ts';
+import type { Asker, Row } from '../query/inquiry.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
 import { readWhen } from '../record/when.ts';
 import { dayIn } from '../record/zone.ts';
@@ -57,7 +57,11 @@ export async function frameOf(asker: Asker, { since, until, zone }: Wanted): Pro
     notes.push('There are no inference records: requests are access records, what a proxy saw of them.');
   const has = kind && { oldest: textOf(kind, 'oldest'), newest: textOf(kind, 'newest') };
   const days = new Days(zone);
-  const period = periodOf(since, until, has, days, notes);
+  const asked = periodOf(since, until, has, days, notes);
+  const period =
+    since === undefined && until === undefined && has && (await isBare(asker, asked, kind))
+      ? begun(has, days, notes)
+      : asked;
   return {
     ...period,
     zone,
@@ -97,6 +101,20 @@ function periodOf(
   if (has.oldest < end) return { since: days.shifted(end, -DAYS), until: end };
   notes.push('There is no full day yet: the period is the day that has begun.');
   return { since: last, until: next };
+}
+
+/** A period that nobody named is not one of nothing, as long as there is something. */
+async function isBare(asker: Asker, { since, until }: Span, kind: Row): Promise<boolean> {
+  const some =
+    await asker.all(`SELECT 1 AS there FROM records WHERE event_type = '${textOf(kind, 'event_type')}'
+    AND ts >= '${since}'::TIMESTAMPTZ AND ts < '${until}'::TIMESTAMPTZ LIMIT 1`);
+  return some.length === 0;
+}
+
+function begun(has: NonNullable<Frame['has']>, days: Days, notes: string[]): Span {
+  notes.push(`Nothing came in the ${DAYS} full days before: the period is the day that has begun.`);
+  const since = days.startOf(has.newest);
+  return { since, until: days.shifted(since, 1) };
 }
 
 function beforeOf(period: Span, has: Frame['has'], days: Days, notes: string[]): Span | undefined {

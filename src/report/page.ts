@@ -20,7 +20,7 @@ export interface Page {
   readonly notes: readonly string[];
   /** Nothing lies in the period, and where there is something is still to be said. */
   readonly isEmpty?: boolean;
-  /** What `--format json` prints: a stable shape of its own that names itself, `form: 'slmaudit-report-usage/1'`. */
+  /** What `--json` prints: a stable shape of its own that names itself, `form: 'slmaudit-report-usage/1'`. */
   readonly data: unknown;
 }
 

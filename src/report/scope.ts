@@ -10,9 +10,11 @@ import type { Point } from './page.ts';
 const instant = (ts: string): string => `'${ts}'::TIMESTAMPTZ`;
 
 /** Condition: a request of the period or the one before. */
-export function inFrame({ events, since, until, before }: Frame): string {
-  return `event_type = '${events}' AND ts >= ${instant(before?.since ?? since)} AND ts < ${instant(until)}`;
-}
+export const inFrame = (frame: Frame): string => `event_type = '${frame.events}' AND ${inTime(frame)}`;
+
+/** Condition: any record of the period or the one before. */
+export const inTime = ({ since, until, before }: Pick<Frame, 'since' | 'until' | 'before'>): string =>
+  `ts >= ${instant(before?.since ?? since)} AND ts < ${instant(until)}`;
 
 /** Condition: a request of the period itself. */
 export const inPeriod = (frame: Frame): string => inFrame({ ...frame, before: undefined });

@@ -1,11 +1,14 @@
 import type { Cell } from '../duck/job.ts';
+import type { Asker } from '../query/inquiry.ts';
 import { counted } from '../record/figures.ts';
 import { microsOf } from '../record/time.ts';
 import { clockIn } from '../record/zone.ts';
 import { type Frame, minute, type Span } from './frame.ts';
 import type { Page, PageTable, Section } from './page.ts';
 import type { Part } from './parts.ts';
+import { numberOf, textOf } from './rows.ts';
 import { changed, dollars, percent, whole } from './say.ts';
+import { inTime } from './scope.ts';
 
 /** What regular pages have in common. */
 
@@ -49,13 +52,21 @@ export const frameData = ({ zone, since, until, before, bucket, events, isMadeUp
   requests_are: events,
 });
 
-/** A page of no requests: there is nothing to compare or to list. */
-export function emptyPage(title: string, frame: Frame, data: object): Page {
+/** A page of no requests: there is nothing to compare or to list but what was looked at. */
+export async function emptyPage(asker: Asker, title: string, frame: Frame, data: object): Promise<Page> {
   const where = frame.has ? 'in this time' : 'in this store';
+  const others = await asker.all(`SELECT event_type AS kind, count(*) AS records FROM records
+    WHERE ${frame.has ? inTime(frame) : 'true'} GROUP BY 1 ORDER BY 2 DESC, 1`);
+  const counts = others.map(row => counted(numberOf(row, 'records'), `${textOf(row, 'kind')} record`));
   return {
     title,
     ...(!frame.isMadeUp && { subtitle: subtitleOf(frame) }),
-    summary: [`There are no requests ${where}.`],
+    summary: [
+      `There are no requests ${where}.`,
+      ...(counts.length > 0
+        ? [`Requests are ${frame.events} records; there are only ${counts.join(' and ')}.`]
+        : []),
+    ],
     sections: [],
     notes: frame.has
       ? [

@@ -68,8 +68,9 @@ async function look(
     const now = stateOf(store);
     if (now !== before) {
       before = now;
+      // Names of their own: of two that are the same, the engine gives one another name.
       const question = {
-        sql: `SELECT seq, event_id, ${shown} FROM records WHERE (seq IS NULL OR seq > ${sealedTo}) AND ${sql}\nORDER BY ts, seq, event_id`,
+        sql: `SELECT seq AS place_1, event_id AS id_1, ${shown} FROM records WHERE (seq IS NULL OR seq > ${sealedTo}) AND ${sql}\nORDER BY ts, place_1, id_1`,
         ...rest,
         ...span,
       };

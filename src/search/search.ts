@@ -37,6 +37,7 @@ const BRIEF: readonly string[] = [
 
 /** What there is room for where a terminal is narrower. */
 const NARROW: readonly (readonly [below: number, columns: readonly string[]])[] = [
+  [70, ['seq', 'ts', 'user_id', 'model', 'status']],
   [90, ['seq', 'ts', 'user_id', 'client_ip', 'model', 'status', 'total_tokens']],
   [110, ['seq', 'ts', 'user_id', 'client_ip', 'model', 'status', 'total_tokens', 'latency_ms', 'error_type']],
 ];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { rekeyLines } from '../../src/log/rekey.ts';
 import { appendEntry } from '../verify/forge.ts';
 import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
@@ -14,15 +14,30 @@ interface Case {
   readonly recovery: string;
 }
 
+const made = new Sandbox();
+let printed: { readonly pin: string; readonly recovery: string };
+
 /** A store with a recovery key and two segments. */
+before(async () => {
+  const run = await made.run(['init', '--origin', 'test.example/log', '--format', 'json']);
+  printed = JSON.parse(run.stdout) as typeof printed;
+  for (const first of [0, 10]) await ingest(made, first);
+});
+after(() => made.remove());
+
+/** On a copy of it. */
 async function withRecovery(work: (one: Case) => Promise<void>): Promise<void> {
   const box = new Sandbox();
   try {
-    const made = await box.run(['init', '--origin', 'test.example/log', '--format', 'json']);
-    const { pin, recovery } = JSON.parse(made.stdout) as { pin: string; recovery: string };
-    for (const first of [0, 10]) await ingest(box, first);
-    writeFileSync(box.path('recovery.txt'), `${recovery}\n`);
-    await work({ box, keys: join(box.keys, 'test.example+log'), pin, recovery: box.path('recovery.txt') });
+    cpSync(made.store, box.store, { recursive: true });
+    cpSync(made.keys, box.keys, { recursive: true });
+    writeFileSync(box.path('recovery.txt'), `${printed.recovery}\n`);
+    await work({
+      box,
+      keys: join(box.keys, 'test.example+log'),
+      pin: printed.pin,
+      recovery: box.path('recovery.txt'),
+    });
   } finally {
     box.remove();
   }
@@ -200,7 +215,7 @@ test('record keys are rotated: both periods can be searched and opened, a file i
     assert.equal((await box.run(['ingest'], 'rejected before\n')).code, 3);
     const rotated = await box.run(['key', 'rotate']);
     assert.match(rotated.stderr, /^record key [0-9a-f]{8} from entry 5 on; [0-9a-f]{8} stays/);
-    const [, id, before] = /key (\w+) .* on; (\w+) stays/.exec(rotated.stderr)!;
+    const [, id, old] = /key (\w+) .* on; (\w+) stays/.exec(rotated.stderr)!;
 
     writeFileSync(box.path('a.ndjson'), line(1) + line(2));
     const again = await box.run(['ingest', '--json', box.path('a.ndjson')]);
@@ -210,7 +225,7 @@ test('record keys are rotated: both periods can be searched and opened, a file i
       .trimEnd()
       .split('\n')
       .map(l => JSON.parse(l) as { column: string; hash: string; key: string });
-    assert.deepEqual([...new Set(hashes.map(h => h.key))], [id, before]);
+    assert.deepEqual([...new Set(hashes.map(h => h.key))], [id, old]);
     const found = async (key: string): Promise<string> => {
       const { hash } = hashes.find(h => h.key === key && h.column === 'prompt_hash')!;
       return (
@@ -222,15 +237,16 @@ test('record keys are rotated: both periods can be searched and opened, a file i
         ])
       ).stdout;
     };
-    assert.match(await found(before!), new RegExp(`\nq1,hmac-sha256:${before}:c1\n$`));
+    assert.match(await found(old!), new RegExp(`\nq1,hmac-sha256:${old}:c1\n$`));
     assert.match(await found(id!), new RegExp(`\nq2,hmac-sha256:${id}:c1\n$`));
     assert.equal((await box.run(['quarantine', 'show', '3.1'])).stdout, 'rejected before\n');
 
     const verified = await box.run(['verify', '--records', '--pin', pin]);
     assert.equal(verified.code, 0, verified.stdout);
-    assert.equal((await box.run(['key', 'destroy', id!])).code, 2);
-    assert.equal((await box.run(['key', 'destroy', 'ffffffff'])).code, 2);
-    assert.equal((await box.run(['key', 'destroy', before!])).code, 0);
+    assert.equal((await box.run(['key', 'destroy', id!, '--yes'])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', 'ffffffff', '--yes'])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', old!])).code, 2);
+    assert.equal((await box.run(['key', 'destroy', old!, '--yes'])).code, 0);
     assert.match((await box.run(['key', 'status'])).stdout, new RegExp(`^record {3}${id}$`, 'm'));
     const closed = await box.run(['quarantine', 'show', '3.1']);
     assert.deepEqual(

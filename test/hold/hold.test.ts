@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -13,13 +13,15 @@ import { nativeLine, type Run, Sandbox } from '../sandbox.ts';
 const line = (n: number, day: number, members: object): string =>
   `${JSON.stringify({ ...(JSON.parse(nativeLine(n)) as object), ts: `2026-05-0${day}T00:00:00Z`, ...members })}\n`;
 
+const KEY = 'sk-live-4f9a8b7c6d5e4f3a';
+
 // One store, and what happens to it in the order of these tests: segments 0 and 2 have ana, 1 a session of hers.
 const box = new Sandbox();
 before(async () => {
   assert.equal((await box.run(['init', '--no-recovery', '--origin', 'test.example/log', '-q'])).code, 0);
   for (const [i, input] of [
     line(0, 1, { user_id: 'ana', client_ip: '192.0.2.7' }) + line(1, 1, { user_id: 'bo' }),
-    line(2, 2, { user_id: 'bo', session_id: 's-1', client_ip: '192.0.2.9' }),
+    line(2, 2, { user_id: 'bo', api_key: KEY, session_id: 's-1', client_ip: '192.0.2.9' }),
     line(3, 3, { user_id: 'ana', request_id: 'q-3' }),
   ].entries())
     assert.equal((await box.run(['ingest', '-q'], input)).code, 0, String(i));
@@ -61,10 +63,11 @@ test('a hold on a user is one on the segments that hold her records now; she sta
   assert.doesNotMatch(text, /ana/);
 });
 
-test('a session, a request, an address and a span of a user are found, too', async () => {
+test('whatever search finds can be held: a leaked key, a condition, an address, a span of a user', async () => {
+  writeFileSync(box.path('key.txt'), `${KEY}\n`);
   for (const [args, segments] of [
-    [['--session', 's-1'], '1'],
-    [['--request', 'q-3'], '2'],
+    [['--api-key-file', box.path('key.txt')], '1'],
+    [['--where', "request_id = 'q-3'"], '2'],
     [['--ip', '192.0.2.0/29'], '0'],
     [['--user', 'ana', '--since', '2026-05-02'], '2'],
   ] as const) {

@@ -219,6 +219,14 @@ test('litellm: latency is end minus start, first token only when streaming, zone
   );
 });
 
+test('native: a key itself is kept as its keyed hash, unless its id stands beside it', () => {
+  const line = { ts: '2026-05-01T00:00:07Z', api_key: 'sk-verysecretverysecret' };
+  const r = recordOf(line);
+  assert.match(r.api_key_id!, /^hmac:[0-9a-f]{32}$/);
+  assert.equal(recordOf({ ...line, api_key_id: 'k-1' }).api_key_id, 'k-1');
+  assert.equal(r.extra, undefined);
+});
+
 test("litellm: a spend log's metadata is JSON in a string; a truncated message is not hashed; a key is hashed", () => {
   const r = recordOf({
     request_id: 'r',

@@ -125,7 +125,10 @@ test('segments name the policy that was in force; show lists those that bind, an
   assert.equal(rows(run)[1]!['rules'], '1: event_type auth or admin');
   assert.match(run.stderr, /^warning: class default was to be looked at again by 2026-01-01: /);
   const table = await box.run(['policy', 'show', '--format', 'table']);
-  assert.match(table.stdout, /\n +0 +in its grace +\S+ +\S+ +default +for ever +sealed/);
+  assert.match(
+    table.stdout,
+    /^policy 2 is in force .*\n {2}default {2}184 days at least, 400 at most.*\n[^]*\npolicy 0 \(genesis\) binds beside it until \S+; 1 segment .*\n {2}default {2}for ever/,
+  );
   const { retention, at } = history();
   assert.equal(rows(run)[2]!['binds_until'], later(at < retention.newest.at ? at : retention.newest.at, 7));
 });

@@ -43,6 +43,22 @@ test('rejected lines are listed with reason and place, and opened as they came',
       /^id,sealed_at,reason,source,line,offset,length,removed,retried\n0\.2,[^\n]+\n$/,
     );
 
+    const ids = async (...more: string[]): Promise<string> =>
+      (await box.run(['quarantine', 'list', '--format', 'csv', ...more])).stdout.replaceAll(
+        /,.*|^id.*\n/gm,
+        '',
+      );
+    const second = String(rows[2]!['sealed_at']);
+    assert.deepEqual(
+      [await ids('--limit', '2'), await ids('--since', second), await ids('--until', second, '--limit', '1')],
+      ['0.1\n0.2\n', '1.1\n', '0.1\n'],
+    );
+    const retry = await box.run(['quarantine', 'retry', '--since', second, '--dry-run', '--json']);
+    assert.equal((JSON.parse(retry.stdout) as { lines: number }).lines, 1);
+
+    const json = await box.run(['quarantine', 'show', '0.2', '--json']);
+    const { held, reason } = JSON.parse(json.stdout) as Record<string, unknown>;
+    assert.deepEqual([held, reason, json.stderr], [lines[2], 'no_time', '']);
     const shown = await box.run(['quarantine', 'show', '0.2']);
     assert.deepEqual([shown.code, shown.stdout], [0, `${lines[2]}\n`]);
     assert.match(shown.stderr, /^no_time: line 3 of gw, 16 bytes$/m);

@@ -288,7 +288,8 @@ test('behind the guard, the locked engine opens no other file, changes no settin
   assert.ok(tries.length > 40);
   await withEngine({ temporary: join(temporary, 'second') }, async db => {
     await db.run('CREATE VIEW records AS SELECT now() AS ts, 1 AS seq, NULL::VARCHAR AS user_id');
-    await allowFiles(db, temporary, [], ['/dev/null']);
+    // Nothing that a descriptor of this process may lead to by chance.
+    await allowFiles(db, temporary, [], [join(temporary, 'allowed')]);
     await lockEngine(db);
     for (const sql of tries) {
       // A path it may not write aborts the whole process: only guard() stands before that.
@@ -318,66 +319,6 @@ async function ask(sql: string, ...args: readonly string[]): Promise<Run> {
 }
 
 const codeOf = ({ stderr }: Run): string => (JSON.parse(stderr) as { error: { code: string } }).error.code;
-
-/** What is run, in the real process, with 128 MiB and a second: what it may end with. */
-const RUN: readonly (readonly [sql: string, ...codes: readonly string[]])[] = [
-  ['select count(*) from range(1000000000000) a, range(1000000) b'],
-  ['with recursive t(n) as (select 1 union all select n + 1 from t) select max(n) from t'],
-  [
-    'with recursive t(n) as (select 1 union all select n from t, range(1000)) select count(*) from t',
-    'QUERY_TIMEOUT',
-    'QUERY_MEMORY',
-  ],
-  ["select repeat('x', 10000000000)", 'SQL_ERROR'],
-  ["select length(repeat('x', 4000000000))", 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED'],
-  ["select string_agg(repeat('x', 100000), '') from range(1000000)", 'QUERY_MEMORY'],
-  ['select array_agg(i) from range(3000000000) t(i)', 'QUERY_MEMORY'],
-  ['select list_sort(range(2000000000))', 'QUERY_MEMORY', 'QUERY_TIMEOUT', 'QUERY_DIED'],
-  ["select printf('%2000000000d', 1)", 'QUERY_TIMEOUT', 'QUERY_MEMORY', 'QUERY_DIED', 'SQL_ERROR'],
-  [
-    'select i, row_number() over (order by i desc) from range(2000000000) t(i)',
-    'QUERY_TIMEOUT',
-    'QUERY_MEMORY',
-  ],
-  ["select regexp_matches(repeat('a', 1000000), '(a*)*(a*)*b')", 'answered'],
-  ["select regexp_matches('x', '((((a{1,999}){1,999}){1,999}){1,999})')", 'SQL_ERROR', 'answered'],
-  [`select ${'('.repeat(20_000)}1${')'.repeat(20_000)}`, 'SQL_ERROR', 'QUERY_DIED'],
-  [`select ${'['.repeat(400)}1${']'.repeat(400)}`, 'QUERY_TIMEOUT', 'SQL_ERROR', 'QUERY_DIED', 'answered'],
-  [`select ${'- '.repeat(30_000)}1`, 'SQL_ERROR', 'QUERY_DIED'],
-  [`select ${Array(30_000).fill('1').join('+')}`, 'SQL_ERROR', 'QUERY_DIED'],
-  [`select '${'x'.repeat(8_000_000)}' as n from records where false`, 'answered'],
-  [
-    `select json_structure('${'['.repeat(100_000)}${']'.repeat(100_000)}')`,
-    'QUERY_DIED',
-    'SQL_ERROR',
-    'QUERY_TIMEOUT',
-  ],
-  ["select '\0'; copy (select 1) to 'x'", 'SQL_ERROR'],
-  ["select 1 as n --\0\n; from read_text('/etc/passwd')", 'SQL_ERROR', 'SQL_REFUSED'],
-  ['select current_user, current_schema, current_catalog', 'SQL_ERROR'],
-];
-
-test(`${RUN.length} bombs: each ends in time, in order, and leaves the parent alive`, async () => {
-  for (let i = 0; i < RUN.length; i += 3)
-    await Promise.all(
-      RUN.slice(i, i + 3).map(async ([sql, ...codes]) => {
-        const began = performance.now();
-        const run = await ask(sql, '--memory', '128MiB', '--timeout', '1s');
-        const seconds = (performance.now() - began) / 1000;
-        const code = run.code === 0 ? 'answered' : codeOf(run);
-        // On a busy machine its second may be over before.
-        assert.ok(
-          [...codes, 'QUERY_TIMEOUT'].includes(code),
-          `${sql.slice(0, 80)}: ${code} ${run.stderr.slice(0, 300)}`,
-        );
-        assert.equal(run.code, code === 'answered' ? 0 : 2);
-        assert.ok(seconds < 30, `${sql.slice(0, 80)}: ${seconds} s`);
-        note(sql, code === 'answered' ? 'answered, harmless' : `limited: ${code}`);
-      }),
-    );
-  assert.deepEqual(readdirSync(temporary), []);
-  assert.deepEqual(untouched(), whole);
-});
 
 test('a value of a parameter is a value, whatever stands in it', async () => {
   const evil = `'; drop view records; select * from read_text('${canary}/c.txt') --`;
@@ -503,13 +444,25 @@ test('the process of a query has no environment and no descriptors but its own',
     names.filter(name => name !== '' && name !== 'PWD' && !name.startsWith('NODE_CHANNEL_')),
     [],
   );
-  const links = readdirSync(`/proc/${pid}/fd`).map(fd => readlinkSync(`/proc/${pid}/fd/${fd}`));
-  const strange = links.filter(l => !/^(?:\/dev\/null|anon_inode:|pipe:|socket:|\/proc\/)/.test(l));
-  assert.deepEqual(strange, []);
+  const strange = (): string[] =>
+    linksOf(pid).filter(l => !/^(?:\/dev\/null|anon_inode:|pipe:|socket:|\/proc\/)/.test(l));
+  // A folder is open while it is made.
+  for (let tries = 0; strange().length > 0 && tries < 200; tries++) await new Promise(r => setTimeout(r, 25));
+  assert.deepEqual(strange(), []);
   assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /Max core file size +0 +0/);
   child.kill('SIGINT');
   assert.equal((await done).code, 130);
 });
+
+function linksOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
 
 async function childOf(parent: number): Promise<number> {
   for (let tries = 0; tries < 400; tries++) {

@@ -91,24 +91,13 @@ test('table, json, ndjson and csv', async () => {
   );
 });
 
+// One of each: what is refused at all stands in escapes.test.ts.
 for (const [sql, code] of [
   ['drop table records', 'SQL_REFUSED'],
-  ['select 1; select 2', 'SQL_REFUSED'],
   ["select * from '/etc/passwd'", 'SQL_REFUSED'],
-  ["select * from read_text('/etc/passwd')", 'SQL_REFUSED'],
-  ["select * from glob('/*')", 'SQL_REFUSED'],
-  ["with r as (select * from read_csv('/etc/passwd')) select * from r", 'SQL_REFUSED'],
-  ["select * from records where user_id in (select content from read_text('/etc/passwd'))", 'SQL_REFUSED'],
-  ["select * from query('select 1')", 'SQL_REFUSED'],
-  ["copy records to '/tmp/x'", 'SQL_REFUSED'],
-  ["attach '/tmp/x.db'", 'SQL_REFUSED'],
-  ["set memory_limit = '1TB'", 'SQL_REFUSED'],
-  ['install httpfs', 'SQL_REFUSED'],
-  ["select getenv('HOME')", 'SQL_REFUSED'],
-  ['select * from duckdb_settings()', 'SQL_REFUSED'],
+  ['', 'SQL_REFUSED'],
   ['selec 1', 'SQL_ERROR'],
   ['select nope from records', 'SQL_ERROR'],
-  ['', 'SQL_REFUSED'],
 ] as const) {
   test(`${JSON.stringify(sql)} is answered with ${code} and exit 2`, async () => {
     const run = await box.run(['query', sql, '--format', 'json']);

@@ -17,6 +17,8 @@ test('times are read as people say them', () => {
     ['1.5h', '2026-05-07T09:00:00'],
     ['7d', '2026-04-30T10:30:00'],
     ['2w', '2026-04-23T10:30:00'],
+    ['3mo', '2026-02-07T10:30:00'],
+    ['1y ago', '2025-05-07T10:30:00'],
     ['today', '2026-05-07T00:00:00'],
     ['Yesterday', '2026-05-06T00:00:00'],
     ['thursday', '2026-05-07T00:00:00'],
@@ -34,6 +36,15 @@ test('times are read as people say them', () => {
   ];
   for (const [said, read] of cases)
     assert.equal(at(said), `${read.padEnd(20, read.includes('.') ? '0' : '.').padEnd(26, '0')}Z`, said);
+});
+
+test('months ago are days of the calendar, the last one where a month is short', () => {
+  const may = Date.parse('2026-05-31T22:30:00Z') * 1000;
+  assert.equal(at('1mo', 'UTC', may), '2026-04-30T22:30:00.000000Z');
+  assert.equal(at('27mo', 'UTC', may), '2024-02-29T22:30:00.000000Z');
+  // In June there, and an hour earlier in winter.
+  assert.equal(at('6mo', 'Europe/Berlin', may), '2025-11-30T23:30:00.000000Z');
+  assert.equal(at('9999y'), undefined);
 });
 
 test('days and bare times are those of the zone; a time with a zone is what it says', () => {

@@ -83,8 +83,13 @@ test('policies and holds keep records from being redacted; nothing is done then'
       code: 'REDACT_REFUSED',
       message: /policy 1 keeps segment 0 until 2026-01-11/,
     });
-    log.pass(10);
     await log.hold({ segments: [[0, 0]] });
+    // What somebody can do something about is told first.
+    await assert.rejects(run(log, 'true'), {
+      message: /hold 0000000a/,
+      hint: /hold release.*policy explain/,
+    });
+    log.pass(10);
     await assert.rejects(run(log, 'true'), { code: 'REDACT_REFUSED', message: /hold 0000000a/ });
     assert.equal((await log.verify()).checked.redacted, 0);
   }));

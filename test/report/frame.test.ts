@@ -67,6 +67,19 @@ test('one record is a page: there is no full day, nothing before it, and what it
   assert.equal(users.summary[0], 'None of 1 request names its user.');
 });
 
+test('a period that nobody named is not empty: after a pause it is the day that has begun', async () => {
+  const records = [inference('2026-04-01T10:00:00Z'), inference('2026-05-01T10:00:00Z')];
+  const frame = await framed(records);
+  assert.deepEqual(
+    [frame.since, frame.until],
+    ['2026-05-01T00:00:00.000000Z', '2026-05-02T00:00:00.000000Z'],
+  );
+  assert.equal(
+    frame.notes[0],
+    'Nothing came in the 7 full days before: the period is the day that has begun.',
+  );
+});
+
 test('a time without requests says where there are some', async () => {
   const records = [inference('2026-05-01T10:00:00Z')];
   const asked = { since: '2027-01-01T00:00:00.000000Z', until: '2027-01-02T00:00:00.000000Z' };
@@ -76,8 +89,29 @@ test('a time without requests says where there are some', async () => {
   }
 });
 
+test('where there are only records of other kinds, the page says what it looked for, and what there is', async () => {
+  const kind = (event_type: string, n: number): Told[] =>
+    Array.from({ length: n }, () => inference('2026-05-02T10:00:00Z', { event_type }));
+  const asked = { since: '2026-05-02T00:00:00.000000Z', until: '2026-05-03T00:00:00.000000Z' };
+  const records = [...kind('access', 3), ...kind('auth', 1)];
+  for (const page of await pagesOf([inference('2026-05-01T10:00:00Z'), ...records], asked))
+    assert.equal(
+      page.summary[1],
+      'Requests are inference records; there are only 3 access records and 1 auth record.',
+    );
+  const [usage] = await pagesOf(kind('auth', 2));
+  assert.deepEqual(usage!.summary, [
+    'There are no requests in this store.',
+    'Requests are inference records; there are only 2 auth records.',
+  ]);
+});
+
 test('a day counts as full once there is a record in its last hour', async () => {
-  const days = (last: string): Told[] => [inference('2026-04-01T00:10:00Z'), inference(last)];
+  const days = (last: string): Told[] => [
+    inference('2026-04-01T00:10:00Z'),
+    inference('2026-05-03T00:10:00Z'),
+    inference(last),
+  ];
   assert.equal((await framed(days('2026-05-07T22:59:59Z'))).until, '2026-05-07T00:00:00.000000Z');
   assert.equal((await framed(days('2026-05-07T23:00:00Z'))).until, '2026-05-08T00:00:00.000000Z');
   const frame = await framed(days('2026-05-08T00:30:00Z'));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { NAMES } from '../../src/search/search.ts';
 import { nativeLines, Sandbox, type Started } from '../sandbox.ts';
 
 const box = new Sandbox();
@@ -26,9 +27,8 @@ const idsOf = (text: string): string[] =>
     .map(line => (JSON.parse(line) as { request_id: string }).request_id);
 
 test('records of running ingests appear once each, across seals and writers, until a Ctrl-C that answers 0', async () => {
-  const follow = (...args: readonly string[]): Started =>
-    box.start(['search', '--follow', '--columns', 'request_id', ...args]);
-  const all = follow('--since', '2026-05-01');
+  const follow = (...args: readonly string[]): Started => box.start(['search', '--follow', ...args]);
+  const all = follow('--since', '2026-05-01', '--columns', 'request_id');
   await until('what is there already', () => idsOf(all.output()).length === 3);
   const fresh = follow('--user', 'u-4');
   // It passes over what is there; there is no telling from outside when it has looked.
@@ -54,4 +54,5 @@ test('records of running ingests appear once each, across seals and writers, unt
   assert.deepEqual([everything.code, some.code], [0, 0], everything.stderr);
   assert.deepEqual(idsOf(everything.stdout).sort(), Array.from({ length: 14 }, (_, n) => `r-${n}`).sort());
   assert.deepEqual(idsOf(some.stdout), ['r-4', 'r-11']);
+  assert.deepEqual(Object.keys(JSON.parse(some.stdout.split('\n')[0]!) as object), NAMES);
 });

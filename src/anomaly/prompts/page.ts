@@ -17,7 +17,7 @@ export async function promptsPage(
     summary: summaryOf(data),
     isEmpty: data.since === null,
     sections: REASONS.flatMap(reason => section(reason, data)),
-    notes: data.notes,
+    notes: data.since === null ? [] : data.notes.map(sentence),
     data,
   };
 }

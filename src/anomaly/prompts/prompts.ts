@@ -7,7 +7,7 @@ import { textOf } from '../../report/rows.ts';
 import { type Frame, frameOf, noneIn, OTHERS, within } from '../frame.ts';
 import { EVEN } from '../repetition.ts';
 
-/** What `slmaudit report prompts --format json` prints: stable. Prompts are known by their keyed hashes alone. */
+/** What `slmaudit report prompts --json` prints: stable. Prompts are known by their keyed hashes alone. */
 export interface Prompts {
   readonly form: 'slmaudit-report-prompts/1';
   readonly since: string | null;

@@ -1,8 +1,12 @@
 import { instantOf } from '../../store/clock.ts';
+import type { SETTINGS } from '../../store/settings.ts';
 import { userName } from '../actor.ts';
-import { type CommandDetails, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { listFormat } from '../render/list.ts';
 import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
+
+const settings = async (): Promise<typeof SETTINGS> => (await import('../../store/settings.ts')).SETTINGS;
 
 export const configCommand: CommandDetails = {
   description: [
@@ -11,8 +15,20 @@ export const configCommand: CommandDetails = {
     'Settings lie in a file of the store that is not signed: who may write the store may change it by hand, and only the change that is made here leaves a record.',
   ],
   arguments: [
-    { name: 'NAME', about: 'a setting', optional: true },
-    { name: 'VALUE', about: 'what it is to be', optional: true },
+    {
+      name: 'NAME',
+      about: 'a setting',
+      optional: true,
+      suggests: async () =>
+        Object.entries(await settings()).map(([name, { about }]) => ({ value: name, about })),
+    },
+    {
+      name: 'VALUE',
+      about: 'what it is to be',
+      optional: true,
+      suggests: async ({ operands: [name = ''] }) =>
+        Object.entries(await settings()).find(([setting]) => setting === name)?.[1].values ?? [],
+    },
   ],
   options: [ROW_FORMAT_OPTION],
   examples: [
@@ -33,18 +49,19 @@ export const configCommand: CommandDetails = {
     const store = context.openStore();
     if (name !== undefined && value !== undefined) {
       const before = changeSetting(store, name, value, { user: userName(), at: instantOf(Date.now()) });
-      voice.say(before === value ? `${name} is ${value} already` : `${name} ${value}; it was ${before}`);
+      if (flag(given, 'json')) printJson(context, { name, value, before });
+      else voice.say(before === value ? `${name} is ${value} already` : `${name} ${value}; it was ${before}`);
       return 0;
     }
-    const settings = settingsOf(store, name);
+    const listed = settingsOf(store, name);
     const format = text(given, 'format');
     if (name !== undefined && format === undefined) {
-      stdout.write(`${settings[0]!.value}\n`);
+      stdout.write(`${listed[0]!.value}\n`);
       return 0;
     }
     const sink = rowSink(listFormat(given, terminal), printer(stdout), { width });
     await sink.columns(['name', 'value', 'about'].map(column => ({ name: column, numeric: false })));
-    await sink.rows(settings.map(s => [s.name, s.value, s.about]));
+    await sink.rows(listed.map(s => [s.name, s.value, s.about]));
     await sink.end();
     return 0;
   },

@@ -2,17 +2,23 @@ import type { Coverage } from '../../coverage/report.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
-import { listFormat } from '../render/list.ts';
+import { listFormat, printRows } from '../render/list.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
 import { coverageLines, dayRows, silenceRows } from '../render/coverage.ts';
-import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
+import { printer, ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { readSpan, readZone } from '../values.ts';
 import { printable } from '../voice.ts';
 
+/** What a terminal that has no room for all of it shows of days. */
+const DAYS_BRIEFLY = [
+  ['source', 'day', 'sealed', 'pruned', 'redacted', 'held', 'rejected', 'silences', 'silent_s'],
+  ['source', 'day', 'sealed', 'rejected', 'silent_s'],
+] as const;
+
 export const coverageCommand: CommandDetails = {
   description: [
-    'Say, by source and day, when the first and the last event came, how many records were sealed, and how many of these were deleted as recorded (pruned), redacted, or are under a hold now; how many lines were rejected; and when nothing came. A few lines come first: on standard output above a table, else on standard error. --format json is one object with all of it.',
+    'Say, by source and day, when the first and the last event came, how many records were sealed, and how many of these were deleted as recorded (pruned), redacted, or are under a hold now; how many lines were rejected; and when nothing came. A few lines come first: on standard output above a table, else on standard error. --json is one object with all of it.',
     'A silence is a time in which a source sent nothing: longer than an hour, and than twice what its longest gap of a day usually is once it came on a week of days. --silence says another length, for all. `alive` says if the log was written meanwhile, by heartbeats or for other sources: if it was, nothing came; if not, nobody was listening, or the records were read later from a file. Pauses of the log itself are told in the same way.',
     'Records are counted from the files, whose digests are checked. Of those that were deleted, only what their manifests say is known: `known` is manifests then, days may be a range, and times bound all sources of a segment. Rejected lines have no time: they are on the day of the newest record that was sealed with them. Of a source that stopped for good before --until, no silence is told; name it with --source to have it looked at.',
   ],
@@ -35,7 +41,7 @@ export const coverageCommand: CommandDetails = {
       command: 'slmaudit coverage --since 7d --silences --silence 15m',
       about: 'every quarter of an hour without a line',
     },
-    { command: 'slmaudit coverage --format json | jq .log.pauses', about: 'when nobody was listening' },
+    { command: 'slmaudit coverage --json | jq .log.pauses', about: 'when nobody was listening' },
   ],
   exits: [
     [0, 'said'],
@@ -78,10 +84,7 @@ export const coverageCommand: CommandDetails = {
     if (format === 'table') await print(`${lines.join('\n')}\n\n`);
     else for (const line of lines) context.voice.say(line);
     const listed = flag(given, 'silences') ? silenceRows(report.silences) : dayRows(report.days);
-    const sink = rowSink(format, print, { width: context.width });
-    await sink.columns(listed.columns);
-    await sink.rows(listed.rows);
-    await sink.end();
+    await printRows(given, context, listed, flag(given, 'silences') ? [] : DAYS_BRIEFLY);
     return 0;
   },
 };

@@ -11,7 +11,7 @@ import { LIMIT_OPTIONS } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { EPISODE_FORMATS, printEpisodes } from '../render/episodes.ts';
 import { isRead, printer } from '../render/rows.ts';
-import { ruleNamed, RULES_OPTIONS, rulesOf } from '../rules.ts';
+import { ruleNamed, ruleNames, RULES_OPTIONS, rulesOf } from '../rules.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { counted, grouped, readSpan } from '../values.ts';
 
@@ -26,7 +26,12 @@ export const detectCommand: CommandDetails = {
   arguments: [],
   options: [
     ...RULES_OPTIONS,
-    { flags: '--rule <RULE>', about: 'only this one, by its name or id; again for more', many: true },
+    {
+      flags: '--rule <RULE>',
+      about: 'only this one, by its name or id; again for more',
+      many: true,
+      suggests: ruleNames,
+    },
     { flags: '--level <LEVEL>', about: 'rules of this level and above', choices: LEVELS, default: 'all' },
     ...SPAN_OPTIONS.map(o =>
       o.flags.startsWith('--since')
@@ -49,6 +54,7 @@ export const detectCommand: CommandDetails = {
       flags: '--notify <TARGET>',
       about: 'send each to https://..., http://..., exec:COMMAND or file:PATH; again for more',
       many: true,
+      suggests: () => ['https://', 'http://', 'exec:', 'file:'],
     },
     { flags: '--notify-for <SPAN>', about: 'try to send for so long in this run', default: '1m' },
     ...LIMIT_OPTIONS,

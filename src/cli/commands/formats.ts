@@ -1,5 +1,6 @@
 import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { wrapped } from '../render/wrap.ts';
 import { printable } from '../voice.ts';
 
@@ -12,10 +13,8 @@ export const formatsCommand: CommandDetails = {
     'Every record has event_type, ts, ts_quality, source_id, source_format and status beside; what no column takes goes to extra.',
   ],
   arguments: [],
-  options: [
-    { flags: '--format <NAME>', about: 'this one only', choices: FORMAT_NAMES },
-    { flags: '--json', about: 'print one JSON array' },
-  ],
+  options: [{ flags: '--format <NAME>', about: 'this one only', choices: FORMAT_NAMES }],
+  json: 'all of it as one array',
   examples: [{ command: 'slmaudit formats --format litellm', about: 'what a LiteLLM line can tell' }],
   exits: [[0, 'listed']],
   async run(given, { stdout, width }) {
@@ -30,7 +29,7 @@ export const formatsCommand: CommandDetails = {
         fills,
         example,
       }));
-      stdout.write(`${JSON.stringify(shown)}\n`);
+      printJson({ stdout }, shown);
       return 0;
     }
     for (const { name, about, basis, fills, example } of formats) {

@@ -1,8 +1,11 @@
 import type { PromptHash } from '../../hash/hash.ts';
 import { type CommandDetails, text } from '../command.ts';
-import { listFormat } from '../render/list.ts';
-import { printer, ROW_FORMAT_OPTION, rowSink } from '../render/rows.ts';
+import { printList } from '../render/list.ts';
+import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { usage } from '../values.ts';
+
+/** Of a column's name and a hash. */
+const WIDTH = 80;
 
 export const hashCommand: CommandDetails = {
   description: [
@@ -36,7 +39,8 @@ export const hashCommand: CommandDetails = {
     [0, 'printed'],
     [2, 'nothing to hash, or no record key on this host'],
   ],
-  async run(given, { openStore, stdin, stdout, terminal }) {
+  async run(given, context) {
+    const { openStore, stdin } = context;
     const { apiKeyHashes, identityHashes, promptHashes } = await import('../../hash/hash.ts');
     const { readApiKey, readPrompt } = await import('../input.ts');
     const { readRecordKeys } = await import('../../store/keys.ts');
@@ -44,7 +48,6 @@ export const hashCommand: CommandDetails = {
     const [user, ip, key] = [text(given, 'user'), text(given, 'ip'), text(given, 'apiKeyFile')];
     if ([typed, file, key, user, ip].filter(v => v !== undefined).length !== 1)
       throw usage('give one of --text, --prompt-file, --api-key-file, --user and --ip');
-    const format = listFormat(given, terminal);
     const store = openStore();
     const hashesAsked = async (): Promise<readonly PromptHash[]> => {
       if (user !== undefined) return identityHashes(store, 'user_id', user);
@@ -53,15 +56,12 @@ export const hashCommand: CommandDetails = {
       return promptHashes(store, typed ?? (await readPrompt(file!, stdin)));
     };
     const hashes = await hashesAsked();
-    const sink = rowSink(format, printer(stdout));
-    await sink.columns([
-      { name: 'column', numeric: false },
-      { name: 'hash', numeric: false },
-      { name: 'chars', numeric: true },
-      { name: 'key', numeric: false },
-    ]);
-    await sink.rows(hashes.map(h => [h.column, h.hash, h.chars, h.key]));
-    await sink.end();
+    const rows = hashes.map(({ column, hash, chars, key: by }) => ({ column, hash, chars, key: by }));
+    const names = ['column', 'hash', 'chars', 'key'] as const;
+    // A hash that is cut is none.
+    const width = context.width !== undefined && context.width < WIDTH ? undefined : context.width;
+    const shown = { names, numeric: ['chars'], brief: [['column', 'hash']] } as const;
+    await printList(given, { ...context, width }, shown, rows);
     return 0;
   },
 };

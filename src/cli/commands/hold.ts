@@ -6,9 +6,18 @@ import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { type CommandDetails, type Context, flag, type Given, type OptionSpec, text } from '../command.ts';
+import {
+  type CommandDetails,
+  type Context,
+  flag,
+  type Given,
+  optionKey,
+  type OptionSpec,
+  text,
+} from '../command.ts';
+import { printJson } from '../json.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
-import { printList } from '../render/list.ts';
+import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { counted, usage } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf, WRITING_EXITS } from '../writing.ts';
@@ -18,35 +27,32 @@ const WHO: OptionSpec = {
   about: 'who decided it: a role or a number, no name',
   default: 'a keyed hash of the user that runs this',
 };
-/** What a hold can be asked for by; keys as commander makes them. */
-const FOUND_BY: Readonly<Record<string, string>> = {
-  user: '--user',
-  request: '--request',
-  session: '--session',
-  apiKey: '--api-key',
-  ip: '--ip',
-};
+const FILTERS = FILTER_OPTIONS.map(optionKey);
 
 export const holdAddCommand: CommandDetails = {
   description: [
     'Put a hold into the log: nothing it covers may be deleted or redacted, until it is released and the grace is over. `slmaudit verify` names every deletion that went against one.',
-    'A hold on a user, request, session, key or address is resolved to the segments that hold its records now, by a query; whom it was asked for is not kept: entries are never deleted, and no person stands in them. Records that come later are not covered: repeat it, or hold a span. With --since or --until such a hold takes records of that span only.',
+    'A hold on records, found as `slmaudit search` finds them (by user, key, address, model, text, ...), is resolved to the segments that hold them now, by a query; what it was asked for is not kept: entries are never deleted, and no person stands in them. Records that come later are not covered: repeat it, or hold a span. With --since or --until such a hold takes records of that span only.',
     'A hold on a span alone covers every segment with a record in it, those of later too; either end may be open. --all is both ends open.',
     'Whole segments are held, and so their other records too.',
   ],
   arguments: [],
   options: [
-    ...FILTER_OPTIONS.filter(o => Object.values(FOUND_BY).some(name => o.flags.startsWith(`${name} `))),
+    ...FILTER_OPTIONS,
     ...SPAN_OPTIONS,
     { flags: '--segments <RANGES>', about: 'these segments: 3,7-9' },
     { flags: '--all', about: 'everything, of later too' },
     { flags: '--reason <CODE>', about: 'a code, such as a case number; no words, no names' },
     WHO,
     LOCK_WAIT_OPTION,
-    { flags: '--format <FORMAT>', about: 'json: the hold, as one object', choices: ['json'] },
   ],
+  json: 'the hold, as one object',
   examples: [
     { command: 'slmaudit hold add --user ana --reason case-2026-017', about: 'where her records are now' },
+    {
+      command: 'slmaudit hold add --api-key-file - --reason leak-3 < key.txt',
+      about: 'where a leaked key was used',
+    },
     {
       command: 'slmaudit hold add --since 2026-05-01 --reason inquiry-4 --by legal',
       about: 'all from May on, and what comes',
@@ -83,14 +89,14 @@ type Kind = 'found' | 'segments' | 'span' | 'all';
 /** Refuses before anything is asked or written. */
 function kindOf(given: Given): Kind {
   const kinds: Kind[] = [];
-  if (Object.keys(FOUND_BY).some(name => text(given, name) !== undefined)) kinds.push('found');
+  if (FILTERS.some(name => text(given, name) !== undefined)) kinds.push('found');
   if (text(given, 'segments') !== undefined) kinds.push('segments');
   if (flag(given, 'all')) kinds.push('all');
   const hasSpan = text(given, 'since') !== undefined || text(given, 'until') !== undefined;
   const [kind = hasSpan ? 'span' : undefined] = kinds;
   if (kind === undefined || kinds.length > 1 || (hasSpan && (kind === 'segments' || kind === 'all')))
     throw usage(
-      `say what to hold: ${Object.values(FOUND_BY).join(', ')}, or --since and --until, or --segments, or --all`,
+      'say what to hold: records as for `slmaudit search`, or --since and --until, or --segments, or --all',
     );
   return kind;
 }
@@ -140,10 +146,9 @@ function codes(given: Given): { readonly reason: string; readonly by: string | u
 }
 
 function say({ entry, hold, covered, besides }: Added, wanted: Wanted, given: Given, context: Context): void {
-  if (text(given, 'format') === 'json') {
-    context.stdout.write(
-      `${JSON.stringify({ entry, ...hold, segments: formatRanges(hold.segments), covered: { ...covered, segments: formatRanges(rangesOf(covered.segments)) } })}\n`,
-    );
+  if (flag(given, 'json')) {
+    const now = { ...covered, segments: formatRanges(rangesOf(covered.segments)) };
+    printJson(context, { entry, ...hold, segments: formatRanges(hold.segments), covered: now });
     return;
   }
   const { voice } = context;
@@ -179,6 +184,11 @@ const LISTED = [
   'release_by',
   'binds_until',
 ] as const;
+const LISTED_BRIEFLY = [
+  ['id', 'state', 'since', 'reason', 'by', 'segments', 'records', 'span', 'binds_until'],
+  ['id', 'state', 'since', 'reason', 'by', 'records'],
+  ['id', 'state', 'since', 'reason', 'by'],
+] as const;
 
 export const holdListCommand: CommandDetails = {
   description: [
@@ -199,12 +209,13 @@ export const holdListCommand: CommandDetails = {
     const { localPin } = await import('../../store/store.ts');
     const store = context.openStore();
     const history = readHistory(store.at, localPin(store));
+    const isTable = listFormat(given, context.terminal) === 'table';
     const rows = listHolds(history, instantOf(Date.now())).map(({ hold, state, until, covered }) => ({
       id: hold.id,
       state,
       since: hold.at,
       reason: hold.reason,
-      by: hold.by,
+      by: isTable ? briefly(hold.by) : hold.by,
       segments: covered.segments.length,
       which: formatRanges(rangesOf(covered.segments)),
       records: covered.records,
@@ -216,22 +227,42 @@ export const holdListCommand: CommandDetails = {
       release_by: hold.release?.by,
       binds_until: until,
     }));
-    await printList(given, context, { names: LISTED, numeric: ['segments', 'records'] }, rows);
+    await printList(
+      given,
+      context,
+      { names: LISTED, numeric: ['segments', 'records'], brief: LISTED_BRIEFLY },
+      rows,
+    );
     return 0;
   },
 };
+
+/** Of a keyed hash as much as tells it from others. */
+const briefly = (by: string): string => by.replace(/^(hmac:\w{8})\w+$/, '$1…');
 
 export const holdReleaseCommand: CommandDetails = {
   description: [
     'Put the release of a hold into the log. The hold goes on binding until the grace is over, the longest of the policies that bind now; then the policy alone says what may be deleted. A release can not be taken back; a new hold can be added.',
   ],
-  arguments: [{ name: 'ID', about: 'as `hold list` prints it' }],
+  arguments: [
+    {
+      name: 'ID',
+      about: 'as `hold list` prints it',
+      suggests: async ({ openStore }) => {
+        const { readHistory } = await import('../../store/history.ts');
+        const { retention } = readHistory(openStore().at);
+        return retention.holds
+          .filter(h => !h.release)
+          .map(({ id, reason }) => ({ value: id, about: reason }));
+      },
+    },
+  ],
   options: [
     { flags: '--reason <CODE>', about: 'a code, such as a case number; no words, no names' },
     WHO,
     LOCK_WAIT_OPTION,
-    { flags: '--format <FORMAT>', about: 'json: the release, as one object', choices: ['json'] },
   ],
+  json: 'the release, as one object',
   examples: [
     { command: 'slmaudit hold release 0a1b2c3d --reason case-closed --by legal', about: 'a case is over' },
   ],
@@ -249,8 +280,7 @@ export const holdReleaseCommand: CommandDetails = {
     const { releaseHold, whoIs } = await import('../../hold/hold.ts');
     const release = { id: id!, reason, by: by ?? whoIs(store, userName()) };
     const { entry, until } = await releaseHold(store, release, { lockWaitMs, now: Date.now() });
-    if (text(given, 'format') === 'json')
-      context.stdout.write(`${JSON.stringify({ entry, ...release, until })}\n`);
+    if (flag(given, 'json')) printJson(context, { entry, ...release, until });
     else context.voice.say(`hold ${id} is released by entry ${entry}; it binds until ${until}`);
     return 0;
   },

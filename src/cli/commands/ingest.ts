@@ -6,7 +6,9 @@ import { FORMAT_NAMES } from '../../normalize/names.ts';
 import { shellWord } from '../../record/shell.ts';
 import { PRIVACY_OPTIONS, readPrivacy } from '../privacy.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted, grouped, humanBytes, readCount, readSize, readSpan, readZone, usage } from '../values.ts';
+import { zones } from '../span.ts';
 import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 const MAX_SOURCE = 200;
@@ -35,6 +37,7 @@ export const ingestCommand: CommandDetails = {
       flags: '--assume-zone <ZONE>',
       about: 'zone of times that state none, such as Europe/Berlin or +02:00',
       default: 'UTC, and ts_quality says assumed_zone',
+      suggests: zones,
     },
     {
       flags: '--source <NAME>',
@@ -56,12 +59,12 @@ export const ingestCommand: CommandDetails = {
       default: '1h',
     },
     LONG_LOCK_WAIT_OPTION,
-    { flags: '--json', about: 'print the summary as one JSON object' },
     {
       flags: '--acks',
       about: 'print a JSON line on standard output whenever more lines are on disk for good',
     },
   ],
+  json: 'the summary as one object',
   examples: [
     { command: 'tail -F gateway.ndjson | slmaudit ingest --source gateway', about: 'a gateway, for years' },
     { command: 'slmaudit ingest access.ndjson access.ndjson.1.gz', about: 'files, as often as you like' },
@@ -105,7 +108,7 @@ export const ingestCommand: CommandDetails = {
       onProgress: progress,
       onSource: told => tellSource(told, context),
     });
-    if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(machineSummary(summary))}\n`);
+    if (flag(given, 'json')) printJson(context, machineSummary(summary));
     else tell(summary, (performance.now() - started) / 1000, context);
     return exitOf(summary, context);
   },
@@ -148,7 +151,11 @@ function tellSource({ source, format, why, votes }: Told, { voice }: Context): v
   if (why === 'agreed') {
     const agree = votes[format] ?? 0;
     const of =
-      agree === lines ? `its first ${counted(lines, 'line')}` : `${agree} of its first ${lines} lines`;
+      agree !== lines
+        ? `${agree} of its first ${lines} lines`
+        : lines === 1
+          ? 'its first line'
+          : `its first ${counted(lines, 'line')}`;
     voice.say(`${source}: read as ${format}, by ${of}`);
   } else if (why === 'mixed') {
     const several = counts.map(([name, n]) => `${n} ${name}`).join(', ');
@@ -162,7 +169,9 @@ function tell(s: Summary, seconds: number, { voice }: Context): void {
   if (s.recovered > 0) voice.say(`${counted(s.recovered, 'record')} of an interrupted run sealed`);
   const rate =
     seconds >= 1 && s.records > 1000 ? ` (${grouped(Math.round(s.records / seconds))} a second)` : '';
-  voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
+  // Of nothing but a failure it says nothing.
+  if (s.segments > 0 || s.failed.length === 0)
+    voice.say(`${counted(s.records, 'record')} sealed in ${counted(s.segments, 'segment')}${rate}`);
   if (s.skipped > 0) voice.say(`${counted(s.skipped, 'line')} skipped: ${skips(s.lines)}`);
   if (s.rejected > 0) {
     const reasons = Object.entries(s.reasons).sort(([, a], [, b]) => b - a);

@@ -1,6 +1,7 @@
 import type { Policy } from '../../log/policy.ts';
 import type { Store } from '../../store/store.ts';
 import { type CommandDetails, flag, type Given, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { usage } from '../values.ts';
 
 export const initCommand: CommandDetails = {
@@ -22,9 +23,11 @@ export const initCommand: CommandDetails = {
       flags: '--policy <FILE|PRESET>',
       about: 'say at once how long records are kept, as `slmaudit policy set` does',
       default: 'all is kept',
+      suggests: async () => (await import('../../policy/presets.ts')).PRESET_NAMES,
+      isList: true,
     },
-    { flags: '--format <FORMAT>', about: 'json: all that was made, as one object', choices: ['json'] },
   ],
+  json: 'all that was made, as one object',
   examples: [
     { command: 'slmaudit init', about: 'a store in the usual place' },
     { command: 'slmaudit init --policy default', about: 'kept six months at least, thirteen at most' },
@@ -42,11 +45,11 @@ export const initCommand: CommandDetails = {
     const { formatPin } = await import('../../log/pin.ts');
     const origin = text(given, 'origin');
     const recovery = given.options['recovery'] !== false;
-    const isJson = text(given, 'format') === 'json';
+    const isJson = flag(given, 'json');
     // Refused before anything is made.
     if (recovery && flag(given, 'quiet') && !isJson)
       throw usage(
-        'the recovery key is shown once, and --quiet would not show it: leave that out, or say --no-recovery or --format json',
+        'the recovery key is shown once, and --quiet would not show it: leave that out, or say --no-recovery or --json',
       );
     const policy = await policyOf(given);
     const made = init({
@@ -59,8 +62,10 @@ export const initCommand: CommandDetails = {
     const entry = policy && (await setFirst(policy, openStore()));
     if (isJson) {
       const { store, keys } = made;
-      stdout.write(
-        `${JSON.stringify({ store, keys, origin: made.origin, pin, recovery: made.recovery ?? null, ...(entry !== undefined && { policy: entry }) })}\n`,
+      const { origin: named, recovery: key = null } = made;
+      printJson(
+        { stdout },
+        { store, keys, origin: named, pin, recovery: key, ...(entry !== undefined && { policy: entry }) },
       );
       return 0;
     }

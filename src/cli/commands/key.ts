@@ -3,7 +3,8 @@ import { AuditError } from '../../errors.ts';
 import { REKEY_REASONS, type RekeyReason } from '../../log/rekey.ts';
 import type { SignerKey } from '../../note/key.ts';
 import type { KeyStatus } from '../../custody/status.ts';
-import { type CommandDetails, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 import { LONG_LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
@@ -13,17 +14,19 @@ export const keyStatusCommand: CommandDetails = {
     'Say which keys of the store this host holds, whether the next entry can be signed, and what to do if it can not. Nothing is shown of the keys but their public halves.',
   ],
   arguments: [],
-  options: [{ flags: '--format <FORMAT>', about: 'json: as one object', choices: ['json'] }],
+  options: [],
+  json: 'all of it as one object',
   examples: [{ command: 'slmaudit key status', about: 'after a restore, before anything else' }],
   exits: [
     [0, 'the log can go on'],
     [2, 'it can not: a key is missing, or the store is behind what was committed'],
   ],
-  async run(given, { openStore, stdout, voice }) {
+  async run(given, context) {
+    const { openStore, stdout, voice } = context;
     const { keyStatus } = await import('../../custody/status.ts');
     const status = keyStatus(openStore());
     const trouble = troubleOf(status);
-    if (text(given, 'format') === 'json') stdout.write(`${JSON.stringify(status)}\n`);
+    if (flag(given, 'json')) printJson(context, status);
     else {
       const lines: [string, string][] = [
         ['folder', status.folder],
@@ -57,7 +60,7 @@ function troubleOf({ log, epoch, record, recovery, head, entries }: KeyStatus): 
   if (epoch.present) return undefined;
   return recovery === undefined
     ? 'the key of the next entry is lost and genesis names no recovery key: nothing can be sealed any more; what is sealed stays verifiable; begin a new store with `slmaudit init`'
-    : 'the key of the next entry is lost: nothing can be sealed; nothing sealed is lost; get the recovery key and run `slmaudit key recover`';
+    : 'the key of the next entry is lost: nothing can be sealed; nothing sealed is lost; get the recovery key and run `slmaudit key recover --recovery-key FILE`';
 }
 
 export const keyRecoverCommand: CommandDetails = {
@@ -90,7 +93,9 @@ export const keyRecoverCommand: CommandDetails = {
     [2, 'not the right key, none named, or nothing lost'],
     [75, 'another writer holds the lock'],
   ],
-  async run(given, { openStore, stdin, voice }) {
+  json: 'what was written, as one object',
+  async run(given, context) {
+    const { openStore, stdin, voice } = context;
     const { recoverKey } = await import('../../custody/recover.ts');
     const path = text(given, 'recoveryKey');
     if (path === undefined)
@@ -100,7 +105,8 @@ export const keyRecoverCommand: CommandDetails = {
       reason: (text(given, 'reason') ?? 'lost') as RekeyReason,
       lockWaitMs: lockWaitOf(given, LONG_LOCK_WAIT_OPTION),
     });
-    voice.say(`entry ${entry} names a new key; the log goes on`);
+    if (flag(given, 'json')) printJson(context, { entry });
+    else voice.say(`entry ${entry} names a new key; the log goes on`);
     voice.hint('slmaudit verify names that entry from now on, and answers 4');
     return 0;
   },
@@ -121,11 +127,14 @@ export const keyRotateCommand: CommandDetails = {
     [2, 'could not be written'],
     [75, 'another writer holds the lock'],
   ],
-  async run(given, { openStore, voice }) {
+  json: 'what was written, as one object',
+  async run(given, context) {
+    const { openStore, voice } = context;
     const { rotateRecordKey } = await import('../../custody/rotate.ts');
     const lockWaitMs = lockWaitOf(given, LONG_LOCK_WAIT_OPTION);
     const { entry, id, before } = await rotateRecordKey(openStore(), lockWaitMs);
-    voice.say(`record key ${id} from entry ${entry} on; ${before} stays for what was hashed under it`);
+    if (flag(given, 'json')) printJson(context, { entry, id, before });
+    else voice.say(`record key ${id} from entry ${entry} on; ${before} stays for what was hashed under it`);
     return 0;
   },
 };
@@ -135,19 +144,33 @@ export const keyDestroyCommand: CommandDetails = {
     'Overwrite and remove a record key that `slmaudit key rotate` has replaced. What was hashed under it can not be found by prompt, key, user or address any more, and rejected lines that were encrypted under it stay closed. Every signature still verifies. Files that were read while it was the present key are unknown from then on: ingested again, they would be read again.',
     'Copies in backups of the key folder are not reached; leave that folder out of backups.',
   ],
-  arguments: [{ name: 'ID', about: 'as `key status` lists it' }],
-  options: [],
-  examples: [{ command: 'slmaudit key destroy 31ce0844', about: 'when its period is over' }],
+  arguments: [
+    {
+      name: 'ID',
+      about: 'as `key status` lists it',
+      suggests: async ({ openStore }) =>
+        (await import('../../custody/status.ts')).keyStatus(openStore()).record.slice(1),
+    },
+  ],
+  options: [{ flags: '--yes', about: 'do it: an erased key can not be had back' }],
+  examples: [{ command: 'slmaudit key destroy 31ce0844 --yes', about: 'when its period is over' }],
   exits: [
     [0, 'erased'],
     [2, 'it is the present one, or there is none of that id'],
   ],
-  async run(given, { openStore, voice }) {
+  json: 'the id of the key, as an object',
+  async run(given, context) {
+    const { openStore, voice } = context;
     const { destroyRecordKey } = await import('../../custody/rotate.ts');
     const [id] = given.args;
     if (id === undefined) throw usage('name a record key by its id, as `slmaudit key status` lists it');
+    if (!flag(given, 'yes'))
+      throw usage(
+        `what was hashed under record key ${id} can never be found again, nor its rejected lines opened: say --yes`,
+      );
     destroyRecordKey(openStore(), id);
-    voice.say(`record key ${id} is erased`);
+    if (flag(given, 'json')) printJson(context, { id });
+    else voice.say(`record key ${id} is erased`);
     return 0;
   },
 };

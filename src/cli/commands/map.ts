@@ -2,6 +2,8 @@ import { isAbsolute } from 'node:path';
 import type { Trial } from '../../map/try.ts';
 import { shellWord } from '../../record/shell.ts';
 import { type CommandDetails, type Context, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
+import { zones } from '../span.ts';
 import { counted, grouped, readCount, readZone, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
@@ -16,9 +18,14 @@ export const mapTestCommand: CommandDetails = {
   ],
   options: [
     { flags: '--records <N>', about: 'how many records to show', default: '3' },
-    { flags: '--assume-zone <ZONE>', about: 'zone of times that state none', default: 'UTC' },
-    { flags: '--json', about: 'print one JSON object' },
+    {
+      flags: '--assume-zone <ZONE>',
+      about: 'zone of times that state none',
+      default: 'UTC',
+      suggests: zones,
+    },
   ],
+  json: 'all of it as one object',
   file: {
     about: 'A map',
     lines: [
@@ -61,7 +68,7 @@ export const mapTestCommand: CommandDetails = {
       first: readCount(text(given, 'records') ?? '3', '--records', 0),
     });
     if (trial.lines === 0) throw usage(`${sample} holds no line`);
-    if (flag(given, 'json')) context.stdout.write(`${JSON.stringify(trial)}\n`);
+    if (flag(given, 'json')) printJson(context, trial);
     else show(trial, file, context);
     return Object.keys(trial.rejected).length > 0 ? 3 : 0;
   },

@@ -1,7 +1,8 @@
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
-import { type CommandDetails, text } from '../command.ts';
+import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted, grouped, humanBytes, readSize, readZone, usage } from '../values.ts';
 
 /** Of the engine's buffers: it passes rows on, and sorts them on disk. */
@@ -23,6 +24,7 @@ export const packCommand: CommandDetails = {
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
     { flags: '--memory <SIZE>', about: "bound of the engine's buffers", default: '128MiB' },
   ],
+  json: 'what was written and what verify said, as one object',
   examples: [
     {
       command: 'slmaudit pack --since 2026-05-01 --until 2026-06-01 -o may.tar.gz --pin pin.txt',
@@ -67,6 +69,10 @@ export const packCommand: CommandDetails = {
         onStep: step => context.voice.progress(step),
       });
       logged?.end('ok', { rows: packed.records });
+      if (flag(given, 'json')) {
+        printJson(context, packed);
+        return packed.exit;
+      }
       context.stdout.write(`${packed.path}\n`);
       context.voice.say(
         `${counted(packed.records, 'record')}, ${grouped(packed.files)} files, ${humanBytes(packed.bytes)}`,

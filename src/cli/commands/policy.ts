@@ -1,12 +1,17 @@
 import type { Policy } from '../../log/policy.ts';
 import { instantOf } from '../../store/clock.ts';
-import { type CommandDetails, type Context, flag, text } from '../command.ts';
+import { type CommandDetails, type Context, flag, type Suggestion, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { listFormat, printList } from '../render/list.ts';
-import { named, outcomeLines, ruleText } from '../render/policy.ts';
+import { type Binding, bindingLines, named, outcomeLines, ruleText } from '../render/policy.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
 import { counted, humanBytes, readInstant } from '../values.ts';
 import { printable } from '../voice.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf, WRITING_EXITS } from '../writing.ts';
+
+/** For completions. */
+export const presetNames = async (): Promise<readonly Suggestion[]> =>
+  (await import('../../policy/presets.ts')).PRESETS.map(({ name, about }) => ({ value: name, about }));
 
 export const policySetCommand: CommandDetails = {
   description: [
@@ -16,15 +21,20 @@ export const policySetCommand: CommandDetails = {
     'Records get their class when they are read, from the rules of the policy in force then.',
   ],
   arguments: [
-    { name: 'FILE|PRESET[,PRESET]', about: 'a file is named with its folder or extension: ./policy.yaml' },
+    {
+      name: 'FILE|PRESET[,PRESET]',
+      about: 'a file is named with its folder or extension: ./policy.yaml',
+      suggests: presetNames,
+      isList: true,
+    },
   ],
   options: [
-    { flags: '--dry-run', about: 'say what it would come to, and write nothing' },
+    { flags: '-n, --dry-run', about: 'say what it would come to, and write nothing' },
     { flags: '--retroactive', about: 'also for what was sealed under earlier policies, in their place' },
     { flags: '--grace <PERIOD>', about: 'how long it binds once another has come', default: '7d' },
     LOCK_WAIT_OPTION,
-    { flags: '--format <FORMAT>', about: 'json: what it comes to, as one object', choices: ['json'] },
   ],
+  json: 'what it comes to, as one object',
   file: {
     about: 'A policy',
     lines: [
@@ -65,11 +75,9 @@ export const policySetCommand: CommandDetails = {
     const options = { lockWaitMs: lockWaitOf(given), now: Date.now(), dryRun };
     const outcome = await setPolicy(context.openStore(), policy, options);
     for (const note of notes) voice.warn(note);
-    if (text(given, 'format') === 'json') {
+    if (flag(given, 'json')) {
       const { before, ...rest } = outcome;
-      stdout.write(
-        `${JSON.stringify({ ...rest, entry: outcome.entry ?? null, before: before.entry, dryRun })}\n`,
-      );
+      printJson(context, { ...rest, entry: outcome.entry ?? null, before: before.entry, dryRun });
       return 0;
     }
     for (const line of outcomeLines(outcome))
@@ -99,7 +107,7 @@ const SHOWN = [
 
 export const policyShowCommand: CommandDetails = {
   description: [
-    'Show the policy in force, those before it whose grace is not over, and those that go on binding for what was sealed under them; a row for each class. min_days is empty in formats for machines where nothing may ever be deleted, max_days where nothing must be.',
+    'Show the policy in force, those before it whose grace is not over, and those that go on binding for what was sealed under them; a row for each class in formats for machines. min_days is empty where nothing may ever be deleted, max_days where nothing must be.',
     'Warns of a class whose review date is past.',
   ],
   arguments: [],
@@ -123,17 +131,25 @@ export const policyShowCommand: CommandDetails = {
     const own = retention.policies.filter(
       p => !binding.includes(p) && !retention.newest.policy.retroactive && under.has(p.entry),
     );
-    const isTable = listFormat(given, context.terminal) === 'table';
-    const rows = [...binding, ...own]
+    const shown = [...binding, ...own]
       .toSorted((a, b) => b.entry - a.entry)
-      .flatMap(p =>
+      .map((p): Binding => ({
+        ...p,
+        state: p === retention.newest ? 'in force' : binding.includes(p) ? 'in its grace' : 'for its own',
+        until: binding.includes(p) ? retention.endOf(p) : undefined,
+        segments: under.get(p.entry) ?? 0,
+      }));
+    if (listFormat(given, context.terminal) === 'table')
+      context.stdout.write(`${bindingLines(shown, context.width).join('\n')}\n`);
+    else {
+      const rows = shown.flatMap(p =>
         p.policy.classes.map(c => ({
           policy: p.entry,
-          state: p === retention.newest ? 'in force' : binding.includes(p) ? 'in its grace' : 'for its own',
-          binds_until: binding.includes(p) ? retention.endOf(p) : undefined,
+          state: p.state,
+          binds_until: p.until,
           set_at: p.at,
           class: c.name,
-          min_days: c.min === Infinity ? (isTable ? 'for ever' : null) : c.min,
+          min_days: c.min === Infinity ? null : c.min,
           max_days: c.max,
           age: c.age,
           basis: c.basis.join(' '),
@@ -142,11 +158,12 @@ export const policyShowCommand: CommandDetails = {
           grace_days: p.policy.grace,
           redact: p.policy.redactAny ? 'any' : undefined,
           retroactive: p.policy.retroactive ? 'yes' : undefined,
-          segments: under.get(p.entry) ?? 0,
+          segments: p.segments,
         })),
       );
-    const numeric = ['policy', 'min_days', 'max_days', 'grace_days', 'segments'] as const;
-    await printList(given, context, { names: SHOWN, numeric }, rows);
+      const numeric = ['policy', 'min_days', 'max_days', 'grace_days', 'segments'] as const;
+      await printList(given, context, { names: SHOWN, numeric }, rows);
+    }
     const today = now.slice(0, 10);
     for (const { name, review } of retention.newest.policy.classes)
       if (review !== undefined && review < today)
@@ -181,6 +198,11 @@ const EXPLAINED = [
   'due',
   'holds',
 ] as const;
+const EXPLAINED_BRIEFLY = [
+  ['sealed_on', 'class', 'segments', 'which', 'records', 'bytes', 'fate', 'why', 'free_from', 'due', 'holds'],
+  ['sealed_on', 'class', 'which', 'records', 'fate', 'why', 'free_from', 'due'],
+  ['sealed_on', 'class', 'records', 'fate', 'why', 'due'],
+] as const;
 
 export const policyExplainCommand: CommandDetails = {
   description: [
@@ -211,6 +233,8 @@ export const policyExplainCommand: CommandDetails = {
     const history = readHistory(store.at, localPin(store));
     const at = readInstant(text(given, 'at'), '--at') ?? instantOf(Date.now());
     const all = explain(history, at, text(given, 'by') === 'segment' ? 'segment' : 'day');
+    const isTable = listFormat(given, context.terminal) === 'table';
+    const day = (when: string | undefined): string | undefined => (isTable ? when?.slice(0, 10) : when);
     const rows = all.map(e => ({
       sealed_on: e.sealedOn,
       class: e.class,
@@ -224,12 +248,12 @@ export const policyExplainCommand: CommandDetails = {
       why: e.why,
       policy: e.policy,
       basis: e.basis.join(' '),
-      free_from: e.freeFrom,
-      due: e.due,
+      free_from: day(e.freeFrom),
+      due: day(e.due),
       holds: e.holds.join(' '),
     }));
     const numeric = ['segments', 'records', 'bytes', 'policy'] as const;
-    await printList(given, context, { names: EXPLAINED, numeric }, rows);
+    await printList(given, context, { names: EXPLAINED, numeric, brief: EXPLAINED_BRIEFLY }, rows);
     for (const [fate, words] of [
       ['goes', 'would be deleted'],
       ['stays', 'would be kept'],
@@ -238,7 +262,7 @@ export const policyExplainCommand: CommandDetails = {
       const sum = (of: 'records' | 'bytes'): number => some.reduce((n, e) => n + e[of], 0);
       const segments = some.reduce((n, e) => n + e.segments.length, 0);
       context.voice.say(
-        `${words} at ${at}: ${counted(segments, 'segment')}, ${counted(sum('records'), 'record')}, ${humanBytes(sum('bytes'))}`,
+        `${words} at ${at.replace(/\.\d+Z$/, 'Z')}: ${counted(segments, 'segment')}, ${counted(sum('records'), 'record')}, ${humanBytes(sum('bytes'))}`,
       );
     }
     if (history.retention.newest.entry === 0)
@@ -279,7 +303,12 @@ export const policyPresetsCommand: CommandDetails = {
       looked_up: p.date,
       review: p.review,
     }));
-    await printList(given, context, { names, numeric: ['min_days', 'max_days'] }, rows);
+    const numeric = ['min_days', 'max_days'] as const;
+    const brief = [
+      ['name', 'min_days', 'max_days', 'basis', 'about', 'sure'],
+      ['name', 'min_days', 'max_days', 'about'],
+    ] as const;
+    await printList(given, context, { names, numeric, brief }, rows);
     context.voice.say('none is legal advice; each names where to read what it rests on');
     return 0;
   },

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { usage } from '../values.ts';
 
 export const proveCommand: CommandDetails = {
@@ -16,8 +17,8 @@ export const proveCommand: CommandDetails = {
       default: 'the present one',
     },
     { flags: '--force', about: 'replace files that are there' },
-    { flags: '--json', about: 'print line and proof as one JSON object, write no file' },
   ],
+  json: 'line and proof as one object; no file is written',
   examples: [
     { command: 'slmaudit prove 41 -o evidence', about: 'evidence/EVENT_ID.ndjson and .tlog-proof' },
     {
@@ -36,7 +37,7 @@ export const proveCommand: CommandDetails = {
     if (name === undefined) throw usage('name a record by its event_id or its seq');
     const proved = await prove(openStore(), name, knownFolder);
     if (flag(given, 'json')) {
-      stdout.write(`${JSON.stringify(proved)}\n`);
+      printJson({ stdout }, proved);
       return 0;
     }
     const base = join(text(given, 'output') ?? '.', proved.eventId);

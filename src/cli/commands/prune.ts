@@ -5,12 +5,12 @@ import { spanOver } from '../../log/span.ts';
 import type { Due } from '../../prune/plan.ts';
 import type { Pruned } from '../../prune/prune.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted, grouped as withCommas, humanBytes, readSpan, usage } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
 const PLAN_OPTIONS = [
   { flags: '-n, --dry-run', about: 'say what would be done, and do nothing' },
-  { flags: '--format <FORMAT>', about: 'json: all of it as one object', choices: ['json'] },
   LOCK_WAIT_OPTION,
 ] as const;
 const EXITS: CommandDetails['exits'] = [
@@ -36,6 +36,7 @@ export const pruneCommand: CommandDetails = {
     { flags: '--clock-is-right', about: 'the clock of this host is right though it looks doubtful' },
     { flags: '--no-compact', about: 'do not join small files' },
   ],
+  json: 'what goes and what is kept, as one object',
   examples: [
     { command: 'slmaudit prune --dry-run', about: 'what would go, and why' },
     { command: 'slmaudit prune -q --lock-wait 10m', about: 'from cron' },
@@ -52,7 +53,7 @@ export const pruneCommand: CommandDetails = {
       ...(older !== undefined && { olderThan: daysOf(older) }),
       onProgress: (done, of) => context.voice.progress(`verifying: ${done} of ${of} files`),
     });
-    if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(pruned)}\n`);
+    if (flag(given, 'json')) printJson(context, pruned);
     else for (const line of lines(pruned)) context.stdout.write(`${line}\n`);
     say(context, pruned, entry, options.dryRun);
     if (given.options['compact'] === false || options.dryRun) return pruned.leftOut.length > 0 ? 1 : 0;
@@ -70,6 +71,7 @@ export const compactCommand: CommandDetails = {
   ],
   arguments: [],
   options: [...PLAN_OPTIONS],
+  json: 'all of it as one object',
   examples: [{ command: 'slmaudit compact --dry-run', about: 'what would be joined' }],
   exits: EXITS,
   async run(given, context) {
@@ -80,7 +82,7 @@ export const compactCommand: CommandDetails = {
       onProgress: (done, of) => context.voice.progress(`joining: ${done} of ${of}`),
     });
     const { joined, leftOut, before, behind } = compacted;
-    if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(compacted)}\n`);
+    if (flag(given, 'json')) printJson(context, compacted);
     context.voice.say(
       joined.length > 0
         ? `${joinedLine(joined, options.dryRun)}; ${counted(before, 'file')} ${options.dryRun ? 'would become' : 'became'} ${withCommas(behind)}`
@@ -104,7 +106,7 @@ function daysOf(span: string): number {
   return days;
 }
 
-/** Segments of one class, sealed on one day and due on one, in a line; --format json has each. */
+/** Segments of one class, sealed on one day and due on one, in a line; --json has each. */
 function lines({ segments, kept, leftOut }: Pruned): string[] {
   const sum = (some: readonly { readonly records: number }[]): string =>
     counted(

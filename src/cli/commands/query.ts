@@ -7,6 +7,9 @@ import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
+const savedIn = async (folder: string): Promise<readonly SavedQuery[]> =>
+  (await import('../../query/saved.ts')).savedQueries(folder);
+
 export const queryCommand: CommandDetails = {
   description: [
     'Run one SELECT, in the dialect of DuckDB, over the views `records`: everything that is sealed, and what running ingests have on disk; `requests`: what a proxy and a model server each know of one request, brought together by id (join_confidence 1), else by time, path and outcome (0.9 or less); `segments`, `entries` and `quarantine`: what the log says of itself. The digest of every payload is checked before it is read.',
@@ -16,11 +19,26 @@ export const queryCommand: CommandDetails = {
     'For people, a list of numbers is drawn as a sparkline and a column called bar, or something_bar, as bars.',
   ],
   arguments: [
-    { name: 'SQL', about: 'one SELECT, @NAME of a saved query, or - for standard input', optional: true },
+    {
+      name: 'SQL',
+      about: 'one SELECT, @NAME of a saved query, or - for standard input',
+      optional: true,
+      suggests: async ({ queriesFolder }) =>
+        (await savedIn(queriesFolder)).map(({ name, about }) => ({ value: `@${name}`, about })),
+    },
   ],
   options: [
     { flags: '-f, --file <FILE>', about: 'read the SQL from there' },
-    { flags: '--param <NAME=VALUE>', about: 'the value of a parameter $NAME; again for more', many: true },
+    {
+      flags: '--param <NAME=VALUE>',
+      about: 'the value of a parameter $NAME; again for more',
+      many: true,
+      suggests: async ({ queriesFolder, operands: [said] }) =>
+        ((await savedIn(queriesFolder)).find(q => `@${q.name}` === said)?.parameters ?? []).map(p => ({
+          value: `${p.name}=`,
+          about: p.about,
+        })),
+    },
     { flags: '--list', about: 'list the saved queries' },
     ...SPAN_OPTIONS,
     FORMAT_OPTION,
@@ -50,8 +68,7 @@ export const queryCommand: CommandDetails = {
 };
 
 async function list(given: Given, { queriesFolder, terminal, width, stdout }: Context): Promise<number> {
-  const { savedQueries } = await import('../../query/saved.ts');
-  const all = savedQueries(queriesFolder);
+  const all = await savedIn(queriesFolder);
   const format = text(given, 'format') ?? (terminal ? 'table' : 'ndjson');
   const print = printer(stdout);
   if (format === 'table') {

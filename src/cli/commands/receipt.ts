@@ -9,6 +9,7 @@ import { createFile, isCode, readWhole } from '../../store/durable.ts';
 import type { Store } from '../../store/store.ts';
 import { userName } from '../actor.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { LIMIT_OPTIONS, limitsOf } from '../limits.ts';
 import { showProgress } from '../progress.ts';
 import { usage } from '../values.ts';
@@ -25,8 +26,8 @@ export const receiptVerifyCommand: CommandDetails = {
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
     { flags: '--key <KEY>', about: 'verifier key of whoever signed it, or a file that holds it' },
     ...LIMIT_OPTIONS.filter(o => !o.flags.startsWith('--strict')),
-    { flags: '--format <FORMAT>', about: 'json: as one object', choices: ['json'] },
   ],
+  json: 'all that was found, as one object',
   examples: [
     {
       command: 'slmaudit receipt verify answer.receipt --rerun --pin pin.txt --key auditor.vkey',
@@ -63,10 +64,16 @@ export const receiptVerifyCommand: CommandDetails = {
       flag(given, 'rerun') && isSound ? await rerun(given, context, store, read, checked) : undefined;
     const contradictions = [...checked.contradictions, ...(again?.contradictions ?? [])];
     const exit = contradictions.length > 0 ? 1 : checked.assurance === 'self_consistent' ? 4 : 0;
-    if (text(given, 'format') === 'json')
-      context.stdout.write(
-        `${JSON.stringify({ form: 'slmaudit-receipt-check/1', exit, ...checked, contradictions, signers: read.signers, ...(again && { rows: again.rows, answer: again.answer }), receipt: read.receipt })}\n`,
-      );
+    if (flag(given, 'json'))
+      printJson(context, {
+        form: 'slmaudit-receipt-check/1',
+        exit,
+        ...checked,
+        contradictions,
+        signers: read.signers,
+        ...(again && { rows: again.rows, answer: again.answer }),
+        receipt: read.receipt,
+      });
     else {
       const { receiptLines } = await import('../render/receipt.ts');
       for (const line of receiptLines(read, checked, again)) context.stdout.write(`${line}\n`);
@@ -143,6 +150,7 @@ export const receiptKeyCommand: CommandDetails = {
   ],
   arguments: [{ name: 'NAME', about: 'whose it is, such as ana.auditor.example.com; no blanks and no +' }],
   options: [{ flags: '-o, --output <FILE>', about: 'where the key goes' }],
+  json: 'its name, file and verifier key, as one object',
   examples: [
     { command: 'slmaudit receipt key ana.example.com -o ana.key > ana.vkey', about: 'once' },
     {
@@ -154,7 +162,7 @@ export const receiptKeyCommand: CommandDetails = {
     [0, 'made'],
     [2, 'not a name, or the file is there or can not be written'],
   ],
-  async run(given, { stdout }) {
+  async run(given, context) {
     const { formatSigner, formatVkey, makeSigner, validKeyName } = await import('../../note/key.ts');
     const name = given.args[0]!;
     const path = text(given, 'output');
@@ -167,7 +175,9 @@ export const receiptKeyCommand: CommandDetails = {
       if (!isCode(error, 'EEXIST')) throw error;
       throw usage(`${path} is there already, and keys are never replaced`);
     }
-    stdout.write(`${formatVkey(signer)}\n`);
+    const vkey = formatVkey(signer);
+    if (flag(given, 'json')) printJson(context, { name, path, vkey });
+    else context.stdout.write(`${vkey}\n`);
     return 0;
   },
 };

@@ -1,5 +1,6 @@
 import { CODE } from '../../log/hold.ts';
 import { type CommandDetails, flag, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { optionsOf } from '../answer.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
@@ -30,6 +31,7 @@ export const redactCommand: CommandDetails = {
     { flags: '--yes', about: 'do it: what is redacted can not be had back' },
     LOCK_WAIT_OPTION,
   ],
+  json: 'what was redacted, as one object',
   examples: [
     { command: 'slmaudit redact --user ana --reason erasure-request --dry-run', about: 'what would go' },
     { command: 'slmaudit redact --user ana --reason erasure-request --yes', about: 'all that ana asked' },
@@ -95,6 +97,10 @@ export const redactCommand: CommandDetails = {
         ...(anyCase !== undefined && { anyCase }),
       },
     );
+    if (flag(given, 'json')) {
+      printJson(context, { ...done, entry: done.entry ?? null, dryRun });
+      return 0;
+    }
     const what = `${counted(done.records, 'record')} in ${counted(done.segments.length, 'segment')}`;
     const rejected =
       done.quarantine.length > 0

@@ -69,7 +69,7 @@ const PAGES: Readonly<Record<string, PageSpec>> = {
         about: 'all there is, as a page for a browser or for print',
       },
       {
-        command: "slmaudit report anomalies --format json | jq -r '.episodes[] | [.from, .heading] | @tsv'",
+        command: "slmaudit report anomalies --json | jq -r '.episodes[] | [.from, .heading] | @tsv'",
         about: 'a line an episode',
       },
     ],

@@ -2,14 +2,15 @@ import type { Outcome } from '../../rules/try.ts';
 import type { Rules } from '../../rules/read.ts';
 import type { CompiledRule, RuleProblem } from '../../rules/rule.ts';
 import { type CommandDetails, type Context, flag, type Given } from '../command.ts';
+import { printJson } from '../json.ts';
 import { GAP } from '../render/fit.ts';
 import { listFormat, printList } from '../render/list.ts';
 import { ROW_FORMAT_OPTION } from '../render/rows.ts';
-import { isShipped, ruleNamed, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
+import { isShipped, ruleNamed, ruleNames, RULES_OPTIONS, rulesOf, warnOf } from '../rules.ts';
 import { counted } from '../values.ts';
 import { printable } from '../voice.ts';
 
-const RULE_ARGUMENT = { name: 'RULE', about: 'its name or its id' };
+const RULE_ARGUMENT = { name: 'RULE', about: 'its name or its id', suggests: ruleNames };
 
 export const rulesListCommand: CommandDetails = {
   description: [
@@ -86,7 +87,8 @@ export const rulesShowCommand: CommandDetails = {
     'Print a rule as it stands in its file, with the rules that it is made from. To change a shipped one, print it into a file of your own rules and change it there: the same id takes its place.',
   ],
   arguments: [RULE_ARGUMENT],
-  options: [...RULES_OPTIONS, { flags: '--json', about: 'print what was read, as one JSON object' }],
+  options: RULES_OPTIONS,
+  json: 'what was read, as one object',
   examples: [
     {
       command: 'slmaudit rules show token-burn > ~/.config/slmaudit/rules/token-burn.yml',
@@ -104,7 +106,7 @@ export const rulesShowCommand: CommandDetails = {
     const { text, ...rule } = compiled.rule;
     if (flag(given, 'json')) {
       const { entity, lookback } = compiled;
-      stdout.write(`${JSON.stringify({ ...rule, entity, lookback })}\n`);
+      printJson(context, { ...rule, entity, lookback });
       return 0;
     }
     const parts = partsOf(compiled, [...read.rules, ...read.parts]).map(part => part.rule.text);
@@ -136,6 +138,7 @@ export const rulesSqlCommand: CommandDetails = {
   ],
   arguments: [RULE_ARGUMENT],
   options: [...RULES_OPTIONS, { flags: '--evidence', about: 'the SELECT of the records of an episode' }],
+  json: 'both SELECTs, as one object',
   examples: [
     {
       command: 'slmaudit rules sql key-guessing | slmaudit query - --since 7d',
@@ -148,7 +151,8 @@ export const rulesSqlCommand: CommandDetails = {
   ],
   async run(given, context) {
     const { hits, evidence } = ruleNamed(await rulesOf(given, context), given.args[0]!);
-    context.stdout.write(`${flag(given, 'evidence') ? evidence : hits}\n`);
+    if (flag(given, 'json')) printJson(context, { hits, evidence });
+    else context.stdout.write(`${flag(given, 'evidence') ? evidence : hits}\n`);
     return 0;
   },
 };
@@ -158,7 +162,8 @@ export const rulesLintCommand: CommandDetails = {
     'Read rules and say of each that cannot be used why: `file:line:column: CODE: reason`, with the nearest name for what is misspelled. What was read is compiled and prepared by the engine too. Two rules of one name, and two of one id in one folder, are a problem; a key of the first level that is nearly one of Sigma is a warning. Without FILE: all that detection would run.',
   ],
   arguments: [{ name: 'FILE', about: 'a file of rules, or a folder', many: true, optional: true }],
-  options: [...RULES_OPTIONS, { flags: '--json', about: 'print one JSON array' }],
+  options: RULES_OPTIONS,
+  json: 'problems and warnings as one array',
   examples: [{ command: 'slmaudit rules lint ./rules', about: 'in CI' }],
   exits: [
     [0, 'all can be used; there may be warnings'],
@@ -170,9 +175,7 @@ export const rulesLintCommand: CommandDetails = {
     const read = await rulesOf(given, context, given.args);
     const problems = [...read.problems, ...(await checkRules(read))];
     if (flag(given, 'json'))
-      stdout.write(
-        `${JSON.stringify([...problems, ...read.warnings.map(w => ({ ...w, level: 'warning' }))])}\n`,
-      );
+      printJson(context, [...problems, ...read.warnings.map(w => ({ ...w, level: 'warning' }))]);
     else {
       for (const problem of problems) stdout.write(`${printable(problemLine(problem))}\n`);
       for (const warning of read.warnings)
@@ -196,7 +199,8 @@ export const rulesTestCommand: CommandDetails = {
     'An event has columns of records; `repeat: 30` with `every: 10s` makes a series of it, in which {n} counts. A hit names the entity, and `at` when the episode begins; `hits: []` means none.',
   ],
   arguments: [{ ...RULE_ARGUMENT, many: true, optional: true }],
-  options: [...RULES_OPTIONS, { flags: '--json', about: 'print one JSON object a test' }],
+  options: RULES_OPTIONS,
+  json: 'each test, in one array',
   file: {
     about: 'A rule with a test',
     lines: [
@@ -244,9 +248,14 @@ export const rulesTestCommand: CommandDetails = {
     const all = [...read.rules, ...read.parts];
     const asked = given.args.length > 0 ? given.args.map(name => ruleNamed(read, name)) : all;
     const outcomes = await tryRules(asked);
-    for (const outcome of outcomes)
-      if (flag(given, 'json')) stdout.write(`${JSON.stringify(jsonOf(outcome, isGood(outcome)))}\n`);
-      else stdout.write(`${outcomeLines(outcome, isGood(outcome)).map(printable).join('\n')}\n`);
+    if (flag(given, 'json'))
+      printJson(
+        context,
+        outcomes.map(outcome => jsonOf(outcome, isGood(outcome))),
+      );
+    else
+      for (const outcome of outcomes)
+        stdout.write(`${outcomeLines(outcome, isGood(outcome)).map(printable).join('\n')}\n`);
     const bad = outcomes.filter(o => !isGood(o)).length;
     const untested = asked.filter(
       ({ rule }) => read.rules.some(r => r.rule === rule) && rule.options.tests.length === 0,

@@ -1,4 +1,5 @@
 import { type CommandDetails, flag } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted } from '../values.ts';
 import { LOCK_WAIT_OPTION, lockWaitOf } from '../writing.ts';
 
@@ -12,6 +13,7 @@ export const sealCommand: CommandDetails = {
     { flags: '--take', about: 'also take open segments of writers on other hosts or in other containers' },
     LOCK_WAIT_OPTION,
   ],
+  json: 'what was sealed and what was left alone, as one object',
   examples: [{ command: 'slmaudit seal', about: 'after a crash' }],
   exits: [
     [0, 'sealed, or nothing to seal'],
@@ -19,12 +21,18 @@ export const sealCommand: CommandDetails = {
     [2, 'could not read or write'],
     [75, 'another writer holds the lock'],
   ],
-  async run(given, { openStore, voice }) {
+  async run(given, context) {
+    const { openStore, voice } = context;
     const store = openStore();
     const { finishInterrupted, sealLeftovers } = await import('../../seal/seal.ts');
     const lockWaitMs = lockWaitOf(given);
     await finishInterrupted(store, { lockWaitMs });
     const { sealed, kept } = await sealLeftovers(store, { take: flag(given, 'take'), lockWaitMs });
+    if (flag(given, 'json')) {
+      const segments = sealed.map(({ segment, records }) => ({ segment, records }));
+      printJson(context, { sealed: segments, kept });
+      return 0;
+    }
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
     if (sealed.length === 0) voice.say('nothing to seal');
     for (const { batch, why, owner, reason } of kept) {

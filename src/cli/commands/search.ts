@@ -1,12 +1,21 @@
 import { ANSWER_EXITS, ANSWER_OPTIONS, answer, FORMAT_OPTION, formatOf, optionsOf } from '../answer.ts';
 import { instantOf } from '../../store/clock.ts';
 import { userName } from '../actor.ts';
-import { type CommandDetails, flag, type Given, text } from '../command.ts';
+import { type CommandDetails, flag, type Given, type OptionSpec, text } from '../command.ts';
 import { FILTER_OPTIONS, filtersOf } from '../filters.ts';
 import { listFormat } from '../render/list.ts';
 import { printer, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { readCount, readList, readZone, usage } from '../values.ts';
+
+const columnNames = async (): Promise<readonly string[]> => (await import('../../search/search.ts')).NAMES;
+
+const COLUMNS_OPTION: OptionSpec = {
+  flags: '--columns <LIST>',
+  about: 'which columns',
+  suggests: columnNames,
+  isList: true,
+};
 
 export const searchCommand: CommandDetails = {
   description: [
@@ -18,11 +27,22 @@ export const searchCommand: CommandDetails = {
   options: [
     ...FILTER_OPTIONS,
     ...SPAN_OPTIONS,
-    { flags: '--columns <LIST>', about: 'which columns' },
-    { flags: '--sort <LIST>', about: 'by these columns, - before one for descending', default: 'ts' },
+    COLUMNS_OPTION,
+    {
+      flags: '--sort <LIST>',
+      about: 'by these columns, - before one for descending',
+      default: 'ts',
+      suggests: columnNames,
+      isList: true,
+    },
     { flags: '--limit <N>', about: 'no more than so many' },
     { flags: '--count', about: 'only how many' },
-    { flags: '--group-by <LIST>', about: 'counts by columns, or by minute, hour, day, week, month' },
+    {
+      flags: '--group-by <LIST>',
+      about: 'counts by columns, or by minute, hour, day, week, month',
+      suggests: async () => [...(await import('../../search/search.ts')).UNITS, ...(await columnNames())],
+      isList: true,
+    },
     { flags: '--follow', about: 'go on as records come, until interrupted' },
     FORMAT_OPTION,
     ...ANSWER_OPTIONS,
@@ -105,8 +125,13 @@ export const contextCommand: CommandDetails = {
   options: [
     { flags: '-B, --before <N>', about: 'records before it', default: '5' },
     { flags: '-A, --after <N>', about: 'records behind it', default: '5' },
-    { flags: '--same <LIST>', about: 'that share its user, ip, session, prompt or key' },
-    { flags: '--columns <LIST>', about: 'which columns' },
+    {
+      flags: '--same <LIST>',
+      about: 'that share its user, ip, session, prompt or key',
+      suggests: async () => Object.keys((await import('../../search/context.ts')).SAME),
+      isList: true,
+    },
+    COLUMNS_OPTION,
     FORMAT_OPTION,
     ...ANSWER_OPTIONS,
   ],

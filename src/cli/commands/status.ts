@@ -1,6 +1,7 @@
 import type { SourceTally } from '../../log/tally.ts';
 import type { Status } from '../../status/status.ts';
-import { type CommandDetails, text } from '../command.ts';
+import { type CommandDetails, flag } from '../command.ts';
+import { printJson } from '../json.ts';
 import { counted, grouped, humanBytes } from '../values.ts';
 import { printable } from '../voice.ts';
 
@@ -28,20 +29,22 @@ export const statusCommand: CommandDetails = {
     'Say what the store holds, where its keys are and what is not sealed yet. Nothing is verified but that the log is the one its checkpoint signs.',
   ],
   arguments: [],
-  options: [{ flags: '--format <FORMAT>', about: 'json: as one object', choices: ['json'] }],
+  options: [],
+  json: 'all of it as one object',
   examples: [
-    { command: 'slmaudit status --format json | jq .open.records', about: 'records that wait to be sealed' },
+    { command: 'slmaudit status --json | jq .open.records', about: 'records that wait to be sealed' },
   ],
   exits: [
     [0, 'said'],
     [1, 'the log was altered'],
     [2, 'could not be read'],
   ],
-  async run(given, { openStore, stdout }) {
+  async run(given, context) {
+    const { openStore, stdout } = context;
     const { status } = await import('../../status/status.ts');
     const s = status(openStore());
-    if (text(given, 'format') === 'json') {
-      stdout.write(`${JSON.stringify(s)}\n`);
+    if (flag(given, 'json')) {
+      printJson(context, s);
       return 0;
     }
     const perRecord = s.records > 0 ? `, ${Math.round(s.bytes / s.records)} a record` : '';

@@ -10,8 +10,10 @@ import { exitOf, type Finding, type Report } from '../../verify/finding.ts';
 import type { Only } from '../../verify/only.ts';
 import { checking } from '../checking.ts';
 import { type CommandDetails, type Context, flag, type Given, text } from '../command.ts';
+import { printJson } from '../json.ts';
 import { reportLines, findingLine } from '../render/report.ts';
-import { counted, grouped, readCount, readInstant, readRange, usage } from '../values.ts';
+import { SPAN_OPTIONS, spanOf } from '../span.ts';
+import { counted, grouped, readCount, readRange, usage } from '../values.ts';
 import { printable } from '../voice.ts';
 
 export const verifyCommand: CommandDetails = {
@@ -32,8 +34,7 @@ export const verifyCommand: CommandDetails = {
       default: 'the cores, at most 4',
     },
     { flags: '--pin <PIN>', about: 'the pin, or a file that holds it', default: "this host's own" },
-    { flags: '--since <TIME>', about: 'open only payloads with records from then on' },
-    { flags: '--until <TIME>', about: 'open only payloads with records up to then' },
+    ...SPAN_OPTIONS.map(o => ({ ...o, about: o.about.replace('only', 'open only payloads with') })),
     { flags: '--segment <N-M>', about: 'open only the payloads of these segments' },
     { flags: '--pack', about: 'the store is of an evidence pack: see above' },
     { flags: '--since-head <FILE>', about: 'a checkpoint kept from before: the log must extend it' },
@@ -44,11 +45,11 @@ export const verifyCommand: CommandDetails = {
     { flags: '--record <FILE>', about: "the record's line", default: 'the .ndjson file beside --proof' },
     { flags: '--fork <FILE>', about: 'check evidence of a fork instead of a store' },
     { flags: '--report <FILE>', about: 'also write the report, as JSON, to be kept as evidence' },
-    { flags: '--format <FORMAT>', about: 'json: the report as one object', choices: ['json'] },
   ],
+  json: 'the report as one object',
   examples: [
     { command: 'slmaudit verify --records --pin pin.txt', about: 'what an auditor runs' },
-    { command: 'slmaudit verify --format json | jq .findings', about: 'findings as data' },
+    { command: 'slmaudit verify --json | jq .findings', about: 'findings as data' },
     {
       command: 'slmaudit verify --pin pin.txt --proof ID.tlog-proof',
       about: 'one record, without the store',
@@ -78,7 +79,8 @@ async function runStore(given: Given, context: Context): Promise<number> {
   if ('code' in store) return refuse(store, given, context);
   const [stated, sinceHead] = [text(given, 'pin'), text(given, 'sinceHead')];
   const pin = stated === undefined ? undefined : givenPin(stated);
-  const only = readOnly(given) ?? (flag(given, 'pack') ? spanOfPack(store.at.store, context) : undefined);
+  const only =
+    readOnly(given, context) ?? (flag(given, 'pack') ? spanOfPack(store.at.store, context) : undefined);
   const told = checking();
   const report = await verify(store, {
     ...(pin && { pin }),
@@ -106,7 +108,7 @@ async function runStore(given: Given, context: Context): Promise<number> {
     ...report,
   };
   writeReport(given, json);
-  if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
+  if (flag(given, 'json')) printJson(context, json);
   // From cron, an answer that is as it should be is no news.
   else if (exit !== 0 || !flag(given, 'quiet')) {
     for (const line of reportLines(report, shown)) context.stdout.write(`${line}\n`);
@@ -118,18 +120,11 @@ async function runStore(given: Given, context: Context): Promise<number> {
   return exit;
 }
 
-function readOnly(given: Given): Only | undefined {
-  const [since, until] = [
-    readInstant(text(given, 'since'), '--since'),
-    readInstant(text(given, 'until'), '--until'),
-  ];
+function readOnly(given: Given, context: Context): Only | undefined {
+  const span = spanOf(given, context);
   const segments = readRange(text(given, 'segment'), '--segment');
-  if (since === undefined && until === undefined && !segments) return undefined;
-  return {
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
-    ...(segments && { segments }),
-  };
+  if (span.since === undefined && span.until === undefined && !segments) return undefined;
+  return { ...span, ...(segments && { segments }) };
 }
 
 /**
@@ -183,7 +178,7 @@ function refuse(finding: Finding, given: Given, context: Context): number {
     findings: [finding],
   };
   writeReport(given, json);
-  if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(json)}\n`);
+  if (flag(given, 'json')) printJson(context, json);
   else context.stdout.write(`${findingLine(finding)}\n`);
   return exit;
 }
@@ -205,7 +200,7 @@ async function runProof(given: Given, context: Context): Promise<number> {
   const line = readEvidence(record).toString('utf8').replace(/\n$/, '');
   const pin = await pinGiven(given, context);
   const result = verifyProof(Buffer.from(line, 'utf8'), readEvidence(path).toString('utf8'), pin);
-  if (text(given, 'format') === 'json') context.stdout.write(`${JSON.stringify(result)}\n`);
+  if (flag(given, 'json')) printJson(context, result);
   else if (result.good) {
     const { origin, seq, segment, sealedAt, size } = result;
     context.stdout.write(`proved   record ${grouped(seq)}, in segment ${segment}, sealed at ${sealedAt}\n`);
@@ -231,11 +226,13 @@ async function runFork(given: Given, context: Context): Promise<number> {
   } catch (error) {
     if (error instanceof AuditError && error.code === 'INPUT_UNREADABLE') throw error;
   }
-  context.stdout.write(
-    good
-      ? `FORK     the holder of ${pin.logKey.name}'s log key has signed two histories\n`
-      : 'no fork  this file shows nothing of the pinned log\n',
-  );
+  if (flag(given, 'json')) printJson(context, { fork: good, origin: pin.logKey.name });
+  else
+    context.stdout.write(
+      good
+        ? `FORK     the holder of ${pin.logKey.name}'s log key has signed two histories\n`
+        : 'no fork  this file shows nothing of the pinned log\n',
+    );
   return good ? 1 : 2;
 }
 

@@ -59,7 +59,7 @@ export const silenceRows = (silences: readonly Silence[]): Listed => ({
   rows: silences.map(s => [s.source, s.from, s.to, s.seconds, s.alive, s.heartbeats, s.known]),
 });
 
-/** Deletions that are told one by one; --format json has all. */
+/** Deletions that are told one by one; --json has all. */
 const MOST = 5;
 
 /** What the table below says in a few lines: the period, what is there, the longest silence, what was deleted and why. */
@@ -127,7 +127,7 @@ function deletions({ deletions: all }: Coverage): string[] {
     return `${what}${span}, ${d.kind === 'redact' ? 'redacted' : 'pruned'} ${short(d.at)} by entry ${d.entry} under ${under}, reason ${d.reason}`;
   });
   const before = all.length - told.length;
-  return before > 0 ? [`${counted(before, 'earlier deletion')}; --format json lists all`, ...told] : told;
+  return before > 0 ? [`${counted(before, 'earlier deletion')}; --json lists all`, ...told] : told;
 }
 
 /** `3 d 4 h`, `5 h 12 min`, `50 s`. */

@@ -38,8 +38,8 @@ export function kindsOf(
 /** How it is drawn where there is little room. */
 export interface Tight {
   readonly bar: number;
-  /** Digits of a second that times have: 6, 3 or 0. */
-  readonly digits: 6 | 3 | 0;
+  /** Digits of a second that times have. */
+  readonly digits: 6 | 3 | 0 | 'minutes';
 }
 
 const WIDE: Tight = { bar: BAR_WIDTH, digits: 6 };
@@ -58,6 +58,7 @@ export function drawn(
     }
     if (kind === 'sparkline') return cell => (isNumbers(cell) ? sparkline(cell) : '');
     if (kind !== 'time') return shownText;
+    if (digits === 'minutes') return cell => shownText(cell).replace(/:\d\d\.\d{6}Z$/, 'Z');
     const kept = cells.every(c => c === null || isWholeSecond(c)) ? 0 : digits;
     return cell =>
       shownText(cell).replace(/\.(\d{6})Z$/, (_, f: string) => `${kept > 0 ? `.${f.slice(0, kept)}` : ''}Z`);
@@ -67,7 +68,10 @@ export function drawn(
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-const isTime = (cell: Cell): boolean => typeof cell === 'string' && TIME.test(cell);
+/** Or a minute, as pages have it. */
+const DAY = /^\d{4}-\d\d-\d\d(?: \d\d:\d\d)?$/;
+
+const isTime = (cell: Cell): boolean => typeof cell === 'string' && (TIME.test(cell) || DAY.test(cell));
 
 const isWholeSecond = (cell: Cell): boolean => typeof cell === 'string' && cell.endsWith('.000000Z');
 

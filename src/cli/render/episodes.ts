@@ -185,6 +185,6 @@ const rounded = (n: number): string => (Number.isInteger(n) ? grouped(n) : n.toP
 
 function commandsOf(episodes: readonly Episode[]): string {
   const shown = episodes.slice(0, MOST_COMMANDS).map(({ show }) => `  ${printable(show)}\n`);
-  const more = episodes.length > shown.length ? '; --format json has a command for each' : '';
+  const more = episodes.length > shown.length ? '; --json has a command for each' : '';
   return `records of the first${shown.length > 1 ? ` ${shown.length}` : ''}${more}:\n${shown.join('')}`;
 }

@@ -13,6 +13,7 @@ const LEAST = 6;
 const LEAST_LINE = 24;
 const TIGHT: Tight = { bar: 8, digits: 3 };
 const TIGHTER: Tight = { bar: 4, digits: 0 };
+const TIGHTEST: Tight = { bar: 4, digits: 'minutes' };
 
 /** A table as it will stand there. */
 export interface Drawing {
@@ -23,6 +24,8 @@ export interface Drawing {
   readonly rows: readonly (readonly string[])[];
   /** No table would fit: each row is a block of lines. */
   readonly asBlocks: boolean;
+  /** Some texts have only their beginning. */
+  readonly isCut: boolean;
   /** What is the same in all rows and so not in the table: names and values. */
   readonly shared: readonly string[];
   /** What was done to make it fit. */
@@ -39,7 +42,7 @@ interface Made extends Drawing {
 /**
  * Makes rows fit `width`. As far as needed, in this order: columns that hold nothing go; times are shown to the millisecond, bars
  * are shorter, names stand in lines; a value that all rows share is said once; times are shown to the second; long texts are
- * cut; each row is a block.
+ * cut; times are shown to the minute; each row is a block.
  */
 export function fitted(
   columns: readonly ResultColumn[],
@@ -49,7 +52,7 @@ export function fitted(
   if (cells.length === 0) return made({ columns: [], cells: [], notes: [], shared: [] }, undefined);
   const whole = made({ columns, cells, notes: [], shared: [] }, undefined);
   if (width === undefined || sum(whole) <= width) return whole;
-  const full = columns.map((_, i) => i).filter(i => cells.some(row => (row[i] ?? null) !== null));
+  const full = columns.map((_, i) => i).filter(i => cells.some(row => shownText(row[i] ?? null) !== ''));
   const empty = columns.length - full.length;
   const notes = empty > 0 ? [`${counted(empty, 'empty column')} not shown`] : [];
   const content = {
@@ -65,7 +68,10 @@ export function fitted(
       tight = made(next, how);
     if (sum(tight) <= width) return tight;
   }
-  return cut(tight, width) ?? { ...made(content, undefined), asBlocks: true };
+  const last = { ...tight, notes: [...tight.notes, 'times are to the minute'] };
+  return (
+    cut(tight, width) ?? cut(made(last, TIGHTEST), width) ?? { ...made(content, undefined), asBlocks: true }
+  );
 }
 
 /** How wide a table is with all that it holds. */
@@ -79,7 +85,7 @@ function made(content: Content, tight: Tight | undefined): Made {
     tight ? inLines(printable(name), widest(rows.map(row => row[i]!))) : printable(name),
   );
   const right = kindsOf(columns, cells).map(kind => kind === 'number');
-  return { ...content, head, right, rows, asBlocks: false };
+  return { ...content, head, right, rows, asBlocks: false, isCut: false };
 }
 
 /** Takes out the widest text that is the same in all rows, or, where there is none, the widest such number; undefined if there is neither. */
@@ -113,6 +119,7 @@ function cut(drawing: Made, width: number): Drawing | undefined {
     return kind === 'sparkline' ? Math.min(widths[i]!, LEAST_LINE) : widths[i]!;
   });
   if (all(least) > width) return undefined;
+  const isWhole = all(widths) <= width;
   while (all(widths) > width) {
     const spare = widths.map((w, i) => (w > least[i]! ? w : 0));
     widths[spare.indexOf(Math.max(...spare))]!--;
@@ -121,6 +128,7 @@ function cut(drawing: Made, width: number): Drawing | undefined {
     stringWidth(text) <= widths[i]! ? text : clipped(text, widths[i]!);
   return {
     ...drawing,
+    isCut: !isWhole,
     head: head.map((name, i) =>
       name
         .split('\n')
@@ -128,7 +136,7 @@ function cut(drawing: Made, width: number): Drawing | undefined {
         .join('\n'),
     ),
     rows: rows.map(row => row.map(fit)),
-    notes: [...notes, 'long texts are cut; --format json has them'],
+    notes: isWhole ? notes : [...notes, 'long texts are cut; --json has them'],
   };
 }
 

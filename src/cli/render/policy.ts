@@ -1,6 +1,51 @@
 import type { Policy, RetentionClass } from '../../log/policy.ts';
 import type { Outcome } from '../../policy/set.ts';
 import { counted, grouped } from '../values.ts';
+import { printable } from '../voice.ts';
+import { wrapped } from './wrap.ts';
+
+/** A policy that binds, now or for what was sealed under it. */
+export interface Binding {
+  readonly entry: number;
+  readonly policy: Policy;
+  readonly at: string;
+  readonly state: 'in force' | 'in its grace' | 'for its own';
+  readonly until: string | undefined;
+  /** Sealed under it, and still there. */
+  readonly segments: number;
+}
+
+/** What binds, in lines that fit. */
+export const bindingLines = (all: readonly Binding[], width: number | undefined): string[] =>
+  all.flatMap(({ entry, policy, at, state, until, segments }) => {
+    const how = {
+      'in force': `is in force since ${second(at)}`,
+      'in its grace': `binds beside it until ${second(until ?? '')}`,
+      'for its own': 'binds for what was sealed under it',
+    }[state];
+    const under = segments > 0 ? `; ${counted(segments, 'segment')} sealed under it` : '';
+    const side = classWidth(policy) + 2;
+    return [
+      wrapped(printable(`${named(entry)} ${how}${under}`), width, 2, false),
+      ...bodyLines(policy).map(line => wrapped(printable(line), width, side, false)),
+      `  grace ${counted(policy.grace, 'day')}${policy.retroactive ? '; retroactive' : ''}`,
+    ];
+  });
+
+const second = (at: string): string => at.replace(/\.\d+Z$/, 'Z');
+
+/** Classes, rules and what else a policy says. */
+function bodyLines({ classes, rules, redactAny }: Policy): string[] {
+  const width = classWidth({ classes });
+  return [
+    ...classes.map(c => `  ${c.name.padEnd(width)}${classLine(c)}`),
+    ...rules.map(rule => `  ${ruleText(rule)} is ${rule.class}`),
+    ...(redactAny ? ['  rows may be redacted before their minimum'] : []),
+  ];
+}
+
+const classWidth = ({ classes }: Pick<Policy, 'classes'>): number =>
+  Math.max(...classes.map(c => c.name.length)) + 2;
 
 /** What a policy comes to, in a few lines. */
 export function outcomeLines(outcome: Outcome): string[] {
@@ -11,10 +56,7 @@ export function outcomeLines(outcome: Outcome): string[] {
       ? 'this policy would be in force from now on; nothing was written'
       : `policy ${entry} is in force`,
   ];
-  const width = Math.max(...policy.classes.map(c => c.name.length)) + 2;
-  for (const c of policy.classes) lines.push(`  ${c.name.padEnd(width)}${classLine(c)}`);
-  for (const rule of policy.rules) lines.push(`  ${ruleText(rule)} is ${rule.class}`);
-  if (policy.redactAny) lines.push('  rows may be redacted before their minimum');
+  lines.push(...bodyLines(policy));
   if (changes.length === 0) lines.push(`periods as in ${named(before.entry)}`);
   for (const c of changes)
     lines.push(

@@ -2,7 +2,7 @@ import { type Finding, FINDINGS, isAlteration, isLowering, type Report } from '.
 import { counted, grouped, humanBytes } from '../values.ts';
 import { printable } from '../voice.ts';
 
-/** Findings that are printed; --format json has all. */
+/** Findings that are printed; --json has all. */
 const MOST = 200;
 
 export interface Shown {
@@ -16,7 +16,7 @@ export function reportLines(report: Report, shown: Shown): string[] {
   const { checked, findings } = report;
   const lines = findings.slice(0, MOST).map(findingLine);
   if (findings.length > MOST)
-    lines.push(`         and ${grouped(findings.length - MOST)} more; --format json lists all`);
+    lines.push(`         and ${grouped(findings.length - MOST)} more; --json lists all`);
   const isIntact = findings.every(isLowering);
   if (isIntact)
     lines.push(

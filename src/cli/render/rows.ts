@@ -67,9 +67,15 @@ export interface Shown {
   readonly plain?: boolean;
   /** Stands above a page. */
   readonly title?: string;
+  /** Stands behind the number of a table's rows. */
+  readonly notes?: readonly string[];
 }
 
-export function rowSink(format: RowFormat, print: Print, { width, title, plain }: Shown = {}): ResultSink {
+export function rowSink(
+  format: RowFormat,
+  print: Print,
+  { width, title, plain, notes }: Shown = {},
+): ResultSink {
   switch (format) {
     case 'csv':
       return csvSink(spelled(print));
@@ -82,7 +88,7 @@ export function rowSink(format: RowFormat, print: Print, { width, title, plain }
     case 'ndjson':
       return ndjsonSink(print);
     case 'table':
-      return late(async () => (await import('./table.ts')).tableSink(print, width, plain));
+      return late(async () => (await import('./table.ts')).tableSink(print, width, plain, notes));
   }
 }
 

@@ -6,6 +6,7 @@ import type { ResultSink } from '../../duck/process.ts';
 import { counted, grouped } from '../values.ts';
 import { type Drawing, fitted, GAP, MOST } from './fit.ts';
 import type { Print } from './rows.ts';
+import { wrapped } from './wrap.ts';
 
 const PLAIN = {
   top: '',
@@ -26,7 +27,12 @@ const PLAIN = {
 };
 
 /** Aligned columns without lines, numbers to the right. */
-export function tableSink(print: Print, width?: number, plain = false): ResultSink {
+export function tableSink(
+  print: Print,
+  width?: number,
+  plain = false,
+  said: readonly string[] = [],
+): ResultSink {
   const colors = plain ? new Chalk({ level: 0 }) : chalk;
   let names: readonly ResultColumn[] = [];
   const held: (readonly Cell[])[] = [];
@@ -45,8 +51,9 @@ export function tableSink(print: Print, width?: number, plain = false): ResultSi
       const { text, shared, notes } = drawTable(names, held, width, colors);
       if (text !== '') await print(`${text}\n`);
       const tail = more > 0 ? [`${grouped(MOST)} shown; --format ndjson prints all`] : [];
-      const counts = [counted(held.length + more, 'row'), ...tail, ...notes];
-      for (const line of [...shared, counts.join('; ')]) await print(`${colors.dim(line)}\n`);
+      const counts = [counted(held.length + more, 'row'), ...tail, ...said, ...notes];
+      for (const line of [...shared, counts.join('; ')])
+        for (const part of wrapped(line, width, 0, false).split('\n')) await print(`${colors.dim(part)}\n`);
     },
   };
 }

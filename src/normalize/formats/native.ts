@@ -24,6 +24,7 @@ export const native: Adapter = {
       const column = TAKEN.get(name);
       if (column) draft.column(column, name);
     }
+    draft.apiKey('api_key');
     if (record.prompt_hash ?? record.completion_hash ?? record.last_user_hash) record.hash_alg = 'source';
     else {
       draft.prompt('messages', 'prompt');

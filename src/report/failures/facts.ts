@@ -7,7 +7,7 @@ import { numberOf, textIn, textOf } from '../rows.ts';
 import { SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
-/** What `report failures --format json` prints. `by` counts failures; of kinds and HTTP statuses all requests that are such. */
+/** What `report failures --json` prints. `by` counts failures; of kinds and HTTP statuses all requests that are such. */
 export interface FailuresData extends FrameData {
   readonly form: 'slmaudit-report-failures/1';
   /** By how requests ended. */

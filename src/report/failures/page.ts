@@ -13,7 +13,7 @@ export async function failuresPage(asker: Asker, wanted: Wanted): Promise<Page> 
   const frame = await frameOf(asker, wanted);
   const data = await failuresOf(asker, frame);
   const { now, before } = data.totals;
-  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage('Failures', frame, data);
+  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage(asker, 'Failures', frame, data);
   const failed = data.users.filter(u => u.name !== null).length;
   return {
     title: 'Failures',

@@ -5,7 +5,7 @@ import { numberIn, numberOf, textIn, textOf } from '../rows.ts';
 import { bucketOf, inFrame, startsOf, spread } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
-/** What `report latency --format json` prints. Times are microseconds, of requests that ended well. */
+/** What `report latency --json` prints. Times are microseconds, of requests that ended well. */
 export interface LatencyData extends FrameData {
   readonly form: 'slmaudit-report-latency/1';
   readonly totals: { readonly now: Times; readonly before: Times | null };

@@ -20,7 +20,7 @@ export async function latencyPage(asker: Asker, wanted: Wanted): Promise<Page> {
   const frame = await frameOf(asker, wanted);
   const data = await latencyOf(asker, frame);
   const { now, before } = data.totals;
-  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage('Latency', frame, data);
+  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage(asker, 'Latency', frame, data);
   const notes = [
     ...frame.notes,
     'Times are of requests that ended well: what fails, fails at its own pace.',

@@ -4,7 +4,7 @@ import { numberIn, numberOf, textIn, textOf } from '../rows.ts';
 import { bucketOf, inFrame, spread, SUMS } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
-/** What `report models --format json` prints. */
+/** What `report models --json` prints. */
 export interface ModelsData extends FrameData {
   readonly form: 'slmaudit-report-models/1';
   /** Models and versions with requests in the period or the one before, the most first. */

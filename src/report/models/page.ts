@@ -13,7 +13,7 @@ const SHOWN = 40;
 export async function modelsPage(asker: Asker, wanted: Wanted): Promise<Page> {
   const frame = await frameOf(asker, wanted);
   const data = await modelsOf(asker, frame);
-  if (data.versions.length === 0) return emptyPage('Models', frame, data);
+  if (data.versions.length === 0) return emptyPage(asker, 'Models', frame, data);
   const used = data.versions.filter(v => v.requests > 0);
   const came = data.versions.filter(v => v.state === 'new');
   const gone = data.versions.filter(v => v.state === 'gone');

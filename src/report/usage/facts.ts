@@ -5,7 +5,7 @@ import { numberIn, numberOf } from '../rows.ts';
 import { SUMS, bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
-/** What `report usage --format json` prints. */
+/** What `report usage --json` prints. */
 export interface UsageData extends FrameData {
   readonly form: 'slmaudit-report-usage/1';
   readonly totals: { readonly now: UsageTotals; readonly before: UsageTotals | null };

@@ -21,7 +21,7 @@ export async function usagePage(asker: Asker, wanted: Wanted): Promise<Page> {
   const frame = await frameOf(asker, wanted);
   const data = await usageOf(asker, frame);
   const { now, before } = data.totals;
-  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage('Usage', frame, data);
+  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage(asker, 'Usage', frame, data);
   const shown = { all: now.requests, tokens: now.with_tokens > 0, cost: now.with_cost > 0 };
   const models = await namesOf(asker, 'usage', 'model');
   return {

@@ -5,7 +5,7 @@ import { numberOf, textIn, textOf } from '../rows.ts';
 import { bucketOf, inFrame, inPeriod, spread, startsOf } from '../scope.ts';
 import { frameData, type FrameData } from '../sections.ts';
 
-/** What `report users --format json` prints. Users are values of user_id: hashes, where identities were hashed. */
+/** What `report users --json` prints. Users are values of user_id: hashes, where identities were hashed. */
 export interface UsersData extends FrameData {
   readonly form: 'slmaudit-report-users/1';
   readonly totals: { readonly now: UsersTotals; readonly before: UsersTotals | null };

@@ -16,7 +16,7 @@ export async function usersPage(asker: Asker, wanted: Wanted): Promise<Page> {
   const frame = await frameOf(asker, wanted);
   const data = await usersOf(asker, frame);
   const { now, before } = data.totals;
-  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage('Users', frame, data);
+  if (now.requests === 0 && (before?.requests ?? 0) === 0) return emptyPage(asker, 'Users', frame, data);
   const notes = [...frame.notes, ...notesOf(frame, data)];
   const shared = { title: 'Users', subtitle: subtitleOf(frame), notes, data };
   if (now.users === 0 && (before?.users ?? 0) === 0)

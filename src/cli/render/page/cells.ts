@@ -3,7 +3,7 @@ import type { PageColumn, PageTable } from '../../../report/page.ts';
 import { counted, grouped } from '../../values.ts';
 import { isBar } from '../draw.ts';
 
-/** Rows that people are shown of one table, and characters of one text; --format json has all. */
+/** Rows that people are shown of one table, and characters of one text; --json has all. */
 const MOST_ROWS = 200;
 const MOST_CHARS = 120;
 
@@ -24,8 +24,7 @@ export function shownTable({ columns: given, rows }: PageTable): ShownTable {
     rows: rows
       .slice(0, MOST_ROWS)
       .map(row => columns.map((c, i) => (isBar(c) ? (row[i] ?? null) : shownCell(row[i])))),
-    note:
-      more > 0 ? `${grouped(MOST_ROWS)} of ${counted(rows.length, 'row')}; --format json has all` : undefined,
+    note: more > 0 ? `${grouped(MOST_ROWS)} of ${counted(rows.length, 'row')}; --json has all` : undefined,
   };
 }
 

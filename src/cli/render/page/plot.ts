@@ -37,7 +37,7 @@ ${caption}<div class="plot">
 <svg class="draw" role="img" aria-label="${said(`${title}: ${range}`)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${drawing}</svg>
 ${numbers(told, scale)}<div class="x">${ticks(plot)}</div>
 </div>
-${expected.length > 0 ? '<p class="sub key"><span class="swatch"></span>what was expected</p>\n' : ''}${list === '' ? '' : `<ol class="marks">\n${list}</ol>\n`}${rest > 0 ? `<p class="sub">and ${number(rest)} more; --format json has all</p>\n` : ''}</figure>
+${expected.length > 0 ? '<p class="sub key"><span class="swatch"></span>what was expected</p>\n' : ''}${list === '' ? '' : `<ol class="marks">\n${list}</ol>\n`}${rest > 0 ? `<p class="sub">and ${number(rest)} more; --json has all</p>\n` : ''}</figure>
 `;
 }
 

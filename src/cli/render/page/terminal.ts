@@ -55,7 +55,8 @@ function sectionBlocks(section: Section, how: How, depth: number): string[][] {
   return [lines, ...(section.sections ?? []).flatMap(s => sectionBlocks(s, how, depth + 1))];
 }
 
-function tableLines(given: PageTable, { width, colors }: How): string[] {
+function tableLines(given: PageTable, how: How): string[] {
+  const { width, colors } = how;
   const { columns, rows, note } = shownTable(given);
   let places = columns.map((_, i) => i);
   const of = <T>(list: readonly T[]): T[] => places.map(i => list[i]!);
@@ -73,7 +74,7 @@ function tableLines(given: PageTable, { width, colors }: How): string[] {
     ...drawn.notes,
     ...(without.length > 0 ? [`no room for ${without.join(', ')}`] : []),
   ];
-  return [drawn.text, ...notes.map(line => colors.dim(line))];
+  return [drawn.text, ...notes.flatMap(line => wrapped(line, how, colors.dim))];
 }
 
 function plotLines(plot: Plot, how: How, names: number): string[] {
@@ -107,9 +108,7 @@ function plotLines(plot: Plot, how: How, names: number): string[] {
     ...all
       .slice(0, MOST_MARKS)
       .flatMap(m => wrapped(`${minute(m.from)} to ${minute(m.to)}: ${m.says}`, how, undefined, names + 2)),
-    ...(more > 0
-      ? [colors.dim(`${' '.repeat(names + 2)}and ${number(more)} more; --format json has all`)]
-      : []),
+    ...(more > 0 ? [colors.dim(`${' '.repeat(names + 2)}and ${number(more)} more; --json has all`)] : []),
   ];
 }
 
