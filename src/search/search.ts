@@ -18,7 +18,7 @@ export interface Shape {
   readonly zone?: string;
 }
 
-const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
+export const UNITS = ['minute', 'hour', 'day', 'week', 'month'] as const;
 const GROUPED = ['records', 'failed', 'tokens'];
 /** What a terminal shows of a record; the rest is another format away. */
 const BRIEF: readonly string[] = [

@@ -8,7 +8,8 @@ import { printer, rowSink } from '../render/rows.ts';
 import { SPAN_OPTIONS, spanOf } from '../span.ts';
 import { readCount, readList, readZone, usage } from '../values.ts';
 
-const columnNames = async (): Promise<readonly string[]> => (await import('../../search/search.ts')).NAMES;
+const columnNames = async (): Promise<readonly string[]> =>
+  (await import('../../record/schema.ts')).VIEW_NAMES;
 
 const COLUMNS_OPTION: OptionSpec = {
   flags: '--columns <LIST>',
