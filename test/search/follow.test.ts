@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { NAMES } from '../../src/search/search.ts';
+import { VIEW_NAMES } from '../../src/record/schema.ts';
 import { nativeLines, Sandbox, type Started } from '../sandbox.ts';
 
 const box = new Sandbox();
@@ -54,5 +54,5 @@ test('records of running ingests appear once each, across seals and writers, unt
   assert.deepEqual([everything.code, some.code], [0, 0], everything.stderr);
   assert.deepEqual(idsOf(everything.stdout).sort(), Array.from({ length: 14 }, (_, n) => `r-${n}`).sort());
   assert.deepEqual(idsOf(some.stdout), ['r-4', 'r-11']);
-  assert.deepEqual(Object.keys(JSON.parse(some.stdout.split('\n')[0]!) as object), NAMES);
+  assert.deepEqual(Object.keys(JSON.parse(some.stdout.split('\n')[0]!) as object), VIEW_NAMES);
 });
