@@ -59,8 +59,9 @@ export class Sources {
 
   /** Seals what dead writers left, so that what follows is known to be behind it. */
   async takeOver(): Promise<void> {
-    const { lockWaitMs, note } = this.#options;
-    const { sealed, kept } = await sealLeftovers(this.#store, { lockWaitMs, take: false });
+    const { lockWaitMs, note, known } = this.#options;
+    const { sealed, kept, aside } = await sealLeftovers(this.#store, { lockWaitMs, take: false, known });
+    for (const { path, reason } of aside) note({ code: 'set_aside', source: path, why: reason });
     this.recovered += sealed.reduce((sum, s) => sum + s.records, 0);
     for (const one of kept) {
       if (this.#kept.has(one.batch)) continue;

@@ -1,27 +1,48 @@
 import { closeSync, constants, fdatasync, fstatSync, lstatSync, openSync, readSync, write } from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AuditError } from '../errors.ts';
+import { createMac } from '../keys/hash.ts';
 import { instantOf } from './clock.ts';
 import { createFile, isCode, openToRead } from './durable.ts';
+import { type RecordKey, readRecordKey } from './keys.ts';
 import { readCheckpoint } from './log.ts';
 import { thisProcess } from './owner.ts';
 import type { Store } from './store.ts';
-import { type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
+import { type Begun, type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
 
 const writeTo = promisify(write);
 const datasync = promisify(fdatasync);
 
-/** The header of a new open segment of this process. */
+/** The header of a new open segment of this process. Throws KEY_MISSING, KEY_MALFORMED. */
 export function newHeader(store: Store): OpenHeader {
-  return {
-    form: 'slmaudit-open/1',
+  return headerUnder(readRecordKey(store.keys), {
+    form: 'slmaudit-open/2',
     origin: store.origin,
     batch: randomBytes(16).toString('hex'),
     since: readCheckpoint(store.at).size,
     at: instantOf(Date.now()),
     owner: thisProcess(),
-  };
+  });
+}
+
+export const headerUnder = (key: RecordKey, begun: Begun): OpenHeader => ({
+  ...begun,
+  key: key.id,
+  mac: macOf(key, begun),
+});
+
+/** Did a writer of this store begin it? `unknown`: it says that it used a key that isn't among these. */
+export function isOwn(header: OpenHeader, keys: readonly RecordKey[]): boolean | 'unknown' {
+  const key = keys.find(({ id }) => id === header.key);
+  if (!key) return 'unknown';
+  return timingSafeEqual(Buffer.from(macOf(key, header), 'hex'), Buffer.from(header.mac, 'hex'));
+}
+
+function macOf({ key }: RecordKey, { form, origin, batch, since, at, owner }: Begun): string {
+  const { host, boot, pidns, pid, start } = owner;
+  const text = JSON.stringify([form, origin, batch, since, at, host, boot, pidns, pid, start]);
+  return createMac(key)(`slmaudit/open/v1\0${text}`);
 }
 
 /** An open segment being written: frames gather in memory, sync() makes them durable. */

@@ -135,7 +135,8 @@ export function checkStrays(
     const file = relative(at.store, path).replaceAll('\\', '/');
     const kind = gone.has(path) ? 'leftover' : pendingKind(file, reach, beyond);
     if (kind === 'tile') continue;
-    if (kind) pending.push({ kind, file });
+    if (kind === 'aside') findings.push({ code: 'SET_ASIDE', file });
+    else if (kind) pending.push({ kind, file });
     else findings.push({ code: 'STRAY_FILE', file });
   }
   return { findings, pending };
@@ -167,13 +168,18 @@ function statedBy(
   };
 }
 
-function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'] | 'tile' | undefined {
+function pendingKind(
+  file: string,
+  reach: Reach,
+  beyond: number,
+): Pending['kind'] | 'tile' | 'aside' | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
   // Only where writers make them.
   if (TEMPORARY.test(name) && /^(?:log\/|open\/[^/]*$|[^/]*$)/.test(file)) return 'temporary';
   if (/^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
   if (file.startsWith('open/')) {
     const form = parseOpenName(name)?.form;
+    if (form === 'aside') return form;
     if (form) return isFrames(form) ? 'open' : 'temporary';
     const byProduct =
       /^open\/(?:untidy|[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;

@@ -57,6 +57,7 @@ export const FINDINGS = {
   FORK: 'the log is another one than was known before',
   HEAD_SIGNATURE: 'the head to compare with is not signed by the log key',
   HEAD_UNREADABLE: 'a head to compare with can not be read, so a rollback can not be seen',
+  SET_ASIDE: 'an open segment could not be sealed and was set aside: look at it, and move it out of the store',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',
   REKEYED: 'from here on the log is vouched for by the holder of the recovery key',
 } as const;
@@ -67,7 +68,7 @@ export type FindingCode = keyof typeof FINDINGS;
 const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER', 'HEAD_UNREADABLE']);
 
 /** These say that all is as it was sealed, and that less is to be believed for it. */
-const LOWERING: ReadonlySet<FindingCode> = new Set(['REKEYED']);
+const LOWERING: ReadonlySet<FindingCode> = new Set(['REKEYED', 'SET_ASIDE']);
 
 export const isAlteration = ({ code }: Finding): boolean => !UNCHECKED.has(code) && !LOWERING.has(code);
 export const isLowering = ({ code }: Finding): boolean => LOWERING.has(code);

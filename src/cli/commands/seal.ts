@@ -19,12 +19,13 @@ export const sealCommand: CommandDetails = {
     [2, 'could not read or write'],
     [75, 'another writer holds the lock'],
   ],
-  async run(given, { openStore, voice }) {
+  async run(given, { openStore, voice, knownFolder }) {
     const store = openStore();
     const { finishInterrupted, sealLeftovers } = await import('../../seal/seal.ts');
     const lockWaitMs = lockWaitOf(given);
     await finishInterrupted(store, { lockWaitMs });
-    const { sealed, kept } = await sealLeftovers(store, { take: flag(given, 'take'), lockWaitMs });
+    const options = { take: flag(given, 'take'), lockWaitMs, known: knownFolder };
+    const { sealed, kept, aside } = await sealLeftovers(store, options);
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
     if (sealed.length === 0) voice.say('nothing to seal');
     for (const { batch, why, owner, reason } of kept) {
@@ -35,6 +36,8 @@ export const sealCommand: CommandDetails = {
       }[why];
       voice.warn(`open segment ${batch} ${state} and was left alone`);
     }
+    for (const { path, reason } of aside)
+      voice.warn(`an open segment can't be sealed and was set aside: ${path} (${reason})`);
     if (kept.some(k => k.why === 'other_host'))
       voice.hint('if those writers are surely gone: slmaudit seal --take');
     return 0;

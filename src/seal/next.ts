@@ -1,0 +1,63 @@
+import { AuditError } from '../errors.ts';
+import type { SealedSegment } from '../log/inventory.ts';
+import { countOf, formatRanges, numbersOf } from '../log/ranges.ts';
+import type { SourceRange } from '../log/segment.ts';
+import type { Part } from './parts.ts';
+
+/** What a log says that its segments were read from. */
+export interface Read {
+  /** Of a file, in the order of the log. */
+  readonly rangesOf: (identity: string) => readonly Pick<SourceRange, 'to'>[];
+  /** Asked only where lines were retried. */
+  readonly segments: () => readonly Pick<SealedSegment, 'rejected' | 'retried'>[];
+}
+
+/**
+ * Does what an open segment says it was read from come next? It always does where its writer made it, whatever was killed: files are read on
+ * from where the log and the open segments before it end, rejected lines once. Sealed all the same, it would be a finding for ever (SPEC 9,
+ * step 8). Throws BYTES_MISSING where bytes before it are in no segment, ALREADY_SEALED where it can never come next any more.
+ */
+export function checkNext(parts: readonly Pick<Part, 'sources' | 'retried'>[], read: Read): void {
+  const ends = new Map<string, number>();
+  for (const { name, identity, from, to } of parts.flatMap(p => p.sources)) {
+    const end = ends.get(identity) ?? Math.max(0, ...read.rangesOf(identity).map(r => r.to));
+    if (from > end)
+      throw new AuditError('BYTES_MISSING', `it holds ${name} from byte ${from} on, and the log ends at ${end}`);
+    if (from < end || to < from)
+      throw new AuditError(
+        'ALREADY_SEALED',
+        `it holds ${name} from byte ${from} to ${to}, and the log has it up to ${end}`,
+      );
+    ends.set(identity, to);
+  }
+  const retried = parts.flatMap(p => p.retried);
+  if (retried.length > 0) checkRetried(retried, read.segments());
+}
+
+function checkRetried(retried: Part['retried'], segments: ReturnType<Read['segments']>): void {
+  const again = new Map<number, Set<number>>();
+  for (const before of segments.flatMap(s => s.retried)) add(again, before);
+  for (const one of retried) {
+    const { segment, ranges } = one;
+    const count = segments[segment]?.rejected?.count ?? 0;
+    // A forged range could be of any length.
+    const isThere = countOf(ranges) <= count && ranges.at(-1)![1] <= count;
+    if (!isThere || !add(again, one))
+      throw new AuditError(
+        'ALREADY_SEALED',
+        `it retries lines ${formatRanges(ranges).slice(0, 200)} of segment ${segment}, ${isThere ? 'and some of them were before' : `which has ${count}`}`,
+      );
+  }
+}
+
+/** False if one of them was in already. */
+function add(all: Map<number, Set<number>>, { segment, ranges }: Part['retried'][number]): boolean {
+  const lines = all.get(segment) ?? new Set();
+  all.set(segment, lines);
+  let isNew = true;
+  for (const n of numbersOf(ranges)) {
+    if (lines.has(n)) isNew = false;
+    lines.add(n);
+  }
+  return isNew;
+}
