@@ -22,7 +22,10 @@ export function checkNext(parts: readonly Pick<Part, 'sources' | 'retried'>[], r
   for (const { name, identity, from, to } of parts.flatMap(p => p.sources)) {
     const end = ends.get(identity) ?? Math.max(0, ...read.rangesOf(identity).map(r => r.to));
     if (from > end)
-      throw new AuditError('BYTES_MISSING', `it holds ${name} from byte ${from} on, and the log ends at ${end}`);
+      throw new AuditError(
+        'BYTES_MISSING',
+        `it holds ${name} from byte ${from} on, and the log ends at ${end}`,
+      );
     if (from < end || to < from)
       throw new AuditError(
         'ALREADY_SEALED',

@@ -204,7 +204,10 @@ async function sealTaken(store: Store, id: string, read: Read): Promise<Committe
 function checkOwn({ keys, origin }: Store, id: string, header: OpenHeader): void {
   const own = header.batch === id && header.origin === origin && isOwn(header, readRecordKeys(keys));
   if (own === 'unknown')
-    throw new AuditError('OPEN_KEY_MISSING', `it was begun under record key ${header.key}, which is not here`);
+    throw new AuditError(
+      'OPEN_KEY_MISSING',
+      `it was begun under record key ${header.key}, which is not here`,
+    );
   if (!own) throw new AuditError('OPEN_FORGED', 'whoever began it had no key of this store');
 }
 

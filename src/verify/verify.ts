@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { AuditError, stopped } from '../errors.ts';
+import { AuditError, isSystemError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
-import { TILE_WIDTH } from '../merkle/tile.ts';
+import { TILE_WIDTH, tilePath } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { instantOf } from '../store/clock.ts';
@@ -28,6 +28,7 @@ import {
   type Checked,
   type Finding,
   isLowering,
+  notReadable,
   type Pending,
   type Report,
 } from './finding.ts';
@@ -89,9 +90,11 @@ export function openToVerify(folder: string, keys: string): Store | Finding {
   try {
     return openStore(folder, keys);
   } catch (error) {
-    if (!(error instanceof AuditError)) throw error;
-    const lost = error.code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
-    const format = lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(error.code);
+    if (!(error instanceof AuditError || isSystemError(error))) throw error;
+    const isOwn = error instanceof AuditError;
+    const code = isOwn ? error.code : '';
+    const lost = code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
+    const format = !isOwn || lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(code);
     // Whatever FORMAT says, all that this version can check is checked: it must not be a way to hide the rest.
     const checkpoint = format ? quietCheckpoint(folder) : undefined;
     if (checkpoint)
@@ -100,14 +103,16 @@ export function openToVerify(folder: string, keys: string): Store | Finding {
         origin: checkpoint.origin,
         keys: keysOf(resolve(keys), checkpoint.origin),
       };
+    // With no log beside it, what has another FORMAT is no store that was altered: it is none.
+    const isNone = code !== 'WRITTEN_BY_NEWER' && namesIn(join(folder, 'log')).length === 0;
+    if (!isOwn || (format && isNone)) throw error;
     if (format)
       return {
-        code: error.code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'FORMAT_ALTERED',
+        code: code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'FORMAT_ALTERED',
         file: 'FORMAT',
       };
-    if (error.code === 'CHECKPOINT_MISSING' || error.code === 'CHECKPOINT_MALFORMED') {
-      return { code: error.code, file: 'log/checkpoint' };
-    }
+    if (code === 'CHECKPOINT_MISSING' || code === 'CHECKPOINT_MALFORMED')
+      return { code, file: 'log/checkpoint' };
     throw error;
   }
 }
@@ -147,21 +152,23 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       },
     );
   }
-  const { chain, hashes, findings: bundles } = await readChain(at, head, origin, pin, options);
+  const { chain, hashes, findings: bundles, isWhole } = await readChain(at, head, origin, pin, options);
   const findings: Finding[] = [...checkFormatFile(at)];
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
-  if (!logKey || head.origin !== origin || logKey.name !== origin || !checkpointSignedBy(head.note, logKey)) {
+  const isSigned = head.origin === origin && logKey?.name === origin && checkpointSignedBy(head.note, logKey);
+  // Where genesis can't be read, nobody says whose key that would be.
+  if (!isSigned && (isWhole || logKey))
     findings.push({ code: 'CHECKPOINT_SIGNATURE', file: 'log/checkpoint' });
-  }
   findings.push(...chain.findings, ...bundles);
   const root = hashes.root();
-  if (!root.equals(head.root) || hashes.size !== head.size) {
+  if (isWhole && root.equals(head.root) && hashes.size === head.size)
+    findings.push(...checkTiles(at, hashes));
+  else if (isWhole)
     findings.push({
       code: 'ROOT_MISMATCH',
       expected: head.root.toString('base64'),
       actual: root.toString('base64'),
     });
-  } else findings.push(...checkTiles(at, hashes));
   const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
   findings.push(...heads.findings);
 
@@ -180,15 +187,16 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     passedOver: 0,
   };
   const meant = chain.segments.filter(segment => isMeant(segment, options.only));
-  if (options.only && meant.length === 0) throw nothingMeant(chain.segments.length);
+  if (options.only && meant.length === 0 && isWhole) throw nothingMeant(chain.segments.length);
   checked.passedOver = chain.segments.length - meant.length;
   findings.push(...(await checkFiles(at, chain.inventory, meant, checked, options)));
-  const strays = checkStrays(
-    at,
-    { size: head.size, segments: chain.segments.length, sizeNow: () => sizeNow(at, head, logKey) },
-    chain.inventory,
-  );
-  findings.push(...strays.findings, ...checkParts(at, chain.unfinished));
+  const reach = {
+    size: head.size,
+    segments: chain.segments.length,
+    sizeNow: () => sizeNow(at, head, logKey),
+  };
+  const strays = isWhole ? checkStrays(at, reach, chain.inventory) : { findings: [], pending: [] };
+  findings.push(...strays.findings, ...(isWhole ? checkParts(at, chain.unfinished) : []));
   const pending: Pending[] = [...strays.pending, ...staged(store)];
   const assurance = assuranceOf(findings, options.pin, local);
   if (pin && assurance !== 'none' && options.remember !== undefined)
@@ -246,6 +254,8 @@ interface ReadChain {
   readonly chain: Chain;
   readonly hashes: LeafHashes;
   readonly findings: Finding[];
+  /** Could all of the log be read? What it makes, and what lies beside it, can't be judged else. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -269,6 +279,7 @@ async function readChain(
     for (const place of bad) chain.bad(claims[place]!);
     return claims.length;
   };
+  let refused: Finding | undefined;
   let checked = 0;
   const checkedTo = async (most: number): Promise<void> => {
     while (coming.length > most) checked += await coming.shift()!;
@@ -288,8 +299,11 @@ async function readChain(
       findings.push(...checkBundle(at, bundle, notes));
       return true;
     } catch (error) {
-      // What the system could not read was not altered: that is no finding, and can't be checked.
-      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) throw error;
+      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) {
+        refused = notReadable(tilePath('entries', bundle), error);
+        findings.push(refused);
+        return false;
+      }
       findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual: (error as Error).message });
       return false;
     }
@@ -307,7 +321,7 @@ async function readChain(
   } finally {
     await lookers.close();
   }
-  return { chain, hashes, findings };
+  return { chain, hashes, findings, isWhole: refused === undefined };
 }
 
 function goOn(signal: AbortSignal | undefined): void {

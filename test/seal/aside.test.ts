@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { after, beforeEach, test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
 import { sealLeftovers } from '../../src/seal/seal.ts';
 import { init } from '../../src/init/init.ts';
 import { status } from '../../src/status/status.ts';
-import { formatFrame, headerFrame, markFrame, type OpenSource, recordFrame, sourceFrame } from '../../src/store/frame.ts';
+import {
+  formatFrame,
+  headerFrame,
+  markFrame,
+  type OpenSource,
+  recordFrame,
+  sourceFrame,
+} from '../../src/store/frame.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { exitOf } from '../../src/verify/finding.ts';
 import { verify } from '../../src/verify/verify.ts';
@@ -71,8 +86,14 @@ test('an open segment that nobody with a key has begun is set aside, whoever it 
   ] as const)
     writeFileSync(open(batch), headerFrame({ ...forged, batch, owner }) + bytes(0, 100));
   const [sealed, kept, aside] = await seal();
-  assert.deepEqual([sealed, kept, new Set(aside)], [0, [], new Set(['whoever began it had no key of this store'])]);
-  assert.deepEqual(readdirSync(`${box.store}/open`), [A, B, C].map(b => `${b}.aside`));
+  assert.deepEqual(
+    [sealed, kept, new Set(aside)],
+    [0, [], new Set(['whoever began it had no key of this store'])],
+  );
+  assert.deepEqual(
+    readdirSync(`${box.store}/open`),
+    [A, B, C].map(b => `${b}.aside`),
+  );
   assert.deepEqual(await verified(), [4, ['SET_ASIDE', 'SET_ASIDE', 'SET_ASIDE']]);
   assert.equal(status(store).aside.length, 3);
   assert.deepEqual(await seal(), [0, [], []]);
@@ -89,7 +110,10 @@ test('a copy under another id has no header of its own, one under its own id is 
   assert.deepEqual(await seal(), [0, [], []]);
   assert.ok(!existsSync(open(A)));
   // Begun later, it says: nobody who has no key can say so.
-  writeFileSync(open(A), [formatFrame(header.slice(16).replace('"since":1', '"since":2')).trimEnd(), ...rest].join('\n'));
+  writeFileSync(
+    open(A),
+    [formatFrame(header.slice(16).replace('"since":1', '"since":2')).trimEnd(), ...rest].join('\n'),
+  );
   assert.deepEqual((await seal())[2].length, 1);
   assert.deepEqual(await verified(), [4, ['SET_ASIDE', 'SET_ASIDE']]);
 });
@@ -100,7 +124,10 @@ test('bytes that are in the log already, or behind a gap that nothing fills, are
   leave(C, bytes(150, 250));
   const [sealed, kept, aside] = await seal();
   assert.deepEqual([sealed, kept], [1, []]);
-  assert.match(aside.join('\n'), /^it holds s from byte 50 to 200, and the log has it up to 100\nit holds s from byte 150 on, and the log ends at 100$/);
+  assert.match(
+    aside.join('\n'),
+    /^it holds s from byte 50 to 200, and the log has it up to 100\nit holds s from byte 150 on, and the log ends at 100$/,
+  );
   leave('dd'.repeat(16), bytes(100, 300));
   assert.deepEqual(await seal(), [1, [], []]);
   assert.deepEqual(await verified(), [4, ['SET_ASIDE', 'SET_ASIDE']]);
@@ -118,7 +145,10 @@ test('bytes behind those of an open segment that waits are waited for with it, a
 
 test('what is set aside never takes the place of what was before', async () => {
   for (const n of [0, 1, 2]) {
-    writeFileSync(open(A), headerFrame({ ...begunIn(box, { batch: A }), mac: '0'.repeat(64) }) + bytes(0, n + 1));
+    writeFileSync(
+      open(A),
+      headerFrame({ ...begunIn(box, { batch: A }), mac: '0'.repeat(64) }) + bytes(0, n + 1),
+    );
     assert.equal((await seal())[2].length, 1);
   }
   assert.deepEqual(readdirSync(`${box.store}/open`), [`${A}.1.aside`, `${A}.2.aside`, `${A}.aside`]);

@@ -46,7 +46,10 @@ for (const [what, change] of [
     withStore(async box => {
       mkdirSync(box.path('victim'));
       writeFileSync(box.path('victim', 'x.parquet'), 'mine');
-      writeFileSync(`${box.store}/open/${ID}.open`, headerFrame(begunIn(box, { batch: ID, ...change })) + body);
+      writeFileSync(
+        `${box.store}/open/${ID}.open`,
+        headerFrame(begunIn(box, { batch: ID, ...change })) + body,
+      );
       const seal = await box.run(['seal']);
       assert.deepEqual([seal.code, /damaged header/.test(seal.stderr)], [0, true]);
       assert.ok(existsSync(box.path('victim', 'x.parquet')));

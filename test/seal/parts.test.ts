@@ -73,7 +73,8 @@ const BODY = [
   markFrame(0, 70, { read: 8, blank: 1, not_a_request: 0, part: 0, digest: '0'.repeat(64) }),
 ];
 const framesOf = (change: Partial<OpenHeader> = {}): string =>
-  headerFrame(begunIn({ store: `${whole}/store`, keys: `${whole}/keys` }, { batch: ID, ...change })) + BODY.join('');
+  headerFrame(begunIn({ store: `${whole}/store`, keys: `${whole}/keys` }, { batch: ID, ...change })) +
+  BODY.join('');
 
 class Case {
   readonly folder: string;
@@ -207,10 +208,7 @@ test('while the payload of one part is missing its open segment stays, and nothi
 
 test('another ingest may commit between two parts; the query has every record once all the while', async () => {
   // Its writer seems to be on another host: the ingest leaves it alone.
-  const at = new Case(
-    'between',
-    framesOf({ owner: { ...thisProcess(), host: 'elsewhere' } }),
-  );
+  const at = new Case('between', framesOf({ owner: { ...thisProcess(), host: 'elsewhere' } }));
   await at.killedBehind(0);
   const env = { SLMAUDIT_STORE: `${at.folder}/store`, SLMAUDIT_KEYS: `${at.folder}/keys` };
   const ingest = await box.run(['ingest'], nativeLines(4), env);

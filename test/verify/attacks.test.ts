@@ -70,6 +70,8 @@ test('every finding that can be made of a store has an attack here, or a test of
     'HEAD_UNREADABLE',
     'GENESIS_SIGNATURE',
     'REKEYED',
+    'SET_ASIDE',
+    'NOT_READABLE',
   ];
   const here = new Set([...[...ATTACKS, ...DELETIONS].flatMap(a => a.codes), ...own]);
   assert.deepEqual(

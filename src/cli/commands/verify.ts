@@ -197,7 +197,7 @@ function tellPending({ pending }: Report, { voice }: Context): void {
 }
 
 async function runProof(given: Given, context: Context): Promise<number> {
-  const { verifyProof } = await import('../../verify/proof.ts');
+  const { proofExit, verifyProof } = await import('../../verify/proof.ts');
   const { formatPin } = await import('../../log/pin.ts');
   const path = text(given, 'proof')!;
   const record = text(given, 'record') ?? path.replace(/\.tlog-proof$/, '.ndjson');
@@ -214,8 +214,11 @@ async function runProof(given: Given, context: Context): Promise<number> {
     context.stdout.write(
       'better   a whole `slmaudit verify` also shows that no later thief of the keys can have made it\n',
     );
-  } else context.stdout.write(`ALTERED  ${result.code} ${printable(result.why)}\n`);
-  return result.good ? 0 : 1;
+  } else {
+    const verdict = proofExit(result) === 1 ? 'ALTERED' : 'UNKNOWN';
+    context.stdout.write(`${verdict}  ${result.code} ${printable(result.why)}\n`);
+  }
+  return proofExit(result);
 }
 
 async function runFork(given: Given, context: Context): Promise<number> {
