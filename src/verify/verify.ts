@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { AuditError, isSystemError, stopped } from '../errors.ts';
+import { AuditError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
@@ -10,10 +9,10 @@ import { leafHash } from '../merkle/tree.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { instantOf } from '../store/clock.ts';
 import { isCode } from '../store/durable.ts';
-import { keysOf, stagedIndexes } from '../store/keys.ts';
-import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
+import { stagedIndexes } from '../store/keys.ts';
+import { type Layout, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
-import { localPin, openStore, type Store } from '../store/store.ts';
+import { localPin, type Store } from '../store/store.ts';
 import { Chain, type EntryClaim } from './chain.ts';
 import type { Verified } from './columns.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
@@ -81,50 +80,6 @@ type Inventory = InventoryOf<Verified>;
 
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
 const ATTEMPTS = 5;
-
-/**
- * Opens a store for verify: what keeps others from opening one is here a finding. Throws NO_STORE and
- * WRITTEN_BY_NEWER.
- */
-export function openToVerify(folder: string, keys: string): Store | Finding {
-  try {
-    return openStore(folder, keys);
-  } catch (error) {
-    if (!(error instanceof AuditError || isSystemError(error))) throw error;
-    const isOwn = error instanceof AuditError;
-    const code = isOwn ? error.code : '';
-    const lost = code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
-    const format = !isOwn || lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(code);
-    // Whatever FORMAT says, all that this version can check is checked: it must not be a way to hide the rest.
-    const checkpoint = format ? quietCheckpoint(folder) : undefined;
-    if (checkpoint)
-      return {
-        at: { store: resolve(folder) },
-        origin: checkpoint.origin,
-        keys: keysOf(resolve(keys), checkpoint.origin),
-      };
-    // With no log beside it, what has another FORMAT is no store that was altered: it is none.
-    const isNone = code !== 'WRITTEN_BY_NEWER' && namesIn(join(folder, 'log')).length === 0;
-    if (!isOwn || (format && isNone)) throw error;
-    if (format)
-      return {
-        code: code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'FORMAT_ALTERED',
-        file: 'FORMAT',
-      };
-    if (code === 'CHECKPOINT_MISSING' || code === 'CHECKPOINT_MALFORMED')
-      return { code, file: 'log/checkpoint' };
-    throw error;
-  }
-}
-
-function quietCheckpoint(folder: string): Head | undefined {
-  try {
-    return readCheckpoint({ store: resolve(folder) });
-  } catch (error) {
-    if (error instanceof AuditError) return undefined;
-    throw error;
-  }
-}
 
 /** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible, and STOPPED. */
 export async function verify(store: Store, options: VerifyOptions): Promise<Report> {

@@ -22,7 +22,8 @@ import { readLogKey, readPin } from '../../src/store/keys.ts';
 import { publish, readEntries, writeEntry } from '../../src/store/log.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Finding, Report } from '../../src/verify/finding.ts';
-import { openToVerify, verify } from '../../src/verify/verify.ts';
+import { openToVerify } from '../../src/verify/opened.ts';
+import { verify } from '../../src/verify/verify.ts';
 import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
 
 const box = new Sandbox();

@@ -70,7 +70,8 @@ export const verifyCommand: CommandDetails = {
 const MOST_JOBS = 4;
 
 async function runStore(given: Given, context: Context): Promise<number> {
-  const { openToVerify, verify } = await import('../../verify/verify.ts');
+  const { openToVerify } = await import('../../verify/opened.ts');
+  const { verify } = await import('../../verify/verify.ts');
   const { givenPin, localPin } = await import('../../store/store.ts');
   const { formatPin } = await import('../../log/pin.ts');
   const { keepFork } = await import('../../verify/heads.ts');
