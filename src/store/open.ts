@@ -62,9 +62,12 @@ export interface OpenSegment {
 
 /** An open segment stands there with its whole header or not at all: others tell from it whose it is. */
 export function createOpenSegment(path: string, header: OpenHeader): OpenSegment {
-  createFile(path, headerFrame(header), 0o600);
+  const first = headerFrame(header);
+  createFile(path, first, 0o600);
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
-  const { dev, ino } = fstatSync(fd);
+  const { dev, ino, nlink, size } = fstatSync(fd);
+  // Another file that somebody has put there since is nothing to write to.
+  if (nlink !== 1 || size !== Buffer.byteLength(first)) throw taken(path);
   let pending = new Pending();
   let spare: Pending | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -135,14 +138,13 @@ function checkSameFile(path: string, dev: number, ino: number): void {
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
   }
-  throw new AuditError(
-    'OPEN_TAKEN',
-    `${path} was taken over by another process while this one was writing it`,
-    {
-      hint: 'what was acknowledged is kept; run the same ingest again',
-    },
-  );
+  throw taken(path);
 }
+
+const taken = (path: string): AuditError =>
+  new AuditError('OPEN_TAKEN', `${path} was taken over by another process while this one was writing it`, {
+    hint: 'what was acknowledged is kept; run the same ingest again',
+  });
 
 /** The header of an open segment, from its first line alone. Undefined if it is damaged; `gone`: there is no such file. */
 export function readHeader(path: string): OpenHeader | 'gone' | undefined {

@@ -55,5 +55,8 @@ test('a request whose end never came is kept by a crash, though no line of its o
   const { batch } = parseOpenName(name)!;
   const left = readBatch(openFile(store.at, batch, 'open'), openFile(store.at, batch, 'clean'))!;
   const [part] = left.parts;
-  assert.deepEqual([part!.records, part!.sources.map(s => [s.from, s.to]), left.unmarked], [1, [[100, 100]], 0]);
+  assert.deepEqual(
+    [part!.records, part!.sources.map(s => [s.from, s.to]), left.unmarked],
+    [1, [[100, 100]], 0],
+  );
 });

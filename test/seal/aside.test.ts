@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import {
   copyFileSync,
   existsSync,
+  linkSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { after, beforeEach, test } from 'node:test';
@@ -152,6 +154,17 @@ test('what is set aside never takes the place of what was before', async () => {
     assert.equal((await seal())[2].length, 1);
   }
   assert.deepEqual(readdirSync(`${box.store}/open`), [`${A}.1.aside`, `${A}.2.aside`, `${A}.aside`]);
+});
+
+test('what someone put where sealing makes its files is replaced, never written through', async () => {
+  const mine = box.path('mine');
+  writeFileSync(mine, 'mine');
+  leave(A, bytes(0, 100));
+  linkSync(mine, `${box.store}/open/${A}.clean`);
+  symlinkSync(mine, `${box.store}/open/${A}.parquet`);
+  assert.deepEqual(await seal(), [1, [], []]);
+  assert.equal(readFileSync(mine, 'utf8'), 'mine');
+  assert.deepEqual(await verified(), [0, []]);
 });
 
 test('rejected lines that are not there, or were read again before, are read again by nobody', async () => {
