@@ -137,9 +137,7 @@ export function refuseKept(
   what: string,
 ): void {
   for (const { path } of kept) {
-    let holds = false;
-    walkFrames(path, frame => void (holds ||= frame.kind === 'source' && isTheirs(frame.about)));
-    if (holds)
+    if (sourcesIn(path).some(isTheirs))
       throw new AuditError('OPEN_ELSEWHERE', `${what} lie in an open segment that was left alone: ${path}`, {
         hint: 'run `slmaudit seal`, which says why; with --take if its writer was on another host that is surely gone',
       });
@@ -272,11 +270,19 @@ function inOrder(all: readonly Leftover[]): Leftover[] {
 
 function filesIn(path: string): Map<string, number> {
   const files = new Map<string, number>();
-  walkFrames(path, frame => {
-    if (frame.kind === 'source' && frame.about.kind === 'file')
-      files.set(frame.about.stream, frame.about.from);
-  });
+  for (const { kind, stream, from } of sourcesIn(path)) if (kind === 'file') files.set(stream, from);
   return files;
+}
+
+/** As far as it can be read: that the rest can't be is said where it is sealed. */
+function sourcesIn(path: string): OpenSource[] {
+  const sources: OpenSource[] = [];
+  try {
+    walkFrames(path, frame => void (frame.kind === 'source' && sources.push(frame.about)));
+  } catch (error) {
+    if (!(error instanceof AuditError) || error.code !== 'OPEN_MALFORMED') throw error;
+  }
+  return sources;
 }
 
 function leftovers(store: Store, take: boolean): { batches: Leftover[]; kept: Kept[] } {

@@ -193,25 +193,30 @@ export function walkFrames(path: string, visit: (frame: Frame) => void): WalkEnd
   if (fd === undefined) return undefined;
   try {
     const chunk = Buffer.allocUnsafe(CHUNK);
-    let rest: Buffer = Buffer.alloc(0);
+    // Of a line that goes on: joined once its end comes.
+    let parts: Buffer[] = [];
+    let held = 0;
     let damaged = 0;
     // A bad frame counts as damage only once a line follows it; until then it may be the torn last one.
     let bad = 0;
     for (let got = readSync(fd, chunk); got > 0; got = readSync(fd, chunk)) {
-      const data = rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, got)]) : chunk.subarray(0, got);
+      const part = chunk.subarray(0, got);
+      const isWithin = !part.includes(10);
+      const data = isWithin || held === 0 ? part : Buffer.concat([...parts, part]);
       let start = 0;
-      for (let lf = data.indexOf(10); lf >= 0; lf = data.indexOf(10, start)) {
+      if (!isWithin) [parts, held] = [[], 0];
+      for (let lf = isWithin ? -1 : data.indexOf(10); lf >= 0; lf = data.indexOf(10, start)) {
         damaged += bad;
         const frame = parseFrame(data.subarray(start, lf));
         bad = frame ? 0 : 1;
         if (frame) visit(frame);
         start = lf + 1;
       }
-      rest = Buffer.from(data.subarray(start));
-      if (rest.length > MAX_FRAME)
-        throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
+      if (start < data.length) parts.push(Buffer.from(data.subarray(start)));
+      held += data.length - start;
+      if (held > MAX_FRAME) throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
     }
-    return rest.length > 0 ? { damaged: damaged + bad, torn: rest.length } : { damaged, torn: bad };
+    return held > 0 ? { damaged: damaged + bad, torn: held } : { damaged, torn: bad };
   } finally {
     closeSync(fd);
   }

@@ -18,7 +18,8 @@ export function openToVerify(folder: string, keys: string): Store | Finding {
     const isOwn = error instanceof AuditError;
     const code = isOwn ? error.code : '';
     const lost = code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
-    const format = !isOwn || lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(code);
+    const format =
+      !isOwn || lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH', 'TOO_LARGE'].includes(code);
     // Whatever FORMAT says, all that this version can check is checked: it must not be a way to hide the rest.
     const checkpoint = format ? quietCheckpoint(folder) : undefined;
     if (checkpoint)

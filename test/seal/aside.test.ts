@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { after, beforeEach, test } from 'node:test';
@@ -142,6 +143,16 @@ test('bytes behind those of an open segment that waits are waited for with it, a
   leave(C, bytes(0, 100, { stream: 'ee'.repeat(16) }));
   assert.deepEqual(await seal(), [1, ['other_host', 'unsealable'], []]);
   assert.deepEqual(await seal(true), [2, [], []]);
+  assert.deepEqual(await verified(), [0, []]);
+});
+
+test('a file without an end stops nobody', async () => {
+  writeFileSync(open(A), '');
+  truncateSync(open(A), 8 * 2 ** 40);
+  leave(B, bytes(0, 100));
+  truncateSync(open(B), 2 ** 40);
+  leave(C, bytes(0, 100, { stream: 'ee'.repeat(16) }));
+  assert.deepEqual(await seal(), [1, ['unreadable', 'unsealable'], []]);
   assert.deepEqual(await verified(), [0, []]);
 });
 
