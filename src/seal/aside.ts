@@ -1,6 +1,9 @@
-import { linkSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { isCode, removeFile, syncFolder } from '../store/durable.ts';
-import { asideFile, isMadeOfFrames, openFile, openFolder } from '../store/layout.ts';
+import { readRecordKeys } from '../store/keys.ts';
+import { asideFile, isMadeOfFrames, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
+import { isOwn, readHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { removeOf } from './commit.ts';
 
@@ -22,12 +25,27 @@ export function setAside({ at }: Store, batch: string, reason: string): Aside {
     try {
       linkSync(taken, path);
     } catch (error) {
-      if (isCode(error, 'EEXIST')) continue;
-      throw error;
+      if (!isCode(error, 'EEXIST')) throw error;
+      // It has that name already where a kill came in between.
+      if (lstatSync(path).ino !== lstatSync(taken).ino) continue;
     }
     removeOf(at, batch, isMadeOfFrames);
     removeFile(taken);
     syncFolder(openFolder(at));
     return { batch, path, reason };
+  }
+}
+
+/** What was set aside, and a writer of this store has begun, is once more as it was before: taken. */
+export function bringBack({ at, keys }: Store): void {
+  const own = readRecordKeys(keys);
+  for (const name of namesIn(openFolder(at))) {
+    const parts = parseOpenName(name);
+    if (parts?.form !== 'aside') continue;
+    const path = join(openFolder(at), name);
+    const header = readHeader(path);
+    const isOurs = typeof header === 'object' && header.batch === parts.batch && isOwn(header, own) === true;
+    const [open, taken] = [openFile(at, parts.batch, 'open'), openFile(at, parts.batch, 'taken')];
+    if (isOurs && !existsSync(open) && !existsSync(taken)) renameSync(path, taken);
   }
 }

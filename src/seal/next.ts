@@ -10,6 +10,8 @@ export interface Read {
   readonly rangesOf: (identity: string) => readonly Pick<SourceRange, 'to'>[];
   /** Asked only where lines were retried. */
   readonly segments: () => readonly Pick<SealedSegment, 'rejected' | 'retried'>[];
+  /** Bytes before it that nobody has any more keep nothing from being sealed: that they are missing is in the log then. */
+  readonly gaps: boolean;
 }
 
 /**
@@ -21,7 +23,7 @@ export function checkNext(parts: readonly Pick<Part, 'sources' | 'retried'>[], r
   const ends = new Map<string, number>();
   for (const { name, identity, from, to } of parts.flatMap(p => p.sources)) {
     const end = ends.get(identity) ?? Math.max(0, ...read.rangesOf(identity).map(r => r.to));
-    if (from > end)
+    if (from > end && !read.gaps)
       throw new AuditError(
         'BYTES_MISSING',
         `it holds ${name} from byte ${from} on, and the log ends at ${end}`,

@@ -20,7 +20,7 @@ import { HeldFiles } from '../store/held.ts';
 import { isOwn, readHeader, walkFrames } from '../store/open.ts';
 import { type Owner, stateOf } from '../store/owner.ts';
 import { localPin, type Store } from '../store/store.ts';
-import { type Aside, setAside } from './aside.ts';
+import { type Aside, bringBack, setAside } from './aside.ts';
 import { type Batch, readBatch } from './batch.ts';
 import { commit, type Committed, drop } from './commit.ts';
 import { isAllNamed, namedSegments } from './named.ts';
@@ -78,20 +78,23 @@ export interface Leftovers {
  * Seals what dead writers left. A segment is renamed before it is read, so that a wrong guess costs the living
  * writer an error, never a record. `take`: also those whose writer was on another host or in another container.
  * One that can't be sealed is left and said: it must not keep the others from being sealed. One that never can, since what it says it was
- * read from is in the log or isn't where it goes on, is set aside: it must not keep its file from being read on, either.
+ * read from is in the log or isn't where it goes on, is set aside: it must not keep its file from being read on, either. `gaps`: what was set
+ * aside is looked at again, and sealed behind bytes that are missing.
  */
 export async function sealLeftovers(
   store: Store,
-  options: SealOptions & { readonly take: boolean },
+  options: SealOptions & { readonly take: boolean; readonly gaps?: boolean },
 ): Promise<Leftovers> {
   makeOpenFolder(store.at);
+  const { gaps = false } = options;
+  if (gaps) bringBack(store);
   const { batches, kept } = leftovers(store, options.take);
   if (batches.length === 0) return { sealed: [], kept, aside: [] };
   const lock = await takeLock(lockPath(store.at), options.lockWaitMs);
   try {
     const sealed: Committed[] = [];
     const aside: Aside[] = [];
-    const read = readOf(store, options.known);
+    const read = { ...readOf(store, options.known), gaps };
     await recover(store);
     const blocked = new Set<string>();
     // What these hold may be what comes before.
@@ -164,6 +167,7 @@ function readOf(store: Store, known: string | undefined): Read {
   return {
     rangesOf: identity => held.read().rangesOf(identity),
     segments: () => readHistory(store.at, localPin(store)).segments,
+    gaps: false,
   };
 }
 

@@ -84,7 +84,7 @@ export function status(store: Store): Status {
 function openRecords(store: Store): ReturnType<typeof readOpenRecords> {
   const folder = mkdtempSync(join(tmpdir(), 'slmaudit-status-'));
   try {
-    return readOpenRecords(store.at, folder);
+    return readOpenRecords(store, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -25,6 +25,7 @@ import {
   sourceFrame,
 } from '../../src/store/frame.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
+import { readOpenRecords } from '../../src/store/unsealed.ts';
 import { exitOf } from '../../src/verify/finding.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { begunIn, withOwner } from '../begun.ts';
@@ -88,6 +89,8 @@ test('an open segment that nobody with a key has begun is set aside, whoever it 
     [C, begunIn(box, { batch: C, owner: { ...forged.owner, pid: process.ppid, boot: '' } }).owner],
   ] as const)
     writeFileSync(open(batch), headerFrame({ ...forged, batch, owner }) + bytes(0, 100));
+  const seen = (keys: string): number => readOpenRecords(openStore(box.store, keys), box.folder).length;
+  assert.deepEqual([seen(box.keys), seen(box.path('none'))], [0, 3]);
   const [sealed, kept, aside] = await seal();
   assert.deepEqual(
     [sealed, kept, new Set(aside)],
@@ -136,6 +139,17 @@ test('bytes that are in the log already, or behind a gap that nothing fills, are
   assert.deepEqual(await verified(), [4, ['SET_ASIDE', 'SET_ASIDE']]);
 });
 
+test('what was set aside behind bytes that are gone for good can be sealed all the same, and the gap is said', async () => {
+  leave(A, bytes(0, 100));
+  leave(B, bytes(150, 250));
+  const forged = { ...begunIn(box, { batch: C }), mac: '0'.repeat(64) };
+  writeFileSync(open(C), headerFrame(forged) + bytes(250, 300));
+  assert.equal((await seal())[2].length, 2);
+  const { sealed, aside } = await sealLeftovers(store, { lockWaitMs: 0, take: false, gaps: true });
+  assert.deepEqual([sealed.length, aside], [1, []]);
+  assert.deepEqual(await verified(), [1, ['SOURCE_GAP', 'SET_ASIDE']]);
+});
+
 test('bytes behind those of an open segment that waits are waited for with it, and sealed behind it', async () => {
   leave(A, bytes(0, 100));
   withOwner(box, open(A), { host: 'elsewhere' });
@@ -165,6 +179,13 @@ test('what is set aside never takes the place of what was before', async () => {
     assert.equal((await seal())[2].length, 1);
   }
   assert.deepEqual(readdirSync(`${box.store}/open`), [`${A}.1.aside`, `${A}.2.aside`, `${A}.aside`]);
+});
+
+test('a kill between its two names leaves one of them', async () => {
+  writeFileSync(open(A), headerFrame({ ...begunIn(box, { batch: A }), mac: '0'.repeat(64) }) + bytes(0, 1));
+  linkSync(open(A), `${box.store}/open/${A}.aside`);
+  assert.equal((await seal())[2].length, 1);
+  assert.deepEqual(readdirSync(`${box.store}/open`), [`${A}.aside`]);
 });
 
 test('what someone put where sealing makes its files is replaced, never written through', async () => {

@@ -130,7 +130,7 @@ class Case {
     const { at } = this.store;
     const folder = `${this.folder}/seen`;
     mkdirSync(folder, { recursive: true });
-    const unsealed = readOpenRecords(at, folder);
+    const unsealed = readOpenRecords(this.store, folder);
     const { segments } = readHistory(at);
     return [
       segments.reduce((sum, s) => sum + s.records, 0),

@@ -6,10 +6,15 @@ export const sealCommand: CommandDetails = {
   description: [
     'Finish an interrupted seal and seal the open segments of writers that are gone. Every ingest begins with this; run it alone to have it done without new input.',
     'Whether a writer on another host, or in another container, is gone can not be told from here. --take says that it is.',
+    'An open segment that can never be sealed is set aside, as open/<batch>.aside: one that no writer of this store has begun, or whose bytes are in the log already or behind bytes that no segment holds. `slmaudit verify` names it until somebody has looked at it and moved it away. Where the missing bytes are in the file still, the next ingest reads them, and those behind them, from there; where they are gone for good, --gaps seals what is there.',
   ],
   arguments: [],
   options: [
     { flags: '--take', about: 'also take open segments of writers on other hosts or in other containers' },
+    {
+      flags: '--gaps',
+      about: 'also seal what was set aside behind bytes that are gone: the gap is a finding for ever',
+    },
     LOCK_WAIT_OPTION,
   ],
   examples: [{ command: 'slmaudit seal', about: 'after a crash' }],
@@ -24,7 +29,7 @@ export const sealCommand: CommandDetails = {
     const { finishInterrupted, sealLeftovers } = await import('../../seal/seal.ts');
     const lockWaitMs = lockWaitOf(given);
     await finishInterrupted(store, { lockWaitMs });
-    const options = { take: flag(given, 'take'), lockWaitMs, known: knownFolder };
+    const options = { take: flag(given, 'take'), gaps: flag(given, 'gaps'), lockWaitMs, known: knownFolder };
     const { sealed, kept, aside } = await sealLeftovers(store, options);
     for (const s of sealed) voice.say(`segment ${s.segment}: ${counted(s.records, 'record')} sealed`);
     if (sealed.length === 0) voice.say('nothing to seal');
