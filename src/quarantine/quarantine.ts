@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { quarantineKey } from '../keys/quarantine.ts';
-import { numbersOf } from '../log/ranges.ts';
+import { MOST_REJECTED, numbersOf } from '../log/ranges.ts';
 import { readWhole } from '../store/durable.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { readHistory } from '../store/history.ts';
@@ -69,7 +69,7 @@ export function retriedLines(segments: readonly SealedSegment[]): ReadonlyMap<st
   for (const by of segments)
     for (const { segment, ranges } of by.retried) {
       // A forged range may be of any length; verify names it.
-      const most = segments[segment]?.rejected?.count ?? 0;
+      const most = Math.min(segments[segment]?.rejected?.count ?? 0, MOST_REJECTED);
       for (const n of numbersOf(ranges)) {
         if (n > most) break;
         found.set(`${segment}.${n}`, by.segment);

@@ -1,6 +1,6 @@
 import { AuditError } from '../errors.ts';
 import type { SealedSegment } from '../log/inventory.ts';
-import { countOf, formatRanges, numbersOf } from '../log/ranges.ts';
+import { formatRanges, MOST_REJECTED, numbersOf } from '../log/ranges.ts';
 import type { SourceRange } from '../log/segment.ts';
 import type { Part } from './parts.ts';
 
@@ -40,29 +40,26 @@ export function checkNext(parts: readonly Pick<Part, 'sources' | 'retried'>[], r
 }
 
 function checkRetried(retried: Part['retried'], segments: ReturnType<Read['segments']>): void {
-  const again = new Map<number, Set<number>>();
-  for (const before of segments.flatMap(s => s.retried)) add(again, before);
+  const lines = new Map<number, Set<number>>();
+  const countIn = (segment: number): number =>
+    Math.min(segments[segment]?.rejected?.count ?? 0, MOST_REJECTED);
+  const isNew = ({ segment, ranges }: Part['retried'][number]): boolean => {
+    const before = lines.get(segment) ?? new Set();
+    lines.set(segment, before);
+    const again = [...numbersOf(ranges)].filter(n => before.has(n) || !before.add(n));
+    return again.length === 0;
+  };
+  const isThere = ({ segment, ranges }: Part['retried'][number]): boolean =>
+    ranges.at(-1)![1] <= countIn(segment);
+  const meant = new Set(retried.map(r => r.segment));
+  for (const one of segments.flatMap(s => s.retried)) if (meant.has(one.segment) && isThere(one)) isNew(one);
   for (const one of retried) {
     const { segment, ranges } = one;
-    const count = segments[segment]?.rejected?.count ?? 0;
-    // A forged range could be of any length.
-    const isThere = countOf(ranges) <= count && ranges.at(-1)![1] <= count;
-    if (!isThere || !add(again, one))
-      throw new AuditError(
-        'ALREADY_SEALED',
-        `it retries lines ${formatRanges(ranges).slice(0, 200)} of segment ${segment}, ${isThere ? 'and some of them were before' : `which has ${count}`}`,
-      );
+    if (isThere(one) && isNew(one)) continue;
+    const why = isThere(one) ? 'and some of them were before' : `which has ${countIn(segment)}`;
+    throw new AuditError(
+      'ALREADY_SEALED',
+      `it retries lines ${formatRanges(ranges).slice(0, 200)} of segment ${segment}, ${why}`,
+    );
   }
-}
-
-/** False if one of them was in already. */
-function add(all: Map<number, Set<number>>, { segment, ranges }: Part['retried'][number]): boolean {
-  const lines = all.get(segment) ?? new Set();
-  all.set(segment, lines);
-  let isNew = true;
-  for (const n of numbersOf(ranges)) {
-    if (lines.has(n)) isNew = false;
-    lines.add(n);
-  }
-  return isNew;
 }
