@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
 import { readBatch } from '../../src/seal/batch.ts';
 import { commit } from '../../src/seal/commit.ts';
-import { prepare } from '../../src/seal/prepare.ts';
+import { prepare, type Prepared } from '../../src/seal/prepare.ts';
 import { recover } from '../../src/seal/recover.ts';
 import { headerFrame, markFrame, type OpenSource, recordFrame, sourceFrame } from '../../src/store/frame.ts';
 import { openFile } from '../../src/store/layout.ts';
@@ -56,11 +56,12 @@ async function sealForged(
   about: Partial<OpenSource>,
   to: number,
   retried?: string,
+  change: (prepared: Prepared) => Prepared = p => p,
 ): Promise<void> {
   const store = openStore(box.store, box.keys);
   const id = leaveForged(box, { about, to, ...(retried !== undefined && { retried }) });
   const batch = readBatch(openFile(store.at, id, 'open'), openFile(store.at, id, 'clean'))!;
-  const prepared = await prepare(store.at, batch, batch.parts);
+  const prepared = (await prepare(store.at, batch, batch.parts)).map(change);
   assert.equal(commit(store, await recover(store), batch, prepared, Date.now()).length, 1);
 }
 
@@ -94,6 +95,28 @@ test('a rejected line can be read again once, and only if there is one', () =>
     await sealForged(box, quarantine, 9, '9');
     await sealForged(box, { ...quarantine, segment: 1 }, 1, '1-900000000000000');
     assert.deepEqual(await codes(box), ['RETRY_TWICE', 'RETRY_UNKNOWN', 'RETRY_UNKNOWN']);
+  }));
+
+test('who holds the keys and says that more lines were rejected than any file has is told of, and in no time', () =>
+  withStore(async box => {
+    const path = box.path('rejected');
+    writeFileSync(path, 'x');
+    const many = Number.MAX_SAFE_INTEGER - 1;
+    await sealForged(box, { kind: 'pipe' }, 1, undefined, prepared => ({
+      ...prepared,
+      part: {
+        ...prepared.part,
+        rejected: many,
+        lines: prepared.part.lines.map(l => ({ ...l, read: many, rejected: many })),
+      },
+      quarantine: { path, sha256: '0'.repeat(64), bytes: 1 },
+    }));
+    const quarantine = { kind: 'quarantine', segment: 0 } as const;
+    await sealForged(box, quarantine, 3, '1-900000000000000');
+    await sealForged(box, quarantine, 3, '2-900000000000000');
+    assert.deepEqual(await codes(box), ['RETRY_UNKNOWN', 'RETRY_UNKNOWN', 'QUARANTINE_ALTERED']);
+    assert.equal((await box.run(['quarantine', 'list'])).code, 1);
+    assert.equal((await box.run(['status'])).code, 0);
   }));
 
 test('what a dead writer has left of one file is sealed in the order of the file, whatever its segments are called', () =>
