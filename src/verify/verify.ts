@@ -124,7 +124,11 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       expected: head.root.toString('base64'),
       actual: root.toString('base64'),
     });
-  const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
+  const heads = checkHeads(known, head, hashes, {
+    logKey,
+    isPinned: pin !== undefined,
+    pack: options.pack ?? false,
+  });
   findings.push(...heads.findings);
 
   const checked = {
