@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { after, beforeEach, test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
+import { destroyRecordKey, rotateRecordKey } from '../../src/custody/rotate.ts';
 import { sealLeftovers } from '../../src/seal/seal.ts';
 import { init } from '../../src/init/init.ts';
 import { status } from '../../src/status/status.ts';
@@ -224,4 +225,12 @@ test('one that was begun under a record key that is gone waits, and is not calle
   assert.deepEqual(await seal(), [0, ['unsealable'], []]);
   copyFileSync(`${other}/kept`, key);
   assert.deepEqual(await seal(), [1, [], []]);
+});
+
+test('a record key under which an open segment waits is not destroyed', async () => {
+  leave(A, bytes(0, 100));
+  const { before } = await rotateRecordKey(store, 0);
+  assert.throws(() => destroyRecordKey(store, before), { code: 'KEY_IN_USE' });
+  assert.deepEqual(await seal(), [1, [], []]);
+  destroyRecordKey(store, before);
 });
