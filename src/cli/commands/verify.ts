@@ -58,7 +58,7 @@ export const verifyCommand: CommandDetails = {
     [0, 'intact'],
     [1, 'altered: the findings say what and where'],
     [2, 'could not be checked'],
-    [4, 'intact, but checked against no pin, or the log was rekeyed'],
+    [4, 'intact, but checked against no pin, or the log was rekeyed, or an open segment was set aside'],
   ],
   run(given, context) {
     if (text(given, 'proof') !== undefined) return runProof(given, context);
