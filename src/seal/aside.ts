@@ -2,7 +2,14 @@ import { existsSync, linkSync, lstatSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { isCode, removeFile, syncFolder } from '../store/durable.ts';
 import { readRecordKeys } from '../store/keys.ts';
-import { asideFile, isMadeOfFrames, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
+import {
+  asideFile,
+  asideNames,
+  isMadeOfFrames,
+  openFile,
+  openFolder,
+  parseOpenName,
+} from '../store/layout.ts';
 import { isOwn, readHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { removeOf } from './commit.ts';
@@ -39,13 +46,12 @@ export function setAside({ at }: Store, batch: string, reason: string): Aside {
 /** What was set aside, and a writer of this store has begun, is once more as it was before: taken. */
 export function bringBack({ at, keys }: Store): void {
   const own = readRecordKeys(keys);
-  for (const name of namesIn(openFolder(at))) {
-    const parts = parseOpenName(name);
-    if (parts?.form !== 'aside') continue;
+  for (const name of asideNames(at)) {
+    const { batch } = parseOpenName(name)!;
     const path = join(openFolder(at), name);
     const header = readHeader(path);
-    const isOurs = typeof header === 'object' && header.batch === parts.batch && isOwn(header, own) === true;
-    const [open, taken] = [openFile(at, parts.batch, 'open'), openFile(at, parts.batch, 'taken')];
+    const isOurs = typeof header === 'object' && header.batch === batch && isOwn(header, own) === true;
+    const [open, taken] = [openFile(at, batch, 'open'), openFile(at, batch, 'taken')];
     if (isOurs && !existsSync(open) && !existsSync(taken)) renameSync(path, taken);
   }
 }

@@ -7,7 +7,7 @@ import { formatPin } from '../log/pin.ts';
 import { spanOver } from '../log/span.ts';
 import { isCode } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
-import { namesIn, openFolder, parseOpenName } from '../store/layout.ts';
+import { asideNames } from '../store/layout.ts';
 import { hasLogKey } from '../store/keys.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { notNamed, readOpenRecords } from '../store/unsealed.ts';
@@ -72,7 +72,7 @@ export function status(store: Store): Status {
     sealedAt: history.at,
     head: history.head.root.toString('base64'),
     bytes: bytesUnder(store.at.store),
-    aside: namesIn(openFolder(store.at)).filter(name => parseOpenName(name)?.form === 'aside'),
+    aside: asideNames(store.at),
     open: {
       segments: new Set(open.map(u => u.batch)).size,
       records: sum(open.map(u => u.records)),

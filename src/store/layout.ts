@@ -137,3 +137,7 @@ export function namesIn(folder: string): string[] {
     throw error;
   }
 }
+
+/** Open segments that were set aside, by the names of their files. */
+export const asideNames = (at: Layout): string[] =>
+  namesIn(openFolder(at)).filter(name => parseOpenName(name)?.form === 'aside');
