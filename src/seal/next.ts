@@ -22,7 +22,7 @@ export interface Read {
 export function checkNext(parts: readonly Pick<Part, 'sources' | 'retried'>[], read: Read): void {
   const ends = new Map<string, number>();
   for (const { name, identity, from, to } of parts.flatMap(p => p.sources)) {
-    const end = ends.get(identity) ?? Math.max(0, ...read.rangesOf(identity).map(r => r.to));
+    const end = ends.get(identity) ?? read.rangesOf(identity).reduce((most, r) => Math.max(most, r.to), 0);
     if (from > end && !read.gaps)
       throw new AuditError(
         'BYTES_MISSING',

@@ -14,6 +14,7 @@ import {
 import { after, beforeEach, test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
 import { destroyRecordKey, rotateRecordKey } from '../../src/custody/rotate.ts';
+import { checkNext } from '../../src/seal/next.ts';
 import { sealLeftovers } from '../../src/seal/seal.ts';
 import { init } from '../../src/init/init.ts';
 import { status } from '../../src/status/status.ts';
@@ -233,4 +234,14 @@ test('a record key under which an open segment waits is not destroyed', async ()
   assert.throws(() => destroyRecordKey(store, before), { code: 'KEY_IN_USE' });
   assert.deepEqual(await seal(), [1, [], []]);
   destroyRecordKey(store, before);
+});
+
+test('a file that was sealed half a million times goes on', () => {
+  const ranges = Array.from({ length: 500_000 }, (_, i) => ({ to: i + 1 }));
+  const read = { rangesOf: () => ranges, segments: () => [], gaps: false };
+  const range = { name: 's', identity: FILE, from: 500_000, to: 500_001, digest: '' };
+  checkNext([{ sources: [range], retried: [] }], read);
+  assert.throws(() => checkNext([{ sources: [{ ...range, from: 1 }], retried: [] }], read), {
+    code: 'ALREADY_SEALED',
+  });
 });
