@@ -5,7 +5,7 @@ import { HeldFiles } from '../store/held.ts';
 import type { RecordKey } from '../store/keys.ts';
 import { isFrames, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
-import { readHeader } from '../store/open.ts';
+import { isOwn, readHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { findResume, type Identities, identitiesOf, type InputFile, type Resume } from './file.ts';
 import type { Note } from './summary.ts';
@@ -145,7 +145,8 @@ export class Sources {
       const parts = parseOpenName(file);
       if (!parts || !isFrames(parts.form)) continue;
       const header = readHeader(openFile(this.#store.at, parts.batch, parts.form));
-      if (typeof header === 'object') since.push(Date.parse(header.at));
+      const isOurs = typeof header === 'object' && isOwn(header, this.#keys) !== false;
+      if (isOurs) since.push(Date.parse(header.at));
     }
     return Math.min(...since) - CLOCK_SLACK_MS;
   }

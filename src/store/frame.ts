@@ -193,6 +193,7 @@ function parseHeader(value: unknown): OpenHeader | undefined {
     HEX32.test(h.batch) &&
     isCount(h.since) &&
     typeof h.at === 'string' &&
+    !Number.isNaN(Date.parse(h.at)) &&
     typeof h.key === 'string' &&
     /^[0-9a-f]{8}$/.test(h.key) &&
     typeof h.mac === 'string' &&

@@ -40,6 +40,7 @@ for (const [what, change] of [
   ['a batch that is a path', { batch: '../../victim/x' }],
   ["another segment's batch", { batch: 'ef'.repeat(16) }],
   ['the name of another log', { origin: 'other.example/log' }],
+  ['a time that is none', { at: 'yesterday' }],
   ['a size that is no count', { since: 0.5 }],
 ] as const) {
   test(`an open segment with ${what} is left alone and said, and the store goes on`, () =>
