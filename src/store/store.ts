@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { AuditError, stopped } from '../errors.ts';
@@ -91,22 +91,6 @@ export async function digestFile(
       if (bytes > most) return { sha256: '', bytes };
     }
     return { sha256: hash.digest('hex'), bytes };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Bytes `from` to `to` of a file, in chunks of at most 1 MiB; ends early where the file does. */
-export function* readRange(path: string, from: number, to: number): Generator<Buffer> {
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    const chunk = Buffer.allocUnsafe(1 << 20);
-    for (let at = from; at < to;) {
-      const got = readSync(fd, chunk, 0, Math.min(chunk.length, to - at), at);
-      if (got === 0) return;
-      yield chunk.subarray(0, got);
-      at += got;
-    }
   } finally {
     closeSync(fd);
   }

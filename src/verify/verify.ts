@@ -1,19 +1,18 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { AuditError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
-import { TILE_WIDTH } from '../merkle/tile.ts';
+import { TILE_WIDTH, tilePath } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { instantOf } from '../store/clock.ts';
 import { isCode } from '../store/durable.ts';
-import { keysOf, stagedIndexes } from '../store/keys.ts';
-import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
+import { stagedIndexes } from '../store/keys.ts';
+import { type Layout, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
-import { localPin, openStore, type Store } from '../store/store.ts';
+import { localPin, type Store } from '../store/store.ts';
 import { Chain, type EntryClaim } from './chain.ts';
 import type { Verified } from './columns.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
@@ -28,6 +27,7 @@ import {
   type Checked,
   type Finding,
   isLowering,
+  notReadable,
   type Pending,
   type Report,
 } from './finding.ts';
@@ -81,46 +81,6 @@ type Inventory = InventoryOf<Verified>;
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
 const ATTEMPTS = 5;
 
-/**
- * Opens a store for verify: what keeps others from opening one is here a finding. Throws NO_STORE and
- * WRITTEN_BY_NEWER.
- */
-export function openToVerify(folder: string, keys: string): Store | Finding {
-  try {
-    return openStore(folder, keys);
-  } catch (error) {
-    if (!(error instanceof AuditError)) throw error;
-    const lost = error.code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
-    const format = lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(error.code);
-    // Whatever FORMAT says, all that this version can check is checked: it must not be a way to hide the rest.
-    const checkpoint = format ? quietCheckpoint(folder) : undefined;
-    if (checkpoint)
-      return {
-        at: { store: resolve(folder) },
-        origin: checkpoint.origin,
-        keys: keysOf(resolve(keys), checkpoint.origin),
-      };
-    if (format)
-      return {
-        code: error.code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'FORMAT_ALTERED',
-        file: 'FORMAT',
-      };
-    if (error.code === 'CHECKPOINT_MISSING' || error.code === 'CHECKPOINT_MALFORMED') {
-      return { code: error.code, file: 'log/checkpoint' };
-    }
-    throw error;
-  }
-}
-
-function quietCheckpoint(folder: string): Head | undefined {
-  try {
-    return readCheckpoint({ store: resolve(folder) });
-  } catch (error) {
-    if (error instanceof AuditError) return undefined;
-    throw error;
-  }
-}
-
 /** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible, and STOPPED. */
 export async function verify(store: Store, options: VerifyOptions): Promise<Report> {
   for (let attempt = 1; ; attempt++) {
@@ -147,22 +107,28 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
       },
     );
   }
-  const { chain, hashes, findings: bundles } = await readChain(at, head, origin, pin, options);
+  const { chain, hashes, findings: bundles, isWhole } = await readChain(at, head, origin, pin, options);
   const findings: Finding[] = [...checkFormatFile(at)];
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
-  if (!logKey || head.origin !== origin || logKey.name !== origin || !checkpointSignedBy(head.note, logKey)) {
+  const isSigned = head.origin === origin && logKey?.name === origin && checkpointSignedBy(head.note, logKey);
+  // Where genesis can't be read, nobody says whose key that would be.
+  if (!isSigned && (isWhole || logKey))
     findings.push({ code: 'CHECKPOINT_SIGNATURE', file: 'log/checkpoint' });
-  }
   findings.push(...chain.findings, ...bundles);
   const root = hashes.root();
-  if (!root.equals(head.root) || hashes.size !== head.size) {
+  if (isWhole && root.equals(head.root) && hashes.size === head.size)
+    findings.push(...checkTiles(at, hashes));
+  else if (isWhole)
     findings.push({
       code: 'ROOT_MISMATCH',
       expected: head.root.toString('base64'),
       actual: root.toString('base64'),
     });
-  } else findings.push(...checkTiles(at, hashes));
-  const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
+  const heads = checkHeads(known, head, hashes, {
+    logKey,
+    isPinned: pin !== undefined,
+    pack: options.pack ?? false,
+  });
   findings.push(...heads.findings);
 
   const checked = {
@@ -180,15 +146,16 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
     passedOver: 0,
   };
   const meant = chain.segments.filter(segment => isMeant(segment, options.only));
-  if (options.only && meant.length === 0) throw nothingMeant(chain.segments.length);
+  if (options.only && meant.length === 0 && isWhole) throw nothingMeant(chain.segments.length);
   checked.passedOver = chain.segments.length - meant.length;
   findings.push(...(await checkFiles(at, chain.inventory, meant, checked, options)));
-  const strays = checkStrays(
-    at,
-    { size: head.size, segments: chain.segments.length, sizeNow: () => sizeNow(at, head, logKey) },
-    chain.inventory,
-  );
-  findings.push(...strays.findings, ...checkParts(at, chain.unfinished));
+  const reach = {
+    size: head.size,
+    segments: chain.segments.length,
+    sizeNow: () => sizeNow(at, head, logKey),
+  };
+  const strays = isWhole ? checkStrays(at, reach, chain.inventory) : { findings: [], pending: [] };
+  findings.push(...strays.findings, ...(isWhole ? checkParts(at, chain.unfinished) : []));
   const pending: Pending[] = [...strays.pending, ...staged(store)];
   const assurance = assuranceOf(findings, options.pin, local);
   if (pin && assurance !== 'none' && options.remember !== undefined)
@@ -246,6 +213,8 @@ interface ReadChain {
   readonly chain: Chain;
   readonly hashes: LeafHashes;
   readonly findings: Finding[];
+  /** Could all of the log be read? What it makes, and what lies beside it, can't be judged else. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -269,6 +238,7 @@ async function readChain(
     for (const place of bad) chain.bad(claims[place]!);
     return claims.length;
   };
+  let refused: Finding | undefined;
   let checked = 0;
   const checkedTo = async (most: number): Promise<void> => {
     while (coming.length > most) checked += await coming.shift()!;
@@ -288,8 +258,11 @@ async function readChain(
       findings.push(...checkBundle(at, bundle, notes));
       return true;
     } catch (error) {
-      // What the system could not read was not altered: that is no finding, and can't be checked.
-      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) throw error;
+      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) {
+        refused = notReadable(tilePath('entries', bundle), error);
+        findings.push(refused);
+        return false;
+      }
       findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual: (error as Error).message });
       return false;
     }
@@ -307,7 +280,7 @@ async function readChain(
   } finally {
     await lookers.close();
   }
-  return { chain, hashes, findings };
+  return { chain, hashes, findings, isWhole: refused === undefined };
 }
 
 function goOn(signal: AbortSignal | undefined): void {
