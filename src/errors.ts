@@ -48,6 +48,9 @@ export function asError({ message, code, stack, own }: Thrown): Error {
   return error;
 }
 
+/** Is it what the system says, of a file it may not or can't read? */
+export const isSystemError = (error: unknown): error is Error => error instanceof Error && 'syscall' in error;
+
 /** `no space left on device`: the system's words without its code and call. */
 export const systemText = (error: Error): string =>
   error.message.replace(/^E[A-Z0-9]+: /, '').replace(/, \w+(?: '.*')?$/, '');

@@ -1,4 +1,5 @@
 import { countOf } from '../log/ranges.ts';
+import { OWN_SOURCE } from '../query/own.ts';
 import type { QueryOptions } from '../query/query.ts';
 import { microsOf, tsOfMicros } from '../record/time.ts';
 import { dayIn } from '../record/zone.ts';
@@ -42,10 +43,12 @@ export function coverageOf(told: Told, found: Found, options: Omit<CoverageOptio
   const times = told.times.map(microsOf);
   const dayOf = (micros: number): string => dayIn(zone, micros / 1000);
   const log = logCoverage(told, times, options);
-  const silences = silencesOf(told, found, days, { times, dayOf, limit: log.limit }, options);
+  const isOwn = ownSources(found, options);
+  const silences = silencesOf(told, found, days, { times, dayOf, limit: log.limit, isOwn }, options);
   const counted = days.rows();
   const silent = silences.map(s => s.source);
-  for (const { of, day } of absentDays(counted, silent, options, dayOf)) days.add(of, day);
+  const missed = counted.filter(r => r.source === undefined || !isOwn(r.source));
+  for (const { of, day } of absentDays(missed, silent, options, dayOf)) days.add(of, day);
   const rows = days.rows().map(shownDay);
   const came = counted.filter(r => r.first <= r.last);
   const [from, to] =
@@ -145,7 +148,7 @@ function silencesOf(
   told: Told,
   found: Found,
   days: Days,
-  { times, dayOf, limit: pause }: Clock,
+  { times, dayOf, limit: pause, isOwn }: Clock & { readonly isOwn: (source: string) => boolean },
   options: Omit<CoverageOptions, 'query'>,
 ): Silence[] {
   const { since, until, silence, now } = options;
@@ -155,6 +158,7 @@ function silencesOf(
   };
   const beats = heartbeatsOf(told.inventory);
   return sourcesOf(told, found, days, options).flatMap(source => {
+    if (isOwn(source)) return [];
     const counted = found.days.filter(d => d.source === source);
     const stretches = [
       ...(counted.length === 0
@@ -182,6 +186,17 @@ function silencesOf(
         known: hole.stated ? 'manifests' : 'records',
       }));
   });
+}
+
+/**
+ * Which sources are the program's own: where nobody asks it has nothing to say, so they are never silent, unless one is asked for by
+ * name.
+ */
+function ownSources({ days }: Found, asked: Looked): (source: string) => boolean {
+  const known = new Set(days.map(d => d.source));
+  const others = new Set(days.filter(d => d.own < d.records).map(d => d.source));
+  return source =>
+    asked.source === undefined && !others.has(source) && (known.has(source) || source === OWN_SOURCE);
 }
 
 /** Of what a manifest states, a part may lie before or behind what was asked for. */

@@ -17,6 +17,8 @@ export interface FoundDay {
   readonly source: string;
   readonly day: string;
   readonly records: number;
+  /** Of these, what the program itself has written. */
+  readonly own: number;
   readonly first: number;
   readonly last: number;
 }
@@ -63,7 +65,7 @@ export async function findRecords(
 }
 
 function take(
-  [segment, source, day, records, from, to]: readonly Cell[],
+  [segment, source, day, records, from, to, own]: readonly Cell[],
   days: FoundDay[],
   gaps: Gap[],
 ): void {
@@ -76,6 +78,7 @@ function take(
       source,
       day,
       records: Number(records),
+      own: Number(own),
       first,
       last,
     });
@@ -93,16 +96,16 @@ function questionOf(
   const whose = source === undefined ? '' : 'AND source_id = $source::VARCHAR';
   const sql = `
     WITH told AS (
-      SELECT seq, source_id, ts, strftime(${wall}, '%Y-%m-%d') AS day FROM records
+      SELECT seq, source_id, source_format, ts, strftime(${wall}, '%Y-%m-%d') AS day FROM records
       WHERE seq IS NOT NULL AND ts IS NOT NULL ${whose}),
     places AS (SELECT segment, first_seq FROM segments WHERE records > 0),
     counts AS (
-      SELECT segment, source_id, day, count(*) AS n, min(ts) AS a, max(ts) AS b
+      SELECT segment, source_id, day, count(*) AS n, count(*) FILTER (WHERE source_format = 'slmaudit') AS own, min(ts) AS a, max(ts) AS b
       FROM told ASOF JOIN places ON told.seq >= places.first_seq GROUP BY ALL),
     steps AS (SELECT source_id, lag(ts) OVER (PARTITION BY source_id ORDER BY ts) AS a, ts AS b FROM told)
-    SELECT segment, source_id, day, n, epoch_us(a), epoch_us(b) FROM counts
+    SELECT segment, source_id, day, n, epoch_us(a), epoch_us(b), own FROM counts
     UNION ALL
-    SELECT NULL, source_id, NULL, NULL, epoch_us(a), epoch_us(b) FROM steps WHERE epoch_us(b) - epoch_us(a) > ${floor}`;
+    SELECT NULL, source_id, NULL, NULL, epoch_us(a), epoch_us(b), NULL FROM steps WHERE epoch_us(b) - epoch_us(a) > ${floor}`;
   return {
     sql,
     parameters: { ...(source !== undefined && { source }), ...(!isOffset && { zone }) },

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
@@ -6,7 +6,8 @@ import { DEFAULT_CLASS } from '../log/policy.ts';
 import { CompactTree, HASH_BYTES } from '../merkle/tree.ts';
 import { tsOfMicros } from '../record/time.ts';
 import { SCHEMA_VERSION } from '../record/schema.ts';
-import { quote, withEngine, withFile } from './engine.ts';
+import { removeFile } from '../store/durable.ts';
+import { fdName, quote, withEngine, withFile } from './engine.ts';
 import { RowProblems } from './checks.ts';
 import { type Leaves, leavesOf, NoLeaf } from './leaves.ts';
 import { FROM_STRUCT, PAYLOAD_COLUMNS, RECORD_STRUCT } from './lines.ts';
@@ -78,15 +79,27 @@ async function copyRecords(
   );
 }
 
-/** The one way in which payloads are written (SPEC 5). */
+/**
+ * The one way in which payloads are written (SPEC 5): into a file that is made here and known by its descriptor, so that the engine writes
+ * through no link that somebody has put in its place.
+ */
 export async function copyToPayload(
   db: DuckDBConnection,
   select: string,
   payload: string,
   lineBytes: number,
 ): Promise<void> {
-  await db.run(`COPY (${select}) TO ${quote(payload)}
-    (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE ${rowGroupSize(lineBytes)})`);
+  removeFile(payload);
+  const fd = openSync(
+    payload,
+    constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW,
+  );
+  try {
+    await db.run(`COPY (${select}) TO ${quote(fdName(fd, payload))} (FORMAT parquet, COMPRESSION zstd,
+      PARQUET_VERSION V1, ROW_GROUP_SIZE ${rowGroupSize(lineBytes)}, USE_TMP_FILE false)`);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function ofClass(only: string | undefined): string {

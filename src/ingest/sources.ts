@@ -5,7 +5,7 @@ import { HeldFiles } from '../store/held.ts';
 import type { RecordKey } from '../store/keys.ts';
 import { isFrames, namesIn, openFile, openFolder, parseOpenName } from '../store/layout.ts';
 import { type Lock, takeLock } from '../store/lock.ts';
-import { readHeader } from '../store/open.ts';
+import { isOwn, readHeader } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { findResume, type Identities, identitiesOf, type InputFile, type Resume } from './file.ts';
 import type { Note } from './summary.ts';
@@ -59,8 +59,9 @@ export class Sources {
 
   /** Seals what dead writers left, so that what follows is known to be behind it. */
   async takeOver(): Promise<void> {
-    const { lockWaitMs, note } = this.#options;
-    const { sealed, kept } = await sealLeftovers(this.#store, { lockWaitMs, take: false });
+    const { lockWaitMs, note, known } = this.#options;
+    const { sealed, kept, aside } = await sealLeftovers(this.#store, { lockWaitMs, take: false, known });
+    for (const { path, reason } of aside) note({ code: 'set_aside', source: path, why: reason });
     this.recovered += sealed.reduce((sum, s) => sum + s.records, 0);
     for (const one of kept) {
       if (this.#kept.has(one.batch)) continue;
@@ -144,7 +145,8 @@ export class Sources {
       const parts = parseOpenName(file);
       if (!parts || !isFrames(parts.form)) continue;
       const header = readHeader(openFile(this.#store.at, parts.batch, parts.form));
-      if (typeof header === 'object') since.push(Date.parse(header.at));
+      const isOurs = typeof header === 'object' && isOwn(header, this.#keys) !== false;
+      if (isOurs) since.push(Date.parse(header.at));
     }
     return Math.min(...since) - CLOCK_SLACK_MS;
   }

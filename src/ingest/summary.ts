@@ -49,10 +49,12 @@ export interface Note {
     | 'rotated_unread'
     | 'replaced'
     | 'other_host'
-    | 'unreadable_open';
+    | 'unreadable_open'
+    | 'set_aside';
   readonly source: string;
   /** Bytes left for the next run, or bytes that were in the log already. */
   readonly bytes?: number;
   /** Another file that it is about. */
   readonly path?: string;
+  readonly why?: string;
 }

@@ -33,6 +33,7 @@ interface Stretch {
   readonly hash: Hash;
   to: number;
   readonly tally: Record<keyof Tally, number>;
+  /** Lines read when it was marked last; -1: never. What was gathered before has no line of its own. */
   marked: number;
 }
 
@@ -226,7 +227,7 @@ export class Writer {
       hash: createHash('sha256'),
       to: source.at,
       tally: emptyTally(),
-      marked: 0,
+      marked: -1,
     };
     this.#stretches.set(source.stream, stretch);
     this.#open.add(sourceFrame(stretch.index, about));

@@ -1,5 +1,5 @@
 import type { Entry } from './entry.ts';
-import { numbersOf, type Range } from './ranges.ts';
+import type { Range } from './ranges.ts';
 import { newer } from './reader.ts';
 import { type Compact, parseCompact, parsePrune, parseRedact, type Prune, type Redact } from './restate.ts';
 import { parseSegment, type Segment } from './segment.ts';
@@ -85,7 +85,6 @@ export class Inventory<S extends Placed = SealedSegment> {
   readonly superseded: PayloadFile[] = [];
   /** Those whose number is not their place, as in no good log. */
   readonly #odd = new Map<number, S>();
-  #greatest = -1;
   readonly #of: (segment: SealedSegment) => S;
 
   constructor(of: (segment: SealedSegment) => S, from: Partial<Snapshot<S>> = {}) {
@@ -219,23 +218,34 @@ export class Inventory<S extends Placed = SealedSegment> {
     // Of two with one number the later one counts.
     if (segment === place) this.#odd.delete(segment);
     else this.#odd.set(segment, stated);
-    this.#greatest = Math.max(this.#greatest, segment);
     if (payload) this.files.set(segment, new OwnFile(stated));
   }
 
   /** Of ranges, the segments that there are and that were not deleted: a forged one could be of any length. */
   *present(ranges: readonly Range[]): Generator<number> {
-    for (const n of numbersOf(ranges)) {
-      if (n > this.#greatest) return;
-      if (this.get(n) && !this.pruned.has(n)) yield n;
+    for (const n of this.#stated(ranges)) if (!this.pruned.has(n)) yield n;
+  }
+
+  /** The numbers in ranges under which a segment was sealed. */
+  *#stated(ranges: readonly Range[]): Generator<number> {
+    const places = this.segments.length;
+    const beyond = [...this.#odd.keys()].filter(n => n >= places).toSorted((a, b) => a - b);
+    for (const [from, to] of ranges) {
+      for (let n = from; n <= Math.min(to, places - 1); n++) if (this.get(n)) yield n;
+      for (const n of beyond) if (n >= from && n <= to) yield n;
     }
   }
 
+  /** Of each range, those that were deleted, and the first that never was. */
   #unknown(ranges: readonly Range[]): Misstated[] {
     const wrong: Misstated[] = [];
-    for (const n of numbersOf(ranges)) {
-      if (n > this.#greatest) return [...wrong, { why: 'unknown', segment: n }];
-      if (!this.get(n) || this.pruned.has(n)) wrong.push({ why: 'unknown', segment: n });
+    for (const range of ranges) {
+      let [next] = range;
+      for (const n of this.#stated([range])) {
+        if (n === next) next++;
+        if (this.pruned.has(n)) wrong.push({ why: 'unknown', segment: n });
+      }
+      if (next <= range[1]) wrong.push({ why: 'unknown', segment: next });
     }
     return wrong;
   }

@@ -47,6 +47,9 @@ export function* numbersOf(ranges: readonly Range[]): Generator<number> {
   for (const [from, to] of ranges) for (let n = from; n <= to; n++) yield n;
 }
 
+/** Lines of a quarantine, which has a gibibyte: what says that there are more is forged. */
+export const MOST_REJECTED: number = 1 << 23;
+
 export const countOf = (ranges: readonly Range[]): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 

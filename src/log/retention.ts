@@ -61,7 +61,8 @@ export class Retention {
 
   #addPolicy(entry: number, at: string, policy: Policy): void {
     const { entry: before, policy: newest } = this.newest;
-    this.#ends.set(before, later(at, newest.grace));
+    // Of a policy right behind genesis there is nothing that it could loosen.
+    this.#ends.set(before, entry === 1 ? at : later(at, newest.grace));
     this.policies.push({ entry, at, policy });
   }
 

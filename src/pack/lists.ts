@@ -4,7 +4,7 @@ import { PAYLOAD_COLUMNS } from '../duck/lines.ts';
 import { AuditError } from '../errors.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { formatRanges, rangesOf } from '../log/ranges.ts';
-import { retriedLines, sealedLines } from '../quarantine/quarantine.ts';
+import { type Retried, retriedLines, sealedLines } from '../quarantine/quarantine.ts';
 import { COLUMNS } from '../record/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { Copied } from './copy.ts';
@@ -154,7 +154,7 @@ export function quarantineCsv(store: Store, { meant, told: { inventory } }: Copi
 function readable(
   store: Store,
   segment: SealedSegment,
-  retried: ReadonlyMap<string, number>,
+  retried: Retried,
 ): { source: string; reason: string; retried?: number }[] | undefined {
   try {
     return [...sealedLines(store, segment, retried)].map(l => l.about);

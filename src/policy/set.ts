@@ -59,14 +59,16 @@ export async function setPolicy(store: Store, policy: Policy, options: SetOption
 }
 
 /** What it would come to at that time. */
-export function plan({ retention, inventory, at }: History, policy: Policy, clock: string): Outcome {
+export function plan({ retention, inventory, at, head }: History, policy: Policy, clock: string): Outcome {
   const now = clock < at ? at : clock;
   const before = retention.newest;
   const textOf = (p: Policy): string => policyLines(p).map(formatLine).join('\n');
   const same = before.entry > 0 && textOf(before.policy) === textOf(policy);
-  const binding = retention
-    .binding(now)
-    .map(p => ({ policy: p.entry, until: retention.endOf(p) ?? later(now, p.policy.grace) }));
+  // The first one behind genesis acts at once.
+  const binding = (head.size === 1 ? [] : retention.binding(now)).map(p => ({
+    policy: p.entry,
+    until: retention.endOf(p) ?? later(now, p.policy.grace),
+  }));
   const sealed = new Map<number, { policy: number; segments: number; forEver: number }>();
   for (const s of inventory.segments) {
     if (inventory.pruned.has(s.segment)) continue;

@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 import { AuditError } from '../errors.ts';
 import { quarantineKey } from '../keys/quarantine.ts';
-import { numbersOf } from '../log/ranges.ts';
+import type { Range } from '../log/ranges.ts';
 import { readWhole } from '../store/durable.ts';
 import type { SealedSegment } from '../log/inventory.ts';
 import { readHistory } from '../store/history.ts';
@@ -85,18 +85,32 @@ export const noSuchLine = (id: string): AuditError =>
   });
 
 /** Where each line that was retried has gone: by `<segment>.<n>`, the segment that says so. */
-export function retriedLines(segments: readonly SealedSegment[]): ReadonlyMap<string, number> {
-  const found = new Map<string, number>();
+export type Retried = Pick<ReadonlyMap<string, number>, 'get'>;
+
+/** Looked up, not listed: a forged range may be of any length; verify names it. */
+export function retriedLines(segments: readonly SealedSegment[]): Retried {
+  const found = new Map<number, { readonly range: Range; readonly by: number }[]>();
   for (const by of segments)
     for (const { segment, ranges } of by.retried) {
-      // A forged range may be of any length; verify names it.
-      const most = segments[segment]?.rejected?.count ?? 0;
-      for (const n of numbersOf(ranges)) {
-        if (n > most) break;
-        found.set(`${segment}.${n}`, by.segment);
-      }
+      const known = found.get(segment) ?? [];
+      found.set(segment, known);
+      for (const range of ranges) known.push({ range, by: by.segment });
     }
-  return found;
+  for (const known of found.values()) known.sort((a, b) => a.range[0] - b.range[0]);
+  return {
+    get(id) {
+      const line = parseRejectedId(id);
+      const known = (line && found.get(line.segment)) ?? [];
+      let [low, high] = [0, known.length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (known[middle]!.range[0] <= line!.n) low = middle + 1;
+        else high = middle;
+      }
+      const last = known[low - 1];
+      return last && last.range[1] >= line!.n ? last.by : undefined;
+    },
+  };
 }
 
 /** A line of quarantine. */
@@ -109,11 +123,7 @@ export interface SealedLine {
 type Clear = Omit<Rejected, 'id' | 'sealedAt' | 'retried'>;
 
 /** The rejected lines of one segment. Throws QUARANTINE_ALTERED, QUARANTINE_MISSING (exit 1). */
-export function* sealedLines(
-  store: Store,
-  segment: SealedSegment,
-  retried: ReadonlyMap<string, number>,
-): Generator<SealedLine> {
+export function* sealedLines(store: Store, segment: SealedSegment, retried: Retried): Generator<SealedLine> {
   let n = 0;
   for (const line of linesOf(store, segment)) {
     const { sealed, ...clear } = JSON.parse(line) as Clear & { readonly sealed: string };

@@ -35,7 +35,7 @@ export interface OwnSegment {
   replace(record: OwnRecord): void;
 }
 
-const SOURCE = 'slmaudit';
+export const OWN_SOURCE = 'slmaudit';
 
 /** Writes a record of what `actor` does. It is on disk for good when this returns. Throws what the system throws, KEY_MALFORMED. */
 export function createOwn(store: Store, actor: Actor, first: OwnRecord): OwnSegment {
@@ -43,7 +43,7 @@ export function createOwn(store: Store, actor: Actor, first: OwnRecord): OwnSegm
   const header = newHeader(store);
   const path = openFile(store.at, header.batch, 'open');
   const stream = randomBytes(16).toString('hex');
-  const eventId = eventIds({ mac: createMac(key.key), sourceId: SOURCE, stream })(
+  const eventId = eventIds({ mac: createMac(key.key), sourceId: OWN_SOURCE, stream })(
     0,
     0,
     Buffer.from(actor.at, 'utf8'),
@@ -51,7 +51,7 @@ export function createOwn(store: Store, actor: Actor, first: OwnRecord): OwnSegm
   const content = (record: OwnRecord): string =>
     [
       headerFrame(header),
-      sourceFrame(0, { name: SOURCE, stream, kind: 'pipe', from: 0 }),
+      sourceFrame(0, { name: OWN_SOURCE, stream, kind: 'pipe', from: 0 }),
       recordFrame(0, 1, canonicalLine(recordOf(eventId, actor, record))),
       markFrame(0, 1, { read: 1, blank: 0, not_a_request: 0, part: 0 }),
     ].join('');
@@ -71,7 +71,7 @@ function recordOf(
     event_type: 'admin',
     ts: at,
     ts_quality: 'exact',
-    source_id: SOURCE,
+    source_id: OWN_SOURCE,
     source_format: 'slmaudit',
     status,
     user_id: user,

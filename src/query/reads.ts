@@ -42,7 +42,7 @@ export async function findReads(
   options: QueryOptions,
   folder: string,
 ): Promise<FoundReads> {
-  const unsealed = options.repeatable ? [] : readOpenRecords(store.at, folder);
+  const unsealed = options.repeatable ? [] : readOpenRecords(store, folder);
   const findings: string[] = [];
   const placed = place(store, options, findings);
   const open = notNamed(unsealed, placed.inventory.segments)

@@ -146,8 +146,10 @@ function isReceipt(r: Partial<Receipt> | null): boolean {
     r?.form === 'slmaudit-receipt/1' &&
     [...texts, ...optional, r.answer?.sha256, r.by?.user, r.by?.host].every(isText) &&
     [r.size, r.answer?.rows].every(isCount) &&
-    Array.isArray(r.read) &&
-    r.read.every(isRead) &&
+    isList(r.answer?.columns, isText) &&
+    (r.restated === undefined || isList(r.restated, isRestated)) &&
+    [undefined, true].includes(r.asked?.lines) &&
+    isList(r.read, isRead) &&
     isTexts(r.leftOut) &&
     isTexts(r.asked?.parameters) &&
     isTexts(r.versions)
@@ -158,5 +160,9 @@ const isText = (value: unknown): boolean => typeof value === 'string';
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 const isTexts = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.values(value).every(isText);
+const isList = <T>(value: readonly T[] | undefined, isOne: (one: T) => boolean): boolean =>
+  Array.isArray(value) && value.every(isOne);
+const isRestated = (value: Partial<NonNullable<Receipt['restated']>[number]> | null): boolean =>
+  isCount(value?.bytes) && [value?.sha256, value?.segments].every(isText);
 const isRead = (value: Partial<ReadSegment> | null): boolean =>
   [value?.segment, value?.entry, value?.bytes].every(isCount) && isText(value?.sha256);

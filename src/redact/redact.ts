@@ -8,6 +8,7 @@ import { redactLines } from '../log/restate.ts';
 import type { Refusal } from '../log/retention.ts';
 import { retriedLines, sealedLines } from '../quarantine/quarantine.ts';
 import { query, type Question, type QueryOptions } from '../query/query.ts';
+import { spellingsOf } from '../record/spellings.ts';
 import { instantOf } from '../store/clock.ts';
 import { removeFile } from '../store/durable.ts';
 import { type History, readHistory } from '../store/history.ts';
@@ -133,11 +134,12 @@ function rejectedWith(
   const retried = retriedLines(segments);
   return held
     .filter(segment =>
-      [...sealedLines(store, segment, retried)].some(line => {
-        const raw = line.open(keys).toString('utf8');
-        if (lowered !== undefined && raw.toLowerCase().includes(lowered)) return true;
-        return texts.some(text => raw.includes(text));
-      }),
+      [...sealedLines(store, segment, retried)].some(line =>
+        spellingsOf(line.open(keys).toString('utf8')).some(raw => {
+          if (lowered !== undefined && raw.toLowerCase().includes(lowered)) return true;
+          return texts.some(text => raw.includes(text));
+        }),
+      ),
     )
     .map(s => s.segment);
 }

@@ -4,7 +4,7 @@ import type { Retried, SourceRange } from '../log/segment.ts';
 import type { SourceTally } from '../log/tally.ts';
 import { leafHash } from '../record/canonical.ts';
 import { microsOf } from '../record/time.ts';
-import { writeAll } from '../store/durable.ts';
+import { removeFile, writeAll } from '../store/durable.ts';
 import { type Mark, type OpenHeader, type OpenSource, recordFrame, rejectFrame } from '../store/frame.ts';
 import { walkFrames } from '../store/open.ts';
 import { type Part, partsOf, Share } from './parts.ts';
@@ -41,9 +41,10 @@ export function readBatch(path: string, clean: string): Batch | undefined {
   const sources: Seen[] = [];
   let header: OpenHeader | undefined;
   let [rejected, unmarked] = [0, 0];
+  removeFile(clean);
   const fd = openSync(
     clean,
-    constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW,
+    constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW,
     0o600,
   );
   try {

@@ -17,7 +17,10 @@ import {
 } from '../store/keys.ts';
 import {
   isFrames,
+  isMadeOfFrames,
+  type Layout,
   namesIn,
+  type OpenForm,
   openFolder,
   parseOpenName,
   payloadPath,
@@ -192,15 +195,18 @@ function exists(path: string): boolean {
   }
 }
 
-/** Removes all that belongs to a batch that the log names now. */
+/** Removes all that belongs to a batch that the log names now: its frames last, without them nobody could tell what the rest is. */
 export function drop({ at }: Store, batch: string): void {
-  const folder = openFolder(at);
-  const own = namesIn(folder).filter(name => parseOpenName(name)?.batch === batch);
-  // Its frames last: without them nobody could tell what the rest is.
-  const isLast = (name: string): boolean => isFrames(parseOpenName(name)!.form);
-  for (const name of own.filter(n => !isLast(n))) removeFile(join(folder, name));
-  for (const name of own.filter(isLast)) removeFile(join(folder, name));
-  syncFolder(folder);
+  removeOf(at, batch, isMadeOfFrames);
+  removeOf(at, batch, isFrames);
+  syncFolder(openFolder(at));
+}
+
+export function removeOf(at: Layout, batch: string, isMeant: (form: OpenForm) => boolean): void {
+  for (const name of namesIn(openFolder(at))) {
+    const parts = parseOpenName(name);
+    if (parts?.batch === batch && isMeant(parts.form)) removeFile(join(openFolder(at), name));
+  }
 }
 
 /** `what`: an entry, or the file of one. */

@@ -18,6 +18,7 @@ import {
 } from '../store/keys.ts';
 import {
   isFrames,
+  isMadeOfFrames,
   type Layout,
   makeOpenFolder,
   namesIn,
@@ -173,8 +174,8 @@ function removeTemporaries(at: Layout, tip: Tip): void {
   const names = namesIn(openFolder(at));
   for (const name of names) {
     const parts = parseOpenName(name);
-    const kept = !parts || isFrames(parts.form);
-    if (!kept && !names.includes(`${parts.batch}.open`) && !names.includes(`${parts.batch}.taken`)) {
+    const isMade = parts && isMadeOfFrames(parts.form);
+    if (isMade && !names.includes(`${parts.batch}.open`) && !names.includes(`${parts.batch}.taken`)) {
       removeFile(join(openFolder(at), name));
     }
   }

@@ -7,6 +7,7 @@ import { formatPin } from '../log/pin.ts';
 import { spanOver } from '../log/span.ts';
 import { isCode } from '../store/durable.ts';
 import { readHistory } from '../store/history.ts';
+import { asideNames } from '../store/layout.ts';
 import { hasLogKey } from '../store/keys.ts';
 import { localPin, type Store } from '../store/store.ts';
 import { notNamed, readOpenRecords } from '../store/unsealed.ts';
@@ -38,6 +39,8 @@ export interface Status {
   readonly head: string;
   /** Bytes of the store's files. */
   readonly bytes: number;
+  /** Files of open segments that can't be sealed, ever: somebody has to look at them. */
+  readonly aside: readonly string[];
   readonly open: { readonly segments: number; readonly records: number; readonly rejected: number };
 }
 
@@ -69,6 +72,7 @@ export function status(store: Store): Status {
     sealedAt: history.at,
     head: history.head.root.toString('base64'),
     bytes: bytesUnder(store.at.store),
+    aside: asideNames(store.at),
     open: {
       segments: new Set(open.map(u => u.batch)).size,
       records: sum(open.map(u => u.records)),
@@ -80,7 +84,7 @@ export function status(store: Store): Status {
 function openRecords(store: Store): ReturnType<typeof readOpenRecords> {
   const folder = mkdtempSync(join(tmpdir(), 'slmaudit-status-'));
   try {
-    return readOpenRecords(store.at, folder);
+    return readOpenRecords(store, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

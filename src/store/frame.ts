@@ -20,8 +20,15 @@ import { type Owner, parseOwner } from './owner.ts';
  */
 
 /** The first frame of an open segment. */
-export interface OpenHeader {
-  readonly form: 'slmaudit-open/1';
+export interface OpenHeader extends Begun {
+  /** Id of the record key that `mac` was made with. */
+  readonly key: string;
+  /** Says that a writer of this store began it: HMAC of the rest. */
+  readonly mac: string;
+}
+
+export interface Begun {
+  readonly form: 'slmaudit-open/2';
   readonly origin: string;
   readonly batch: string;
   /** Size of the log when it was begun: its batch can only be named by entries from there on. */
@@ -180,12 +187,17 @@ function parseHeader(value: unknown): OpenHeader | undefined {
   const h = value as Partial<Record<keyof OpenHeader, unknown>>;
   const owner = parseOwner(h.owner);
   const whole =
-    h.form === 'slmaudit-open/1' &&
+    h.form === 'slmaudit-open/2' &&
     typeof h.origin === 'string' &&
     typeof h.batch === 'string' &&
     HEX32.test(h.batch) &&
     isCount(h.since) &&
-    typeof h.at === 'string';
+    typeof h.at === 'string' &&
+    !Number.isNaN(Date.parse(h.at)) &&
+    typeof h.key === 'string' &&
+    /^[0-9a-f]{8}$/.test(h.key) &&
+    typeof h.mac === 'string' &&
+    HEX64.test(h.mac);
   return whole && owner ? { ...(value as OpenHeader), owner } : undefined;
 }
 

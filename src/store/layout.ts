@@ -37,9 +37,10 @@ export const makeOpenFolder = (at: Layout): void => makeFolder(openFolder(at), 0
 /**
  * What belongs to one batch while it is open: `open` its frames; `taken` the same, renamed by whoever took it over
  * from a dead writer; `clean`, `parquet` and `quarantine` what is being made of it. Of the segments that one batch is sealed as
- * (its parts), each but the first has a `parquet` with its number: `<batch>.1.parquet`.
+ * (its parts), each but the first has a `parquet` with its number: `<batch>.1.parquet`. `aside`: what can't be sealed, ever; nobody but a
+ * person removes it.
  */
-const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine'] as const;
+const OPEN_FORMS = ['open', 'taken', 'clean', 'parquet', 'quarantine', 'aside'] as const;
 export type OpenForm = (typeof OPEN_FORMS)[number];
 
 export const openFile = (at: Layout, batch: string, form: OpenForm): string =>
@@ -48,15 +49,20 @@ export const openFile = (at: Layout, batch: string, form: OpenForm): string =>
 export const partFile = (at: Layout, batch: string, part: number): string =>
   join(openFolder(at), part === 0 ? `${batch}.parquet` : `${batch}.${part}.parquet`);
 
+export const asideFile = (at: Layout, batch: string, n: number): string =>
+  join(openFolder(at), n === 0 ? `${batch}.aside` : `${batch}.${n}.aside`);
+
 export function parseOpenName(name: string): { batch: string; form: OpenForm } | undefined {
   const [, batch, part, stated] = /^([0-9a-f]{32})(\.[1-9]\d{0,3})?\.([a-z]+)$/.exec(name) ?? [];
   const form = OPEN_FORMS.find(f => f === stated);
-  if (batch === undefined || !form || (part !== undefined && form !== 'parquet')) return undefined;
+  const isNumbered = form === 'parquet' || form === 'aside';
+  if (batch === undefined || !form || (part !== undefined && !isNumbered)) return undefined;
   return { batch, form };
 }
 
 /** What of a batch holds its frames; all else is made of that. */
 export const isFrames = (form: OpenForm): boolean => form === 'open' || form === 'taken';
+export const isMadeOfFrames = (form: OpenForm): boolean => !isFrames(form) && form !== 'aside';
 
 export function tileFile(at: Layout, level: number | 'entries', index: number, width?: number): string {
   return join(at.store, 'log', tilePath(level, index, width));
@@ -131,3 +137,7 @@ export function namesIn(folder: string): string[] {
     throw error;
   }
 }
+
+/** Open segments that were set aside, by the names of their files. */
+export const asideNames = (at: Layout): string[] =>
+  namesIn(openFolder(at)).filter(name => parseOpenName(name)?.form === 'aside');

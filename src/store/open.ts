@@ -1,27 +1,48 @@
 import { closeSync, constants, fdatasync, fstatSync, lstatSync, openSync, readSync, write } from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AuditError } from '../errors.ts';
+import { createMac } from '../keys/hash.ts';
 import { instantOf } from './clock.ts';
 import { createFile, isCode, openToRead } from './durable.ts';
+import { type RecordKey, readRecordKey } from './keys.ts';
 import { readCheckpoint } from './log.ts';
 import { thisProcess } from './owner.ts';
 import type { Store } from './store.ts';
-import { type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
+import { type Begun, type Frame, headerFrame, type OpenHeader, parseFrame } from './frame.ts';
 
 const writeTo = promisify(write);
 const datasync = promisify(fdatasync);
 
-/** The header of a new open segment of this process. */
+/** The header of a new open segment of this process. Throws KEY_MISSING, KEY_MALFORMED. */
 export function newHeader(store: Store): OpenHeader {
-  return {
-    form: 'slmaudit-open/1',
+  return headerUnder(readRecordKey(store.keys), {
+    form: 'slmaudit-open/2',
     origin: store.origin,
     batch: randomBytes(16).toString('hex'),
     since: readCheckpoint(store.at).size,
     at: instantOf(Date.now()),
     owner: thisProcess(),
-  };
+  });
+}
+
+export const headerUnder = (key: RecordKey, begun: Begun): OpenHeader => ({
+  ...begun,
+  key: key.id,
+  mac: macOf(key, begun),
+});
+
+/** Did a writer of this store begin it? `unknown`: it says that it used a key that isn't among these. */
+export function isOwn(header: OpenHeader, keys: readonly RecordKey[]): boolean | 'unknown' {
+  const key = keys.find(({ id }) => id === header.key);
+  if (!key) return 'unknown';
+  return timingSafeEqual(Buffer.from(macOf(key, header), 'hex'), Buffer.from(header.mac, 'hex'));
+}
+
+function macOf({ key }: RecordKey, { form, origin, batch, since, at, owner }: Begun): string {
+  const { host, boot, pidns, pid, start } = owner;
+  const text = JSON.stringify([form, origin, batch, since, at, host, boot, pidns, pid, start]);
+  return createMac(key)(`slmaudit/open/v1\0${text}`);
 }
 
 /** An open segment being written: frames gather in memory, sync() makes them durable. */
@@ -41,9 +62,12 @@ export interface OpenSegment {
 
 /** An open segment stands there with its whole header or not at all: others tell from it whose it is. */
 export function createOpenSegment(path: string, header: OpenHeader): OpenSegment {
-  createFile(path, headerFrame(header), 0o600);
+  const first = headerFrame(header);
+  createFile(path, first, 0o600);
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
-  const { dev, ino } = fstatSync(fd);
+  const { dev, ino, nlink, size } = fstatSync(fd);
+  // Another file that somebody has put there since is nothing to write to.
+  if (nlink !== 1 || size !== Buffer.byteLength(first)) throw taken(path);
   let pending = new Pending();
   let spare: Pending | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -114,14 +138,13 @@ function checkSameFile(path: string, dev: number, ino: number): void {
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
   }
-  throw new AuditError(
-    'OPEN_TAKEN',
-    `${path} was taken over by another process while this one was writing it`,
-    {
-      hint: 'what was acknowledged is kept; run the same ingest again',
-    },
-  );
+  throw taken(path);
 }
+
+const taken = (path: string): AuditError =>
+  new AuditError('OPEN_TAKEN', `${path} was taken over by another process while this one was writing it`, {
+    hint: 'what was acknowledged is kept; run the same ingest again',
+  });
 
 /** The header of an open segment, from its first line alone. Undefined if it is damaged; `gone`: there is no such file. */
 export function readHeader(path: string): OpenHeader | 'gone' | undefined {
@@ -170,25 +193,30 @@ export function walkFrames(path: string, visit: (frame: Frame) => void): WalkEnd
   if (fd === undefined) return undefined;
   try {
     const chunk = Buffer.allocUnsafe(CHUNK);
-    let rest: Buffer = Buffer.alloc(0);
+    // Of a line that goes on: joined once its end comes.
+    let parts: Buffer[] = [];
+    let held = 0;
     let damaged = 0;
     // A bad frame counts as damage only once a line follows it; until then it may be the torn last one.
     let bad = 0;
     for (let got = readSync(fd, chunk); got > 0; got = readSync(fd, chunk)) {
-      const data = rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, got)]) : chunk.subarray(0, got);
+      const part = chunk.subarray(0, got);
+      const isWithin = !part.includes(10);
+      const data = isWithin || held === 0 ? part : Buffer.concat([...parts, part]);
       let start = 0;
-      for (let lf = data.indexOf(10); lf >= 0; lf = data.indexOf(10, start)) {
+      if (!isWithin) [parts, held] = [[], 0];
+      for (let lf = isWithin ? -1 : data.indexOf(10); lf >= 0; lf = data.indexOf(10, start)) {
         damaged += bad;
         const frame = parseFrame(data.subarray(start, lf));
         bad = frame ? 0 : 1;
         if (frame) visit(frame);
         start = lf + 1;
       }
-      rest = Buffer.from(data.subarray(start));
-      if (rest.length > MAX_FRAME)
-        throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
+      if (start < data.length) parts.push(Buffer.from(data.subarray(start)));
+      held += data.length - start;
+      if (held > MAX_FRAME) throw new AuditError('OPEN_MALFORMED', `${path} holds a line of over 64 MiB`);
     }
-    return rest.length > 0 ? { damaged: damaged + bad, torn: rest.length } : { damaged, torn: bad };
+    return held > 0 ? { damaged: damaged + bad, torn: held } : { damaged, torn: bad };
   } finally {
     closeSync(fd);
   }

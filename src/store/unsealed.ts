@@ -1,9 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { AuditError } from '../errors.ts';
 import { DEFAULT_CLASS } from '../log/policy.ts';
-import { writeAll } from './durable.ts';
-import { isFrames, type Layout, namesIn, openFile, openFolder, parseOpenName } from './layout.ts';
-import { readHeader, walkFrames } from './open.ts';
+import { isUnwritable, writeAll } from './durable.ts';
+import { type Keys, type RecordKey, readRecordKeys } from './keys.ts';
+import { isFrames, namesIn, openFile, openFolder, parseOpenName } from './layout.ts';
+import { isOwn, readHeader, walkFrames } from './open.ts';
+import type { Store } from './store.ts';
 
 /** What an open segment holds for good of one class: its frames up to each source's last mark. */
 export interface Unsealed {
@@ -18,19 +21,31 @@ export interface Unsealed {
 
 /**
  * Copies the acknowledged records of every open segment into `folder`, so that a query has them whatever their
- * writers do meanwhile. A segment that goes away while this reads has been sealed.
+ * writers do meanwhile. A segment that goes away while this reads has been sealed. One that no writer of this store has begun is nobody's
+ * record; who may not read the record key can't tell.
  */
-export function readOpenRecords(at: Layout, folder: string): Unsealed[] {
+export function readOpenRecords({ at, keys }: Store, folder: string): Unsealed[] {
   const found: Unsealed[] = [];
+  const own = recordKeysIfAny(keys);
   for (const name of namesIn(openFolder(at))) {
     const parts = parseOpenName(name);
     if (!parts || !isFrames(parts.form)) continue;
     const from = openFile(at, parts.batch, parts.form);
     const header = readHeader(from);
     if (!header || header === 'gone' || header.batch !== parts.batch) continue;
+    if (isOwn(header, own) === false) continue;
     found.push(...(copyRecords(from, parts.batch, folder) ?? []));
   }
   return found;
+}
+
+function recordKeysIfAny(keys: Keys): RecordKey[] {
+  try {
+    return readRecordKeys(keys);
+  } catch (error) {
+    if (error instanceof AuditError || isUnwritable(error)) return [];
+    throw error;
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { type Genesis, parseGenesis } from '../log/genesis.ts';
 import { Inventory, type Misstated, sealedSegment } from '../log/inventory.ts';
 import { owned } from '../log/line.ts';
 import type { Pin } from '../log/pin.ts';
-import { countOf, formatRanges, numbersOf, type Range, rangesOf } from '../log/ranges.ts';
+import { formatRanges, MOST_REJECTED, numbersOf, type Range, rangesOf } from '../log/ranges.ts';
 import { parseRecordKey } from '../log/recordkey.ts';
 import { parseRekey } from '../log/rekey.ts';
 import { parseCompact, parsePrune, parseRedact, type Prune, type Redact } from '../log/restate.ts';
@@ -341,14 +341,14 @@ export class Chain {
     for (const { segment, ranges } of retried) {
       const lines = this.#retried.get(segment) ?? new Set<number>();
       this.#retried.set(segment, lines);
-      const count = this.#rejected[segment] ?? 0;
-      if (ranges.at(-1)![1] > count)
+      const count = Math.min(this.#rejected[segment] ?? 0, MOST_REJECTED);
+      if (ranges.at(-1)![1] > count) {
         this.#add('RETRY_UNKNOWN', of, {
           expected: `at most ${count} lines of segment ${segment}`,
           actual: formatRanges(ranges),
         });
-      // A forged range could be of any length.
-      if (countOf(ranges) > count) continue;
+        continue;
+      }
       const again = [...numbersOf(ranges)].filter(n => lines.has(n) || !lines.add(n));
       if (again.length > 0)
         this.#add('RETRY_TWICE', of, {

@@ -24,7 +24,7 @@ import {
 } from '../store/layout.ts';
 import { partialWidths } from '../store/log.ts';
 import type { Verified } from './columns.ts';
-import type { Finding, Pending } from './finding.ts';
+import { type Finding, notReadable, type Pending } from './finding.ts';
 import type { LeafHashes } from './hashes.ts';
 
 /** Tiles, byte for byte as the entries' hashes make them (SPEC 9, step 9). */
@@ -59,8 +59,13 @@ function compare(
   made: (width: number) => Buffer,
 ): Finding[] {
   const fileOf = (w: number): string => tileFile(at, level, index, w === TILE_WIDTH ? undefined : w);
-  const widths = [...partialWidths(at, level, index), TILE_WIDTH].filter(w => w !== width);
   const findings: Finding[] = [];
+  let widths: number[];
+  try {
+    widths = [...partialWidths(at, level, index), TILE_WIDTH].filter(w => w !== width);
+  } catch (error) {
+    return [notReadable(relative(at.store, fileOf(width)), error)];
+  }
   const bytesOf = (w: number): Buffer | undefined => readOrNothing(fileOf(w), TILE_WIDTH * 65_537);
   const check = (w: number): boolean => {
     const bytes = bytesOf(w);
@@ -71,9 +76,12 @@ function compare(
     }
     return true;
   };
-  for (const w of widths.filter(n => n < width)) check(w);
-  if (!check(width) && !widths.filter(n => n > width).some(check)) {
-    findings.push({ code: 'TILE_MISSING', file: relative(at.store, fileOf(width)) });
+  try {
+    for (const w of widths.filter(n => n < width)) check(w);
+    if (!check(width) && !widths.filter(n => n > width).some(check))
+      findings.push({ code: 'TILE_MISSING', file: relative(at.store, fileOf(width)) });
+  } catch (error) {
+    findings.push(notReadable(relative(at.store, fileOf(width)), error));
   }
   return findings;
 }
@@ -89,7 +97,12 @@ function readOrNothing(path: string, max: number): Buffer | undefined {
 }
 
 export function checkFormatFile(at: Layout): Finding[] {
-  const format = readOrNothing(formatPath(at), 4096)?.toString('utf8');
+  let format: string | undefined;
+  try {
+    format = readOrNothing(formatPath(at), 4096)?.toString('utf8');
+  } catch (error) {
+    return [notReadable('FORMAT', error)];
+  }
   if (format === FORMAT) return [];
   if (/^slmaudit-store\/\d+\n$/.test(format ?? ''))
     return [{ code: 'WRITTEN_BY_NEWER', file: 'FORMAT', actual: format!.trim() }];
@@ -122,20 +135,23 @@ export function checkStrays(
   const stated = statedBy(at, inventory);
   const gone = new Set<string>();
   const unknown: string[] = [];
-  for (const path of filesUnder(at.store)) {
+  const findings: Finding[] = [];
+  const refused = (folder: string, error: unknown): void =>
+    void findings.push(notReadable(relative(at.store, folder).replaceAll('\\', '/') || '.', error));
+  for (const path of filesUnder(at.store, refused)) {
     const told = stated(path);
     if (told === 'gone') gone.add(path);
     if (told !== 'there') unknown.push(path);
   }
   // Read behind the listing: no file in it can be of a later entry than the next one.
   const beyond = reach.sizeNow() + 1 - reach.size;
-  const findings: Finding[] = [];
   const pending: Pending[] = [];
   for (const path of unknown) {
     const file = relative(at.store, path).replaceAll('\\', '/');
     const kind = gone.has(path) ? 'leftover' : pendingKind(file, reach, beyond);
     if (kind === 'tile') continue;
-    if (kind) pending.push({ kind, file });
+    if (kind === 'aside') findings.push({ code: 'SET_ASIDE', file });
+    else if (kind) pending.push({ kind, file });
     else findings.push({ code: 'STRAY_FILE', file });
   }
   return { findings, pending };
@@ -167,13 +183,18 @@ function statedBy(
   };
 }
 
-function pendingKind(file: string, reach: Reach, beyond: number): Pending['kind'] | 'tile' | undefined {
+function pendingKind(
+  file: string,
+  reach: Reach,
+  beyond: number,
+): Pending['kind'] | 'tile' | 'aside' | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
   // Only where writers make them.
   if (TEMPORARY.test(name) && /^(?:log\/|open\/[^/]*$|[^/]*$)/.test(file)) return 'temporary';
   if (/^lock\.[0-9a-f]{16}$/.test(file)) return 'temporary';
   if (file.startsWith('open/')) {
     const form = parseOpenName(name)?.form;
+    if (form === 'aside') return form;
     if (form) return isFrames(form) ? 'open' : 'temporary';
     const byProduct =
       /^open\/(?:untidy|[0-9a-f]{32}\.claim(?:\.[0-9a-f]{16})?|\.duckdb\/duckdb_temp_[\w.-]+)$/;
@@ -208,23 +229,20 @@ function tileKind(file: string, size: number, beyond: number): Pending['kind'] |
   return stated <= widthAt(size + beyond) ? 'uncommitted' : undefined;
 }
 
-function* filesUnder(folder: string): Generator<string> {
-  const entries = entriesOf(folder);
-  // Deeper than any name reaches: no writer made it.
-  if (!entries) yield folder;
-  for (const entry of entries ?? []) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) yield* filesUnder(path);
-    else yield path;
-  }
-}
-
-function entriesOf(folder: string): Dirent[] | undefined {
+/** `refused`: told of a folder that can't be read. */
+function* filesUnder(folder: string, refused: (folder: string, error: unknown) => void): Generator<string> {
+  let entries: Dirent[];
   try {
-    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return [];
-    if (isCode(error, 'ENAMETOOLONG')) return undefined;
-    throw error;
+    // Deeper than any name reaches: no writer made it.
+    if (isCode(error, 'ENAMETOOLONG')) yield folder;
+    else if (!isCode(error, 'ENOENT')) refused(folder, error);
+    return;
+  }
+  for (const entry of entries) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) yield* filesUnder(path, refused);
+    else yield path;
   }
 }

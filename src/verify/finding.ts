@@ -1,3 +1,5 @@
+import { isSystemError, systemText } from '../errors.ts';
+
 /**
  * One thing that is wrong, as data; sentences are made from it last (SPEC 9).
  *
@@ -57,6 +59,9 @@ export const FINDINGS = {
   FORK: 'the log is another one than was known before',
   HEAD_SIGNATURE: 'the head to compare with is not signed by the log key',
   HEAD_UNREADABLE: 'a head to compare with can not be read, so a rollback can not be seen',
+  NOT_READABLE: 'what lies there can not be read by this user, so it was not checked',
+  SET_ASIDE:
+    'an open segment could not be sealed and was set aside: look at it, and move it out of the store',
   WRITTEN_BY_NEWER: 'written by a newer slmaudit',
   REKEYED: 'from here on the log is vouched for by the holder of the recovery key',
 } as const;
@@ -64,10 +69,16 @@ export const FINDINGS = {
 export type FindingCode = keyof typeof FINDINGS;
 
 /** Findings of these kinds don't say that anything was altered: they say that it could not be checked. */
-const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER', 'HEAD_UNREADABLE']);
+const UNCHECKED: ReadonlySet<FindingCode> = new Set(['WRITTEN_BY_NEWER', 'HEAD_UNREADABLE', 'NOT_READABLE']);
 
 /** These say that all is as it was sealed, and that less is to be believed for it. */
-const LOWERING: ReadonlySet<FindingCode> = new Set(['REKEYED']);
+const LOWERING: ReadonlySet<FindingCode> = new Set(['REKEYED', 'SET_ASIDE']);
+
+/** Of what the system doesn't let this user, or anyone, read: that it was altered is not said. */
+export function notReadable(file: string, error: unknown): Finding {
+  if (!isSystemError(error)) throw error;
+  return { code: 'NOT_READABLE', file, actual: systemText(error) };
+}
 
 export const isAlteration = ({ code }: Finding): boolean => !UNCHECKED.has(code) && !LOWERING.has(code);
 export const isLowering = ({ code }: Finding): boolean => LOWERING.has(code);

@@ -61,31 +61,48 @@ function firstHash(at: Layout): Buffer | undefined {
   }
 }
 
-/** The log must reach and contain each of them (SPEC 9, step 10). `pack`: a copy of an earlier time is no rollback. */
+/**
+ * The log must reach and contain each of them (SPEC 9, step 10); one that says nothing keeps no other from being compared. `isPinned`: the
+ * log key is a pin's. `pack`: a copy of an earlier time is no rollback.
+ */
 export function checkHeads(
   heads: readonly KnownHead[],
   head: Head,
   hashes: LeafHashes,
-  { logKey, pack }: { readonly logKey: VerifierKey | undefined; readonly pack: boolean },
+  {
+    logKey,
+    isPinned,
+    pack,
+  }: { readonly logKey: VerifierKey | undefined; readonly isPinned: boolean; readonly pack: boolean },
 ): CheckedHeads {
+  const findings: Finding[] = [];
   let known: CheckedHeads['extends'];
   let behind: number | undefined;
+  let fork: Fork | undefined;
   for (const { note, kept } of heads) {
     const one = parsed(note);
-    if (!one) return { findings: [{ code: 'HEAD_UNREADABLE', file: WHERE[kept] }] };
-    // What lies on this host is its owner's; a head that somebody brings must be the log's.
-    if (kept === 'given' && !(logKey && one.origin === head.origin && checkpointSignedBy(note, logKey)))
-      return { findings: [{ code: 'HEAD_SIGNATURE', expected: head.origin, actual: one.origin }] };
-    if (pack && one.size > hashes.size) {
-      behind = Math.max(behind ?? 0, one.size);
-      continue;
+    const isOurs = one?.origin === head.origin && logKey !== undefined && checkpointSignedBy(note, logKey);
+    if (!one) findings.push({ code: 'HEAD_UNREADABLE', file: WHERE[kept] });
+    else if (kept === 'given' && !isOurs)
+      findings.push({ code: 'HEAD_SIGNATURE', expected: head.origin, actual: one.origin });
+    else if (pack && one.size > hashes.size) behind = Math.max(behind ?? 0, one.size);
+    else {
+      const wrong = checkHead(head, hashes, one);
+      // What lies on this host may be damaged: that says nothing of the log.
+      const finding: Finding | undefined =
+        wrong && isPinned && !isOurs ? { code: 'HEAD_UNREADABLE', file: WHERE[kept] } : wrong;
+      if (finding && !findings.some(f => f.code === finding.code)) findings.push(finding);
+      if (finding?.code === 'FORK') fork ??= forkOf(note, one, head, hashes);
+      if (!finding && kept !== 'by_writer' && (!known || one.size >= known.size))
+        known = { size: one.size, kept };
     }
-    const finding = checkHead(head, hashes, one);
-    if (finding?.code === 'FORK') return { findings: [finding], fork: forkOf(note, one, head, hashes) };
-    if (finding) return { findings: [finding] };
-    if (kept !== 'by_writer' && (!known || one.size >= known.size)) known = { size: one.size, kept };
   }
-  return { findings: [], ...(known && { extends: known }), ...(behind !== undefined && { behind }) };
+  return {
+    findings,
+    ...(known && findings.length === 0 && { extends: known }),
+    ...(behind !== undefined && { behind }),
+    ...(fork && { fork }),
+  };
 }
 
 /** Whose head it is, for people. */

@@ -1,3 +1,4 @@
+import { isSystemError, systemText } from '../errors.ts';
 import { digestFile, type FileDigest } from '../store/store.ts';
 
 type PayloadContent = import('../duck/payload.ts').PayloadContent;
@@ -15,6 +16,8 @@ export interface Seen {
   readonly digest: FileDigest | undefined;
   /** Only of a file that is as it was stated. */
   readonly content?: PayloadContent;
+  /** What the system says why it can't be read. */
+  readonly refused?: string;
   /** Why its rows can't be read. */
   readonly fault?: string;
 }
@@ -22,10 +25,16 @@ export interface Seen {
 export const isStated = (digest: FileDigest, { sha256, bytes }: Sight): boolean =>
   digest.sha256 === sha256 && digest.bytes === bytes;
 
-/** Digests a file, and reads its rows if they are wanted. Throws what the system says. */
+/** Digests a file, and reads its rows if they are wanted. Throws STOPPED. */
 export async function look(sight: Sight, signal?: AbortSignal): Promise<Seen> {
   const { path, counts, bytes } = sight;
-  const digest = await digestFile(path, bytes, signal);
+  let digest: FileDigest | undefined;
+  try {
+    digest = await digestFile(path, bytes, signal);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return { digest: undefined, refused: systemText(error) };
+  }
   if (!digest || !counts || !isStated(digest, sight)) return { digest };
   const { readPayload } = await import('../duck/payload.ts');
   try {

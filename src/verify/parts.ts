@@ -1,3 +1,4 @@
+import { isSystemError } from '../errors.ts';
 import { type Layout, openFile } from '../store/layout.ts';
 import { readHeader } from '../store/open.ts';
 import type { SealedBatch } from './chain.ts';
@@ -20,7 +21,14 @@ export function checkParts(at: Layout, unfinished: readonly SealedBatch[]): Find
 
 function isThere(at: Layout, batch: string): boolean {
   return (['open', 'taken'] as const).some(form => {
-    const header = readHeader(openFile(at, batch, form));
+    let header: ReturnType<typeof readHeader>;
+    try {
+      header = readHeader(openFile(at, batch, form));
+    } catch (error) {
+      // Where nothing can be read, nothing is missing for sure; that the folder can't be is a finding of its own.
+      if (!isSystemError(error)) throw error;
+      return true;
+    }
     return typeof header === 'object' && header.batch === batch;
   });
 }

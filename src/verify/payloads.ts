@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import type { Inventory as InventoryOf, PayloadFile } from '../log/inventory.ts';
 import { numbersOf } from '../log/ranges.ts';
 import { type Layout, quarantinePath, recordsPath } from '../store/layout.ts';
-import { digestFile, type FileDigest } from '../store/store.ts';
+import type { FileDigest } from '../store/store.ts';
 import type { Verified } from './columns.ts';
 import type { Finding } from './finding.ts';
 import { isStated, look, type Seen, type Sight } from './look.ts';
@@ -52,8 +52,15 @@ export function judged(
 ): CheckedFile {
   const file = relative(at.store, sight.path);
   const of = { entry: stated.entry, segment: stated.segments[0]!, file };
-  const { digest, content, fault } = seen;
+  const { digest, content, fault, refused } = seen;
   const bytes = digest?.bytes ?? 0;
+  if (refused !== undefined)
+    return {
+      findings: [{ code: 'NOT_READABLE', ...of, actual: refused }],
+      bytes,
+      isThere: false,
+      recomputed: 0,
+    };
   if (!digest)
     return { findings: [{ code: 'PAYLOAD_MISSING', ...of }], bytes, isThere: false, recomputed: 0 };
   const there = { bytes: Math.min(bytes, stated.bytes), isThere: true, recomputed: content?.rows ?? 0 };
@@ -103,12 +110,14 @@ function* differences(
       `${records} rows, ${root.toString('base64')}`,
       `${part.rows} rows, ${part.root.toString('base64')}`,
     ];
-  const listed = [...numbersOf(inventory.redacted.get(segment.segment) ?? [])];
-  const [wanted, found] = [listed.toSorted((a, b) => a - b).join(), part.redacted.join()];
+  const redacted = inventory.redacted.get(segment.segment) ?? [];
+  // Of as many rows as there are: what is forged may state any number.
+  const listed = part.rows === records ? [...numbersOf(redacted)].toSorted((a, b) => a - b) : part.redacted;
+  const [wanted, found] = [listed.join(), part.redacted.join()];
   if (wanted !== found) yield [`redacted rows ${wanted || 'none'}`, `redacted rows ${found || 'none'}`];
   // Redacted rows have no time: what is left lies within.
   const isWithin =
-    listed.length > 0 &&
+    redacted.length > 0 &&
     (part.span?.from ?? '9') >= (span?.from ?? '') &&
     (part.span?.to ?? '') <= (span?.to ?? '');
   if (!isWithin && (part.span?.from !== span?.from || part.span?.to !== span?.to))
@@ -127,9 +136,10 @@ export async function checkQuarantine(
   const path = quarantinePath(at, segment.segment);
   const of = { entry: segment.entry, segment: segment.segment, file: relative(at.store, path) };
   const { sha256, bytes } = segment.rejected!;
-  const digest = await digestFile(path, bytes, signal);
+  const { digest, refused } = await look({ path, sha256, bytes }, signal);
   const findings: Finding[] = [];
-  if (!digest) findings.push({ code: 'QUARANTINE_MISSING', ...of });
+  if (refused !== undefined) findings.push({ code: 'NOT_READABLE', ...of, actual: refused });
+  else if (!digest) findings.push({ code: 'QUARANTINE_MISSING', ...of });
   else if (digest.sha256 !== sha256 || digest.bytes !== bytes) {
     const [expected, actual] = differing(segment.rejected!, digest);
     findings.push({ code: 'QUARANTINE_ALTERED', ...of, expected, actual });

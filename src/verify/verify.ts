@@ -1,19 +1,18 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { AuditError, stopped } from '../errors.ts';
 import { checkpointSignedBy } from '../log/checkpoint.ts';
 import type { PayloadFile } from '../log/inventory.ts';
 import type { Pin } from '../log/pin.ts';
 import { countOf } from '../log/ranges.ts';
-import { TILE_WIDTH } from '../merkle/tile.ts';
+import { TILE_WIDTH, tilePath } from '../merkle/tile.ts';
 import { leafHash } from '../merkle/tree.ts';
 import type { VerifierKey } from '../note/key.ts';
 import { instantOf } from '../store/clock.ts';
 import { isCode } from '../store/durable.ts';
-import { keysOf, stagedIndexes } from '../store/keys.ts';
-import { type Layout, namesIn, quarantinePath } from '../store/layout.ts';
+import { stagedIndexes } from '../store/keys.ts';
+import { type Layout, quarantinePath } from '../store/layout.ts';
 import { type Head, readBundle, readCheckpoint } from '../store/log.ts';
-import { localPin, openStore, type Store } from '../store/store.ts';
+import { localPin, type Store } from '../store/store.ts';
 import { Chain, type EntryClaim } from './chain.ts';
 import { checkBundle, checkFormatFile, checkStrays, checkTiles } from './files.ts';
 import { LeafHashes } from './hashes.ts';
@@ -28,6 +27,7 @@ import {
   type Checked,
   type Finding,
   isLowering,
+  notReadable,
   type Pending,
   type Report,
 } from './finding.ts';
@@ -72,46 +72,6 @@ const WORTH_THREADS = { bytes: 32 << 20, files: 2000, entries: 2000 } as const;
 /** A writer may commit while this reads: what is wrong against the newest checkpoint is wrong. */
 const ATTEMPTS = 5;
 
-/**
- * Opens a store for verify: what keeps others from opening one is here a finding. Throws NO_STORE and
- * WRITTEN_BY_NEWER.
- */
-export function openToVerify(folder: string, keys: string): Store | Finding {
-  try {
-    return openStore(folder, keys);
-  } catch (error) {
-    if (!(error instanceof AuditError)) throw error;
-    const lost = error.code === 'NO_STORE' && namesIn(join(folder, 'log')).length > 0;
-    const format = lost || ['FORMAT_MALFORMED', 'WRITTEN_BY_NEWER', 'UNSAFE_PATH'].includes(error.code);
-    // Whatever FORMAT says, all that this version can check is checked: it must not be a way to hide the rest.
-    const checkpoint = format ? quietCheckpoint(folder) : undefined;
-    if (checkpoint)
-      return {
-        at: { store: resolve(folder) },
-        origin: checkpoint.origin,
-        keys: keysOf(resolve(keys), checkpoint.origin),
-      };
-    if (format)
-      return {
-        code: error.code === 'WRITTEN_BY_NEWER' ? 'WRITTEN_BY_NEWER' : 'FORMAT_ALTERED',
-        file: 'FORMAT',
-      };
-    if (error.code === 'CHECKPOINT_MISSING' || error.code === 'CHECKPOINT_MALFORMED') {
-      return { code: error.code, file: 'log/checkpoint' };
-    }
-    throw error;
-  }
-}
-
-function quietCheckpoint(folder: string): Head | undefined {
-  try {
-    return readCheckpoint({ store: resolve(folder) });
-  } catch (error) {
-    if (error instanceof AuditError) return undefined;
-    throw error;
-  }
-}
-
 /** Checks the whole store and lists all that is wrong. Never writes to it. Throws what makes checking impossible, and STOPPED. */
 export async function verify(store: Store, options: VerifyOptions): Promise<Report> {
   for (let attempt = 1; ; attempt++) {
@@ -130,28 +90,34 @@ async function verifyOnce(store: Store, options: VerifyOptions): Promise<Report>
   const known = knownHeads(store, options.remember, pin?.genesis, options.sinceHead);
   const head = readCheckpoint(at);
   if (options.pin) await checkPinned(at, head, options.pin);
-  const { chain, hashes, findings: bundles } = await readChain(at, head, origin, pin, options);
+  const { chain, hashes, findings: bundles, isWhole } = await readChain(at, head, origin, pin, options);
   const logKey = pin?.logKey ?? chain.genesis?.logKey;
   const log = [
     ...checkFormatFile(at),
-    ...checkCheckpoint(head, origin, logKey),
+    // Where genesis can't be read, nobody says whose key that would be.
+    ...(isWhole || logKey ? checkCheckpoint(head, origin, logKey) : []),
     ...chain.findings,
     ...bundles,
-    ...checkTree(at, head, hashes),
+    ...(isWhole ? checkTree(at, head, hashes) : []),
   ];
-  const heads = checkHeads(known, head, hashes, { logKey, pack: options.pack ?? false });
-  const { findings: files, checked } = await checkFiles(at, chain, options);
-  const strays = checkStrays(
-    at,
-    { size: head.size, segments: chain.segments.length, sizeNow: () => sizeNow(at, head, logKey) },
-    chain.inventory,
-  );
+  const heads = checkHeads(known, head, hashes, {
+    logKey,
+    isPinned: pin !== undefined,
+    pack: options.pack ?? false,
+  });
+  const { findings: files, checked } = await checkFiles(at, chain, { ...options, isWhole });
+  const reach = {
+    size: head.size,
+    segments: chain.segments.length,
+    sizeNow: () => sizeNow(at, head, logKey),
+  };
+  const strays = isWhole ? checkStrays(at, reach, chain.inventory) : { findings: [], pending: [] };
   const findings = [
     ...log,
     ...heads.findings,
     ...files,
     ...strays.findings,
-    ...checkParts(at, chain.unfinished),
+    ...(isWhole ? checkParts(at, chain.unfinished) : []),
   ];
   const assurance = assuranceOf(findings, options.pin, local);
   if (pin && assurance !== 'none' && options.remember !== undefined)
@@ -211,6 +177,8 @@ interface ReadChain {
   readonly chain: Chain;
   readonly hashes: LeafHashes;
   readonly findings: Finding[];
+  /** Could all of the log be read? What it makes, and what lies beside it, can't be judged else. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -234,6 +202,7 @@ async function readChain(
     for (const place of bad) chain.bad(claims[place]!);
     return claims.length;
   };
+  let refused: Finding | undefined;
   let checked = 0;
   const checkedTo = async (most: number): Promise<void> => {
     while (coming.length > most) checked += await coming.shift()!;
@@ -253,8 +222,11 @@ async function readChain(
       findings.push(...checkBundle(at, bundle, notes));
       return true;
     } catch (error) {
-      // What the system could not read was not altered: that is no finding, and can't be checked.
-      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) throw error;
+      if (!(error instanceof AuditError || isCode(error, 'ENOTDIR'))) {
+        refused = notReadable(tilePath('entries', bundle), error);
+        findings.push(refused);
+        return false;
+      }
       findings.push({ code: 'ENTRY_MISSING', entry: hashes.size, actual: (error as Error).message });
       return false;
     }
@@ -272,7 +244,7 @@ async function readChain(
   } finally {
     await lookers.close();
   }
-  return { chain, hashes, findings };
+  return { chain, hashes, findings, isWhole: refused === undefined };
 }
 
 function goOn(signal: AbortSignal | undefined): void {
@@ -300,10 +272,10 @@ const NOTHING: Counts = {
 async function checkFiles(
   at: Layout,
   { segments, inventory }: Chain,
-  { records, only, pack, onProgress, signal, jobs = 1 }: VerifyOptions,
+  { records, only, pack, onProgress, signal, isWhole, jobs = 1 }: VerifyOptions & Pick<ReadChain, 'isWhole'>,
 ): Promise<{ findings: Finding[]; checked: Counts }> {
   const meant = segments.filter(segment => isMeant(segment, only));
-  if (only && meant.length === 0) throw nothingMeant(segments.length);
+  if (only && meant.length === 0 && isWhole) throw nothingMeant(segments.length);
   const findings: Finding[] = [];
   const checked: { -readonly [K in keyof Counts]: Counts[K] } = {
     ...NOTHING,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { coverageOf } from '../../src/coverage/coverage.ts';
+import type { Found } from '../../src/coverage/found.ts';
 import type { Coverage } from '../../src/coverage/report.ts';
 import { readTold } from '../../src/coverage/told.ts';
 import { microsOf } from '../../src/record/time.ts';
@@ -129,8 +130,8 @@ test('what a redaction left is told apart by what manifests say: by source where
   const [first, last] = [microsOf(sealed.span!.from), microsOf(sealed.span!.to)];
   const found = {
     days: [
-      { segment: 1, source: 'a', day: '2026-05-02', records: 144, first, last },
-      { segment: 1, source: 'b', day: '2026-05-02', records: 46, first, last },
+      { segment: 1, source: 'a', day: '2026-05-02', records: 144, own: 0, first, last },
+      { segment: 1, source: 'b', day: '2026-05-02', records: 46, own: 0, first, last },
     ],
     gaps: [],
   };
@@ -144,6 +145,27 @@ test('what a redaction left is told apart by what manifests say: by source where
     ['b', 50, 4, 'both'],
   ]);
   assert.deepEqual(rows(sealed.span!.to), [[undefined, 10, 10, 'manifests']]);
+});
+
+test('the program itself is silent where nobody asks it, and no day is missed for that; others of its name are', () => {
+  const told = readTold(openStore(box.store, box.keys).at);
+  const at = microsOf('2026-05-02T10:00:00.000000Z');
+  const day = { segment: 1, source: 'slmaudit', day: '2026-05-02', records: 3, own: 3, first: at, last: at };
+  const looked = {
+    zone: 'UTC',
+    now: '2026-12-01T00:00:00.000000Z',
+    since: '2026-05-02T00:00:00.000000Z',
+    until: '2026-05-04T00:00:00.000000Z',
+  };
+  const missed = (days: Found['days'], source?: string): number[] => {
+    const more = source === undefined ? {} : { source };
+    const { silences, days: rows } = coverageOf(told, { days, gaps: [] }, { ...looked, ...more });
+    const isOwn = (row: { readonly source?: string | undefined }): boolean => row.source === 'slmaudit';
+    return [silences.filter(isOwn).length, rows.filter(r => isOwn(r) && r.known === 'nothing').length];
+  };
+  assert.deepEqual(missed([day]), [0, 0]);
+  assert.deepEqual(missed([day], 'slmaudit'), [2, 1]);
+  assert.deepEqual(missed([day, { ...day, own: 2 }]), [2, 1]);
 });
 
 test('an altered payload is no basis for an answer', async () => {

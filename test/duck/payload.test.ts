@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -30,6 +30,17 @@ const LINES = Array.from({ length: 5000 }, (_, i) =>
 before(async () => {
   writeFileSync(join(folder, 'open'), LINES.map((line, i) => recordFrame(0, i, line)).join(''));
   await writePayload(join(folder, 'open'), LINES.length, payload);
+});
+
+test('a payload is a file of its own: what stands in its place is replaced, not written through', async () => {
+  const [mine, out] = [join(folder, 'mine'), join(folder, 'link')];
+  writeFileSync(mine, 'mine');
+  symlinkSync(mine, out);
+  await writePayload(join(folder, 'open'), LINES.length, out);
+  assert.deepEqual(
+    [readFileSync(mine, 'utf8'), lstatSync(out).isFile(), readFileSync(out).equals(readFileSync(payload))],
+    ['mine', true, true],
+  );
 });
 
 test('the rows of each segment make its root and span', async () => {

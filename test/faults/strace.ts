@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { readPin } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Report } from '../../src/verify/finding.ts';
-import { openToVerify, verify } from '../../src/verify/verify.ts';
+import { openToVerify } from '../../src/verify/opened.ts';
+import { verify } from '../../src/verify/verify.ts';
 
 /** Faults at system calls of the real binary, by strace(1): what it traces in one run, it disturbs in others. */
 export const CALLS = ['openat', 'write', 'fsync', 'fdatasync', 'rename', 'link', 'unlink', 'mkdir'] as const;

@@ -38,6 +38,12 @@ class Log {
     return this.#add('release', on, releaseLines({ id, reason: 'over', by: 'legal' })) >= 0;
   }
 
+  /** Something was sealed before what comes now. */
+  sealed(): this {
+    this.#next++;
+    return this;
+  }
+
   /** Its number; -1 if it was refused. */
   #add(kind: string, on: number, lines: Entry['lines']): number {
     const index = this.#next++;
@@ -81,8 +87,19 @@ test('a segment may go once its minimum is over, to the microsecond, and is due 
   assert.equal(log.retention.freeFrom(one, day(12)), day(40));
 });
 
-test('a policy set right after genesis: that of genesis binds for its grace, then no more for what was sealed since', () => {
+test('a policy right behind genesis has none before it that would bind', () => {
   const log = new Log();
+  const policy = log.policy(0.5, { min: 0 });
+  assert.ok(log.may(segment(0.5, policy), 0.5));
+  log.policy(3, { min: 0 }, { grace: 9 });
+  assert.deepEqual(
+    log.retention.binding(day(4)).map(p => p.entry),
+    [policy, 2],
+  );
+});
+
+test('a policy set once something was sealed: that of genesis binds for its grace, then no more for what was sealed since', () => {
+  const log = new Log().sealed();
   const policy = log.policy(0, { min: 0 });
   const since = segment(1, policy);
   assert.ok(!log.may(since, 7 - A_MOMENT));
@@ -92,7 +109,7 @@ test('a policy set right after genesis: that of genesis binds for its grace, the
 });
 
 test('what was sealed before is let go by a policy that is retroactive, behind the grace', () => {
-  const log = new Log();
+  const log = new Log().sealed();
   log.policy(5, { min: 3 }, { retroactive: true });
   const one = segment(0, 0);
   assert.ok(!log.may(one, 12 - A_MOMENT));

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { parsePin } from '../../src/log/pin.ts';
 import { formatProof, parseProof } from '../../src/log/proof.ts';
 import { prove } from '../../src/prove/prove.ts';
-import { verifyProof } from '../../src/verify/proof.ts';
+import { proofExit, verifyProof } from '../../src/verify/proof.ts';
 import { withClock } from '../clocked.ts';
 import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
@@ -90,6 +90,7 @@ test('no changed line, proof or pin is proved', () =>
       results.map(r => !r.good && r.code),
       ['PROOF_SIGNATURE', 'PROOF_OF_ANOTHER_LOG'],
     );
+    assert.deepEqual(results.map(proofExit), [1, 2]);
     assert.deepEqual(formatProof(parseProof(proof)), proof);
   }));
 
@@ -116,6 +117,9 @@ test('files are written beside each other, not over others, and checked where th
     writeFileSync(box.path(record), readFileSync(box.path(record), 'utf8').replace('u-3', 'u-4'));
     const changed = await box.run(['verify', '--proof', box.path(proof)]);
     assert.deepEqual([changed.code, changed.stdout.slice(0, 21)], [1, 'ALTERED  PROOF_RECORD']);
+    writeFileSync(box.path(proof), 'a shopping list\n');
+    const none = await box.run(['verify', '--proof', box.path(proof)]);
+    assert.deepEqual([none.code, none.stdout.slice(0, 24)], [2, 'UNKNOWN  PROOF_MALFORMED']);
     for (const name of ['999', 'x', '00000000-0000-8000-8000-000000000000'])
       assert.equal((await box.run(['prove', name])).code, 2, name);
   }));

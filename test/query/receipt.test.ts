@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Receipt } from '../../src/query/receipt.ts';
+import { parseReceipt, type Receipt } from '../../src/query/receipt.ts';
 import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
 
 const box = new Sandbox();
@@ -166,6 +166,17 @@ test('what is changed in a receipt contradicts the log, the signature or the ans
   );
   const spared = changed('query', () => ({ read: rest, leftOut: { outside: '0' } }));
   await contradicted(spared, 'READ_DIFFERS', '--rerun');
+  const { answer, asked } = receiptOf('query');
+  for (const change of [
+    { answer: { ...answer, columns: null } },
+    { answer: { ...answer, columns: [7] } },
+    { restated: [null] },
+    { restated: { length: 1 } },
+    { asked: { ...asked, lines: 7 } },
+  ]) {
+    const text = JSON.stringify({ ...receiptOf('query'), ...change });
+    assert.throws(() => parseReceipt(text), { code: 'RECEIPT_MALFORMED' }, text);
+  }
   for (const text of ['', '{}', readFileSync(box.path('query'), 'utf8').replace('— ana', '- ana')]) {
     writeFileSync(box.path('changed'), text);
     const run = await verify('changed', '--format', 'json');

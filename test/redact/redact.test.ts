@@ -3,9 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { compact } from '../../src/compact/compact.ts';
+import { KEEP_ALL } from '../../src/log/policy.ts';
 import { parsePin } from '../../src/log/pin.ts';
+import { plan } from '../../src/policy/set.ts';
 import { prove } from '../../src/prove/prove.ts';
 import { redact, type Redacted } from '../../src/redact/redact.ts';
+import { instantOf } from '../../src/store/clock.ts';
 import { verifyProof } from '../../src/verify/proof.ts';
 import { type Clocked, withClock } from '../clocked.ts';
 
@@ -106,18 +109,38 @@ test('what only a policy in its grace refuses is told with the day from which it
     assert.equal((await run(log, 'true')).records, 4);
   }));
 
+test('a policy right behind genesis acts at once: nothing was kept under another one', () =>
+  withClock(async log => {
+    const [kept] = KEEP_ALL.classes;
+    const policy = { ...KEEP_ALL, classes: [{ ...kept!, min: 3650 }], redactAny: true };
+    const { binding } = plan(log.history(), policy, instantOf(log.now));
+    assert.deepEqual(binding, []);
+    await log.policy(policy);
+    await log.seal(2);
+    assert.equal((await run(log, "request_id = 'r-0'")).records, 1);
+    assert.deepEqual(await log.findings(), []);
+    // The next one that says so has the grace of this one before it.
+    await log.days(1, 2, { redactAny: false });
+    await log.days(1, 2, { redactAny: true, retroactive: true });
+    await assert.rejects(run(log, 'true'), { code: 'REDACT_REFUSED' });
+  }));
+
 test('rejected lines that hold what was searched for go with their segment', () =>
   withClock(async log => {
     await log.days(3650, 3660, { redactAny: true, retroactive: true });
     log.pass(8);
     await log.sealText('{"ts":"2026-01-01T00:00:00Z","user_id":"bo"}\n{"broken":"of ana-maria\n');
     await log.sealText('{"ts":"2026-01-01T00:00:00Z","user_id":"bo"}\nbroken too\n');
+    const escaped = JSON.stringify({ log: '{"broken":"\\u0062ö of Z\\u00fcrich"' });
+    await log.sealText(`{"ts":"2026-01-01T00:00:00Z","user_id":"bo"}\n${escaped.slice(0, -1)}\n`);
+    const inQuotes = await run(log, 'false', { texts: ['bö of Zürich'], dryRun: true });
+    assert.deepEqual(inQuotes.quarantine, [2]);
     const asSpelled = await run(log, "user_id = 'Ana-Maria'", { texts: ['Ana-Maria'], dryRun: true });
     assert.deepEqual(asSpelled.quarantine, []);
     const anyCase = await run(log, 'false', { anyCase: 'Ana-Maria', dryRun: true });
     assert.deepEqual(anyCase.quarantine, [0]);
     const done = await run(log, "user_id = 'ana-maria'", { texts: ['ana-maria'] });
     assert.deepEqual([done.records, done.quarantine], [0, [0]]);
-    assert.deepEqual(log.files('quarantine'), ['00000001.ndjson']);
+    assert.deepEqual(log.files('quarantine'), ['00000001.ndjson', '00000002.ndjson']);
     assert.deepEqual((await log.verify()).findings, []);
   }));

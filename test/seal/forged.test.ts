@@ -3,22 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
-import { formatFrame, markFrame, recordFrame, sourceFrame } from '../../src/store/frame.ts';
-import { thisProcess } from '../../src/store/owner.ts';
+import { formatFrame, headerFrame, markFrame, recordFrame, sourceFrame } from '../../src/store/frame.ts';
+import { begunIn } from '../begun.ts';
 import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
 const NONE = { blank: 0, not_a_request: 0, part: 0 };
 
-/** Open segments as someone makes them who can write the store and nothing else; all of them seem left behind. */
+/** Open segments of writers that seem to have died, as someone alters them who can write the store and nothing else. */
 const ID = 'ab'.repeat(16);
-const HEADER = {
-  form: 'slmaudit-open/1',
-  origin: 'test.example/log',
-  batch: ID,
-  since: 1,
-  at: '2026-05-01T00:00:00.000000Z',
-  owner: { ...thisProcess(), boot: 'before' },
-};
 const LINE = canonicalLine({
   v: 1,
   event_id: '0'.repeat(8) + '-0000-8000-8000-' + '0'.repeat(12),
@@ -31,7 +23,6 @@ const LINE = canonicalLine({
 });
 const ABOUT = { name: 's', stream: 'cd'.repeat(16), kind: 'file', from: 0 } as const;
 
-const header = (change: object): string => formatFrame(`"h":${JSON.stringify({ ...HEADER, ...change })}}`);
 const body =
   sourceFrame(0, ABOUT) +
   recordFrame(0, 10, LINE) +
@@ -44,18 +35,22 @@ async function works(box: Sandbox): Promise<void> {
   assert.equal((await box.run(['status'])).code, 0);
 }
 
-for (const [what, frames] of [
-  ['a batch that is no id', header({ batch: 'x y' }) + body],
-  ['a batch that is a path', header({ batch: '../../victim/x' }) + body],
-  ["another segment's batch", header({ batch: 'ef'.repeat(16) }) + body],
-  ['the name of another log', header({ origin: 'other.example/log' }) + body],
-  ['a size that is no count', header({ since: 0.5 }) + body],
+for (const [what, change] of [
+  ['a batch that is no id', { batch: 'x y' }],
+  ['a batch that is a path', { batch: '../../victim/x' }],
+  ["another segment's batch", { batch: 'ef'.repeat(16) }],
+  ['the name of another log', { origin: 'other.example/log' }],
+  ['a time that is none', { at: 'yesterday' }],
+  ['a size that is no count', { since: 0.5 }],
 ] as const) {
   test(`an open segment with ${what} is left alone and said, and the store goes on`, () =>
     withStore(async box => {
       mkdirSync(box.path('victim'));
       writeFileSync(box.path('victim', 'x.parquet'), 'mine');
-      writeFileSync(`${box.store}/open/${ID}.open`, frames);
+      writeFileSync(
+        `${box.store}/open/${ID}.open`,
+        headerFrame(begunIn(box, { batch: ID, ...change })) + body,
+      );
       const seal = await box.run(['seal']);
       assert.deepEqual([seal.code, /damaged header/.test(seal.stderr)], [0, true]);
       assert.ok(existsSync(box.path('victim', 'x.parquet')));
@@ -75,7 +70,7 @@ for (const [what, frame] of [
     withStore(async box => {
       writeFileSync(
         `${box.store}/open/${ID}.open`,
-        header({}) + body + frame + body.slice(body.lastIndexOf('{"c"')),
+        headerFrame(begunIn(box, { batch: ID })) + body + frame + body.slice(body.lastIndexOf('{"c"')),
       );
       assert.equal((await box.run(['seal'])).code, 0);
       await works(box);
@@ -92,7 +87,7 @@ test('a manifest that would be longer than an entry is never decided; the segmen
         markFrame(i, 10, { ...NONE, read: 1, digest: '0'.repeat(64) })
       );
     });
-    writeFileSync(`${box.store}/open/${ID}.open`, header({}) + many.join(''));
+    writeFileSync(`${box.store}/open/${ID}.open`, headerFrame(begunIn(box, { batch: ID })) + many.join(''));
     const seal = await box.run(['seal']);
     assert.equal(seal.code, 0, seal.stderr);
     assert.match(seal.stderr, /could not be sealed/);

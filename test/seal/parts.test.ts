@@ -32,6 +32,7 @@ import { readOpenRecords, notNamed } from '../../src/store/unsealed.ts';
 import { readHistory } from '../../src/store/history.ts';
 import { status } from '../../src/status/status.ts';
 import { verify } from '../../src/verify/verify.ts';
+import { begunIn } from '../begun.ts';
 import { manifestsIn } from '../manifests.ts';
 import { nativeLines, Sandbox } from '../sandbox.ts';
 
@@ -65,27 +66,20 @@ const record = (n: number): string =>
     status: 'ok',
   });
 
-const HEADER: OpenHeader = {
-  form: 'slmaudit-open/1',
-  origin: 'test.example/log',
-  batch: ID,
-  since: 1,
-  at: '2026-05-01T00:00:00.000000Z',
-  owner: { ...thisProcess(), boot: 'before' },
-};
-
 const BODY = [
   sourceFrame(0, { name: 's', stream: 'cd'.repeat(16), kind: 'file', from: 0 }),
   ...CLASSES.map((name, n) => recordFrame(0, (n + 1) * 10, record(n), name)),
   rejectFrame(0, 70, '{"reason":"not_json"}'),
   markFrame(0, 70, { read: 8, blank: 1, not_a_request: 0, part: 0, digest: '0'.repeat(64) }),
 ];
-const FRAMES = headerFrame(HEADER) + BODY.join('');
+const framesOf = (change: Partial<OpenHeader> = {}): string =>
+  headerFrame(begunIn({ store: `${whole}/store`, keys: `${whole}/keys` }, { batch: ID, ...change })) +
+  BODY.join('');
 
 class Case {
   readonly folder: string;
   readonly store: Store;
-  constructor(name: string, frames: string = FRAMES) {
+  constructor(name: string, frames: string = framesOf()) {
     this.folder = box.path(name);
     cpSync(whole, this.folder, { recursive: true });
     this.store = openStore(`${this.folder}/store`, `${this.folder}/keys`);
@@ -136,7 +130,7 @@ class Case {
     const { at } = this.store;
     const folder = `${this.folder}/seen`;
     mkdirSync(folder, { recursive: true });
-    const unsealed = readOpenRecords(at, folder);
+    const unsealed = readOpenRecords(this.store, folder);
     const { segments } = readHistory(at);
     return [
       segments.reduce((sum, s) => sum + s.records, 0),
@@ -214,10 +208,7 @@ test('while the payload of one part is missing its open segment stays, and nothi
 
 test('another ingest may commit between two parts; the query has every record once all the while', async () => {
   // Its writer seems to be on another host: the ingest leaves it alone.
-  const at = new Case(
-    'between',
-    headerFrame({ ...HEADER, owner: { ...HEADER.owner, host: 'elsewhere' } }) + BODY.join(''),
-  );
+  const at = new Case('between', framesOf({ owner: { ...thisProcess(), host: 'elsewhere' } }));
   await at.killedBehind(0);
   const env = { SLMAUDIT_STORE: `${at.folder}/store`, SLMAUDIT_KEYS: `${at.folder}/keys` };
   const ingest = await box.run(['ingest'], nativeLines(4), env);
@@ -236,9 +227,9 @@ test('an open segment that is gone before its last part was sealed is PART_MISSI
   await at.killedBehind(0);
   rmSync(openFile(at.store.at, ID, 'open'));
   assert.deepEqual(await at.codes(), ['PART_MISSING']);
-  at.leave(headerFrame({ ...HEADER, batch: 'ef'.repeat(16) }));
+  at.leave(framesOf({ batch: 'ef'.repeat(16) }));
   assert.deepEqual(await at.codes(), ['PART_MISSING']);
-  at.leave(FRAMES);
+  at.leave(framesOf());
   assert.deepEqual(await at.codes(), []);
 });
 
@@ -263,7 +254,7 @@ test('an open segment that makes other parts than the log names is left alone an
   await at.killedBehind(0);
   // The one record of class `other` is of none now: two classes, where the log says three.
   const frame = formatFrame(`"s":0,"o":20,"k":"auth","r":${record(1)}}`);
-  at.leave(FRAMES.replace(BODY[2]!, frame));
+  at.leave(framesOf().replace(BODY[2]!, frame));
   const { sealed, kept } = await at.seal();
   assert.equal(sealed, 0);
   assert.match(kept.join(), /^unsealable: the log names 1 of 3 parts/);

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatFrame } from '../../src/store/frame.ts';
+import { withOwner } from '../begun.ts';
 import { nativeLines, type Sandbox, withStore } from '../sandbox.ts';
 
 /** An open segment of a pipe with five acknowledged lines, as a killed writer leaves it. */
@@ -24,14 +25,6 @@ async function deadWriter(box: Sandbox): Promise<string> {
   await done;
   const name = readdirSync(`${box.store}/open`).find(n => n.endsWith('.open'));
   return join(box.store, 'open', name!);
-}
-
-/** Rewrites the header of an open segment, with a good checksum. */
-function withOwner(path: string, change: (owner: Record<string, unknown>) => void): void {
-  const [first, ...rest] = readFileSync(path, 'utf8').split('\n');
-  const { h } = JSON.parse(first!) as { h: { owner: Record<string, unknown> } };
-  change(h.owner);
-  writeFileSync(path, formatFrame(`"h":${JSON.stringify(h)}}`) + rest.join('\n'));
 }
 
 async function records(box: Sandbox): Promise<number> {
@@ -77,7 +70,7 @@ test('a torn last line is left out; it was never acknowledged', () =>
 
 test('the open segment of another host is left alone and said, and sealed by seal --take', () =>
   withStore(async box => {
-    withOwner(await deadWriter(box), owner => (owner['host'] = 'elsewhere'));
+    withOwner(box, await deadWriter(box), { host: 'elsewhere' });
     const seal = await box.run(['seal']);
     assert.equal(seal.code, 0);
     assert.match(seal.stderr, /belongs to process \d+ on elsewhere and was left alone\nhint: .*--take/);
@@ -96,7 +89,7 @@ test("a file whose lines lie in another host's open segment is not read a second
     await done;
     const open = readdirSync(`${box.store}/open`).filter(n => n.endsWith('.open'));
     if (open.length === 0) return t.skip('it was quick enough to seal');
-    withOwner(join(box.store, 'open', open[0]!), owner => (owner['host'] = 'elsewhere'));
+    withOwner(box, join(box.store, 'open', open[0]!), { host: 'elsewhere' });
     const refused = await box.run(['ingest', file]);
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /open segment that was left alone.*\nhint: .*--take/);

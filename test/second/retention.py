@@ -36,8 +36,9 @@ class Retention:
         return self.policies[-1]
 
     def add_policy(self, entry, policy):
-        """The one before binds on for its own grace."""
-        self.newest["ends"] = later(entry["at"], self.newest["policy"]["grace"])
+        """The one before binds on for its own grace; genesis doesn't where a policy stands right behind it."""
+        is_first = entry["index"] == 1
+        self.newest["ends"] = entry["at"] if is_first else later(entry["at"], self.newest["policy"]["grace"])
         self.policies.append({"entry": entry["index"], "policy": policy, "ends": None})
 
     def add_hold(self, hold):

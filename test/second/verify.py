@@ -180,7 +180,8 @@ def check_files(store, places, records, known, find):
 
 
 def check_strays(store, size, places, known, find):
-    """What writers leave for a moment, and what the log stated once, is no stray."""
+    """What writers leave for a moment, and what the log stated once, is no stray. True where an open segment was set aside."""
+    aside = []
     next_segment = len(places.segments)
     left = "|".join(
         (
@@ -193,8 +194,11 @@ def check_strays(store, size, places, known, find):
     for folder, folders, names in os.walk(store):
         links = [f for f in folders if os.path.islink(f"{folder}/{f}")]
         for name in (os.path.relpath(f"{folder}/{n}", store) for n in names + links):
-            if name not in known | places.gone and not re.fullmatch(left, name) and not is_next_tile(name, size):
+            if re.fullmatch(r"open/[0-9a-f]{32}(?:\.[1-9]\d{0,3})?\.aside", name):
+                aside.append(name)
+            elif name not in known | places.gone and not re.fullmatch(left, name) and not is_next_tile(name, size):
                 find("STRAY", name)
+    return bool(aside)
 
 
 def is_open(store, batch):
@@ -249,9 +253,9 @@ def verify(store, pin, records, now):
     for batch, sealed in chain.batches.items():
         if len(sealed["parts"]) < sealed["of"] and not is_open(store, batch):
             find("PART", batch)
-    check_strays(store, size, places, known, find)
+    aside = check_strays(store, size, places, known, find)
     newer += chain.newer
-    code = 1 if findings else 2 if newer else 4 if chain.rekeyed or pin is None else 0
+    code = 1 if findings else 2 if newer else 4 if chain.rekeyed or aside or pin is None else 0
     return code, findings + newer, totals
 
 

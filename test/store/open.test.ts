@@ -24,12 +24,14 @@ const folder = mkdtempSync(join(tmpdir(), 'slmaudit-open-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const header = {
-  form: 'slmaudit-open/1',
+  form: 'slmaudit-open/2',
   origin: 'test.example/log',
   batch: '0'.repeat(32),
   since: 1,
   at: '2026-05-01T00:00:00.000000Z',
   owner: thisProcess(),
+  key: '01234567',
+  mac: 'ef'.repeat(32),
 } as const;
 const about = { name: 'naïve "name"\n', stream: 'ab'.repeat(16), kind: 'file', from: 0 } as const;
 const FRAMES = [

@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test';
 import { reportLines } from '../../src/cli/render/report.ts';
 import { UNSEEN } from '../../src/record/unseen.ts';
 import { FINDINGS, type Finding, type FindingCode } from '../../src/verify/finding.ts';
-import { openToVerify, verify } from '../../src/verify/verify.ts';
+import { openToVerify } from '../../src/verify/opened.ts';
+import { verify } from '../../src/verify/verify.ts';
 import { type Attack, ATTACKS, box, pin, prepare, whole } from './attacks.ts';
 import { DELETIONS } from './deletions.ts';
 import { copyOf, opened, type Place } from './forge.ts';
@@ -70,6 +71,8 @@ test('every finding that can be made of a store has an attack here, or a test of
     'HEAD_UNREADABLE',
     'GENESIS_SIGNATURE',
     'REKEYED',
+    'SET_ASIDE',
+    'NOT_READABLE',
   ];
   const here = new Set([...[...ATTACKS, ...DELETIONS].flatMap(a => a.codes), ...own]);
   assert.deepEqual(

@@ -484,6 +484,11 @@ export const ATTACKS: readonly Attack[] = [
     run: at => writeFileSync(join(at.store, 'FORMAT'), 'slmaudit-store/2\n'),
   },
   {
+    name: 'FORMAT without an end',
+    codes: ['FORMAT_ALTERED'],
+    run: at => truncateSync(join(at.store, 'FORMAT'), 2 ** 40),
+  },
+  {
     name: 'FORMAT altered',
     codes: ['FORMAT_ALTERED'],
     run: at => writeFileSync(join(at.store, 'FORMAT'), 'slmaudit-store/1\r\n'),

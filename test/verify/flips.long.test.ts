@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readPin } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/store.ts';
-import { openToVerify, verify } from '../../src/verify/verify.ts';
+import { openToVerify } from '../../src/verify/opened.ts';
+import { verify } from '../../src/verify/verify.ts';
 import { nativeLines, withStore } from '../sandbox.ts';
 
 /** Every byte and every length with SLMAUDIT_FLIPS=all (npm run test:faults), one in 50 otherwise. */

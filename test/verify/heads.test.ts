@@ -45,6 +45,26 @@ test("an auditor's copy of a head: extended, cut off, or of another log", () =>
     writeFileSync(box.path('head5'), 'what is this');
     const strange = await verify(box, '--since-head', box.path('head5'));
     assert.deepEqual([strange.code, report(strange).findings[0]?.code], [2, 'HEAD_UNREADABLE']);
+
+    // What is remembered here was damaged: no fork of it, and the head that the auditor has kept counts all the same.
+    assert.equal((await verify(box)).code, 0);
+    const heads = box.path('.local', 'state', 'slmaudit', 'heads');
+    const [remembered] = readdirSync(heads);
+    const root = /\n(\S{8})\S*\n\n/;
+    const text = readFileSync(`${heads}/${remembered}`, 'utf8');
+    writeFileSync(
+      `${heads}/${remembered}`,
+      text.replace(root, m => m.replace(root.exec(m)![1]!, 'AAAAAAAA')),
+    );
+    const damaged = await verify(box);
+    assert.deepEqual([damaged.code, report(damaged).findings.map(f => f.code)], [2, ['HEAD_UNREADABLE']]);
+    const both = await verify(box, '--store', at, '--since-head', box.path('head3'));
+    assert.deepEqual(
+      report(both)
+        .findings.map(f => f.code)
+        .sort(),
+      ['HEAD_UNREADABLE', 'ROLLBACK'],
+    );
   }));
 
 test('two histories of one log leave evidence that the log key alone checks', () =>

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { canonicalLine } from '../../src/record/canonical.ts';
-import { formatFrame, markFrame, type OpenSource, recordFrame, sourceFrame } from '../../src/store/frame.ts';
-import { thisProcess } from '../../src/store/owner.ts';
+import { readBatch } from '../../src/seal/batch.ts';
+import { commit } from '../../src/seal/commit.ts';
+import { prepare, type Prepared } from '../../src/seal/prepare.ts';
+import { recover } from '../../src/seal/recover.ts';
+import { headerFrame, markFrame, type OpenSource, recordFrame, sourceFrame } from '../../src/store/frame.ts';
+import { openFile } from '../../src/store/layout.ts';
+import { openStore } from '../../src/store/store.ts';
+import { begunIn } from '../begun.ts';
 import { type Sandbox, withStore } from '../sandbox.ts';
 
 const record = (i: number): string =>
@@ -28,38 +34,35 @@ interface Forged {
   readonly line?: string;
 }
 
-/** What a writer that died, or whoever holds the store, could leave: the next one seals it. */
-function leaveForged(box: Sandbox, { about, to, retried, batch, line }: Forged): void {
+/** What a writer has left that died, or was altered since. */
+function leaveForged(box: Sandbox, { about, to, retried, batch, line }: Forged): string {
   const id = batch ?? String(++batches).padStart(32, '0');
-  const header = {
-    form: 'slmaudit-open/1',
-    origin: 'test.example/log',
-    batch: id,
-    since: 1,
-    at: '2026-05-01T00:00:00.000000Z',
-    owner: { ...thisProcess(), boot: 'before' },
-  };
   const source: OpenSource = { name: 's', stream: 'cd'.repeat(16), kind: 'file', from: 0, ...about };
   const counts = { read: retried === undefined ? 1 : 0, blank: 0, not_a_request: 0, part: 0 };
   const rest = retried === undefined ? { digest: '0'.repeat(64) } : { retried };
   writeFileSync(
     `${box.store}/open/${id}.open`,
-    formatFrame(`"h":${JSON.stringify(header)}}`) +
+    headerFrame(begunIn(box, { batch: id })) +
       sourceFrame(0, source) +
       recordFrame(0, to, line ?? record(batches)) +
       markFrame(0, to, { ...counts, ...rest }),
   );
+  return id;
 }
 
+/** Seals it as it is: what a program without the checks of this one would put into the log. */
 async function sealForged(
   box: Sandbox,
   about: Partial<OpenSource>,
   to: number,
   retried?: string,
+  change: (prepared: Prepared) => Prepared = p => p,
 ): Promise<void> {
-  leaveForged(box, { about, to, ...(retried !== undefined && { retried }) });
-  const seal = await box.run(['seal']);
-  assert.deepEqual([seal.code, /1 record/.test(seal.stderr)], [0, true], seal.stderr);
+  const store = openStore(box.store, box.keys);
+  const id = leaveForged(box, { about, to, ...(retried !== undefined && { retried }) });
+  const batch = readBatch(openFile(store.at, id, 'open'), openFile(store.at, id, 'clean'))!;
+  const prepared = (await prepare(store.at, batch, batch.parts)).map(change);
+  assert.equal(commit(store, await recover(store), batch, prepared, Date.now()).length, 1);
 }
 
 async function codes(box: Sandbox): Promise<string[]> {
@@ -92,6 +95,28 @@ test('a rejected line can be read again once, and only if there is one', () =>
     await sealForged(box, quarantine, 9, '9');
     await sealForged(box, { ...quarantine, segment: 1 }, 1, '1-900000000000000');
     assert.deepEqual(await codes(box), ['RETRY_TWICE', 'RETRY_UNKNOWN', 'RETRY_UNKNOWN']);
+  }));
+
+test('who holds the keys and says that more lines were rejected than any file has is told of, and in no time', () =>
+  withStore(async box => {
+    const path = box.path('rejected');
+    writeFileSync(path, 'x');
+    const many = Number.MAX_SAFE_INTEGER - 1;
+    await sealForged(box, { kind: 'pipe' }, 1, undefined, prepared => ({
+      ...prepared,
+      part: {
+        ...prepared.part,
+        rejected: many,
+        lines: prepared.part.lines.map(l => ({ ...l, read: many, rejected: many })),
+      },
+      quarantine: { path, sha256: '0'.repeat(64), bytes: 1 },
+    }));
+    const quarantine = { kind: 'quarantine', segment: 0 } as const;
+    await sealForged(box, quarantine, 3, '1-900000000000000');
+    await sealForged(box, quarantine, 3, '2-900000000000000');
+    assert.deepEqual(await codes(box), ['RETRY_UNKNOWN', 'RETRY_UNKNOWN', 'QUARANTINE_ALTERED']);
+    assert.equal((await box.run(['quarantine', 'list'])).code, 1);
+    assert.equal((await box.run(['status'])).code, 0);
   }));
 
 test('what a dead writer has left of one file is sealed in the order of the file, whatever its segments are called', () =>

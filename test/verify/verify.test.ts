@@ -22,7 +22,8 @@ import { readLogKey, readPin } from '../../src/store/keys.ts';
 import { publish, readEntries, writeEntry } from '../../src/store/log.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Finding, Report } from '../../src/verify/finding.ts';
-import { openToVerify, verify } from '../../src/verify/verify.ts';
+import { openToVerify } from '../../src/verify/opened.ts';
+import { verify } from '../../src/verify/verify.ts';
 import { nativeLines, type Run, Sandbox } from '../sandbox.ts';
 
 const box = new Sandbox();
@@ -238,6 +239,10 @@ test('a store of a newer form without a checkpoint of ours could not be checked;
   writeFileSync(join(at.store, 'FORMAT'), 'slmaudit-store/9\n');
   const newer = await check();
   assert.deepEqual([newer.code, newer.stdout.slice(0, 26)], [2, 'UNKNOWN  WRITTEN_BY_NEWER ']);
+  rmSync(join(at.store, 'log'), { recursive: true });
+  writeFileSync(join(at.store, 'FORMAT'), 'PNG');
+  const none = await check();
+  assert.deepEqual([none.code, none.stdout], [2, '']);
 });
 
 test('the answers: 0 intact, 1 altered, 2 no store, 4 without any pin; --pin takes a pin or its file', async () => {
@@ -258,22 +263,31 @@ test('the answers: 0 intact, 1 altered, 2 no store, 4 without any pin; --pin tak
   assert.ok(!existsSync(nowhere));
 });
 
-test('entries that this user may not read could not be checked: nothing says that they were altered', async t => {
+test('what this user may not read could not be checked; all else is, and the worst of it is the answer', async t => {
   if (process.getuid?.() !== 0) return t.skip('only root can become somebody who may not read them');
   const at = copy();
   execFileSync('chmod', ['-R', 'a+rX', join(at.store, '..')]);
   chmodSync(box.folder, 0o711);
-  const args = ['verify', '--store', at.store, '--keys', box.path('none')];
-  const as = (): Promise<Run> => box.start(args, { cwd: '/', uid: 65_534 }).done;
-  if ((await as()).code !== 4) return t.skip('nobody else may read this checkout');
-  const entries = box.files().find(f => /^log\/tile\/entries\/000\.p\/\d+$/.test(f))!;
-  chmodSync(join(at.store, entries), 0o600);
-  const { code, stdout, stderr } = await as();
-  assert.deepEqual([code, stdout], [2, '']);
-  assert.match(
-    stderr,
-    /error: .*\/000\.p\/\d+: permission denied\nhint: run as the user that owns the store/,
-  );
+  const args = ['verify', '--format', 'json', '--store', at.store, '--keys', box.path('none')];
+  const as = async (): Promise<[code: number | null, ...found: string[]]> => {
+    const { code, stdout } = await box.start(args, { cwd: '/', uid: 65_534 }).done;
+    const { findings: all = [] } = JSON.parse(stdout || '{}') as Partial<Report>;
+    return [code, ...all.map(f => `${f.code} ${f.segment ?? ''}`.trim())];
+  };
+  if ((await as())[0] !== 4) return t.skip('nobody else may read this checkout');
+  const refuse = (file: string): void => chmodSync(join(at.store, file), 0);
+  refuse(sealedAt);
+  refuse('quarantine/00000003.ndjson');
+  refuse('open');
+  refuse('FORMAT');
+  const unread = ['NOT_READABLE', 'NOT_READABLE 0', 'NOT_READABLE 3', 'NOT_READABLE'];
+  assert.deepEqual(await as(), [2, ...unread]);
+  appendFileSync(join(at.store, sealedAt.replace('00000000', '00000001')), 'x');
+  const altered = unread.toSpliced(2, 0, 'PAYLOAD_ALTERED 1');
+  assert.deepEqual(await as(), [1, ...altered]);
+  refuse(box.files().find(f => /^log\/tile\/entries\/000\.p\/\d+$/.test(f))!);
+  // Nothing says that entries which can't be read were altered, nor of which segments the files are.
+  assert.deepEqual(await as(), [2, 'NOT_READABLE', 'NOT_READABLE']);
 });
 
 test('what an interrupted seal has left is said and is no finding', async () => {

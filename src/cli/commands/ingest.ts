@@ -203,7 +203,7 @@ function skips(lines: readonly SourceTally[]): string {
     .join(', ');
 }
 
-function sentence({ code, source, bytes = 0, path = '' }: Note): string {
+function sentence({ code, source, bytes = 0, path = '', why = '' }: Note): string {
   switch (code) {
     case 'left_unterminated':
       return `${source}: its last line is not finished; ${humanBytes(bytes)} left for the next run`;
@@ -221,6 +221,8 @@ function sentence({ code, source, bytes = 0, path = '' }: Note): string {
       return `${source} belongs to a writer on another host or in another container; \`slmaudit seal --take\` seals it if that one is gone`;
     case 'unreadable_open':
       return `${source} can not be sealed and was left alone; \`slmaudit seal\` says why`;
+    case 'set_aside':
+      return `an open segment can't be sealed and was set aside: ${source} (${why})`;
   }
 }
 

@@ -111,6 +111,11 @@ export const redactCommand: CommandDetails = {
         ? `would redact ${what}${rejected}`
         : `redacted ${what}${rejected} (entry ${done.entry})`,
     );
+    const { asideNames } = await import('../../store/layout.ts');
+    for (const name of asideNames(store.at))
+      voice.warn(
+        `open/${name} was set aside and is not looked through: look at it, and move it out of the store`,
+      );
     if (done.open > 0)
       voice.warn(`${counted(done.open, 'record')} of running ingests can be redacted once they are sealed`);
     return 0;

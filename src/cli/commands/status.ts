@@ -67,6 +67,10 @@ export const statusCommand: CommandDetails = {
           ? 'nothing'
           : `${counted(s.open.records, 'record')} in ${counted(s.open.segments, 'open segment')}`,
       ],
+      ...s.aside.map((name): [string, string] => [
+        'aside',
+        `open/${name}: an open segment that can't be sealed; look at it, and move it out of the store`,
+      ]),
       [
         'rejected',
         `${counted(s.rejected, 'line')} in quarantine${s.retried > 0 ? `, ${grouped(s.retried)} of them records by now` : ''}`,

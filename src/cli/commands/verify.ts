@@ -59,7 +59,7 @@ export const verifyCommand: CommandDetails = {
     [0, 'intact'],
     [1, 'altered: the findings say what and where'],
     [2, 'could not be checked'],
-    [4, 'intact, but checked against no pin, or the log was rekeyed'],
+    [4, 'intact, but checked against no pin, or the log was rekeyed, or an open segment was set aside'],
   ],
   run(given, context) {
     if (text(given, 'proof') !== undefined) return runProof(given, context);
@@ -71,7 +71,8 @@ export const verifyCommand: CommandDetails = {
 const MOST_JOBS = 4;
 
 async function runStore(given: Given, context: Context): Promise<number> {
-  const { openToVerify, verify } = await import('../../verify/verify.ts');
+  const { openToVerify } = await import('../../verify/opened.ts');
+  const { verify } = await import('../../verify/verify.ts');
   const { givenPin, localPin } = await import('../../store/store.ts');
   const { formatPin } = await import('../../log/pin.ts');
   const { keepFork } = await import('../../verify/heads.ts');
@@ -192,7 +193,7 @@ function tellPending({ pending }: Report, { voice }: Context): void {
 }
 
 async function runProof(given: Given, context: Context): Promise<number> {
-  const { verifyProof } = await import('../../verify/proof.ts');
+  const { proofExit, verifyProof } = await import('../../verify/proof.ts');
   const { formatPin } = await import('../../log/pin.ts');
   const path = text(given, 'proof')!;
   const record = text(given, 'record') ?? path.replace(/\.tlog-proof$/, '.ndjson');
@@ -209,8 +210,11 @@ async function runProof(given: Given, context: Context): Promise<number> {
     context.stdout.write(
       'better   a whole `slmaudit verify` also shows that no later thief of the keys can have made it\n',
     );
-  } else context.stdout.write(`ALTERED  ${result.code} ${printable(result.why)}\n`);
-  return result.good ? 0 : 1;
+  } else {
+    const verdict = proofExit(result) === 1 ? 'ALTERED' : 'UNKNOWN';
+    context.stdout.write(`${verdict}  ${result.code} ${printable(result.why)}\n`);
+  }
+  return proofExit(result);
 }
 
 async function runFork(given: Given, context: Context): Promise<number> {
