@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { AuditError } from '../errors.ts';
 import { ask } from './ask.ts';
@@ -108,6 +110,7 @@ function answer(message: Answer): Promise<void> {
 const tell = (message: Answer): void => void process.send?.(message);
 
 let inquiry: Inquiry | undefined;
+let temporary: string | undefined;
 
 function end(work: Promise<void>, parameters: QueryJob['parameters'] = {}): void {
   work.then(
@@ -129,8 +132,10 @@ process.on('message', (message: Asked) => {
     case 'more':
       return asked?.();
     case 'job':
+      ({ temporary } = message.job);
       return end(run(message.job), message.job.parameters);
     case 'inquiry':
+      ({ temporary } = message.reads);
       return end(
         withInquiry(message.reads, tell, answer, async opened => {
           inquiry = opened;
@@ -151,6 +156,14 @@ process.on('message', (message: Asked) => {
       return inquiry!.end();
   }
 });
-// The parent is gone, or has seen enough; a terminal's Ctrl-C is the parent's to hear.
-process.on('disconnect', () => process.exit(0));
+// The parent is gone: it was killed, and nobody else removes what it wrote for this process. An exit would wait for what the engine is
+// at, which may be for ever.
+process.on('disconnect', () => {
+  try {
+    if (temporary !== undefined) rmSync(dirname(temporary), { recursive: true, force: true });
+  } finally {
+    process.kill(process.pid, 'SIGKILL');
+  }
+});
+// A terminal's Ctrl-C is the parent's to hear.
 process.on('SIGINT', () => undefined);

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -453,6 +461,26 @@ test('the process of a query has no environment and no descriptors but its own',
   child.kill('SIGINT');
   assert.equal((await done).code, 130);
 });
+
+test('the process of a query ends with its parent, whatever ends that and whatever the engine is at', async () => {
+  const { child, done } = box.start(['query', 'select count(*) from range(10000000000000)'], {
+    env: { TMPDIR: temporary },
+  });
+  const pid = await childOf(child.pid!);
+  child.kill('SIGKILL');
+  await done;
+  for (let tries = 0; isAlive(pid); tries++) {
+    if (tries === 800) {
+      process.kill(pid, 'SIGKILL');
+      assert.fail('it goes on after 20 s');
+    }
+    await new Promise(r => setTimeout(r, 25));
+  }
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+const isAlive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
 
 function linksOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
