@@ -26,14 +26,16 @@ export interface Unsealed {
  */
 export function readOpenRecords({ at, keys }: Store, folder: string): Unsealed[] {
   const found: Unsealed[] = [];
-  const own = recordKeysIfAny(keys);
+  let own = recordKeysIfAny(keys);
   for (const name of namesIn(openFolder(at))) {
     const parts = parseOpenName(name);
     if (!parts || !isFrames(parts.form)) continue;
     const from = openFile(at, parts.batch, parts.form);
     const header = readHeader(from);
     if (!header || header === 'gone' || header.batch !== parts.batch) continue;
-    if (isOwn(header, own) === false) continue;
+    // Its key may have been made since.
+    if (isOwn(header, own) === 'unknown') own = recordKeysIfAny(keys);
+    if (own.length > 0 && isOwn(header, own) !== true) continue;
     found.push(...(copyRecords(from, parts.batch, folder) ?? []));
   }
   return found;

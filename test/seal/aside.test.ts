@@ -83,6 +83,9 @@ async function verified(): Promise<[exit: number, codes: string[]]> {
   return [exitOf(report), report.findings.map(f => f.code)];
 }
 
+/** Open segments that a query shows to who has these keys. */
+const seen = (keys: string): number => readOpenRecords(openStore(box.store, keys), box.folder).length;
+
 test('an open segment that nobody with a key has begun is set aside, whoever it says it belongs to, and no file waits for it', async () => {
   const forged = { ...begunIn(box, { batch: A }), mac: '0'.repeat(64) };
   for (const [batch, owner] of [
@@ -91,7 +94,6 @@ test('an open segment that nobody with a key has begun is set aside, whoever it 
     [C, begunIn(box, { batch: C, owner: { ...forged.owner, pid: process.ppid, boot: '' } }).owner],
   ] as const)
     writeFileSync(open(batch), headerFrame({ ...forged, batch, owner }) + bytes(0, 100));
-  const seen = (keys: string): number => readOpenRecords(openStore(box.store, keys), box.folder).length;
   assert.deepEqual([seen(box.keys), seen(box.path('none'))], [0, 3]);
   const [sealed, kept, aside] = await seal();
   assert.deepEqual(
@@ -223,6 +225,11 @@ test('one that was begun under a record key that is gone waits, and is not calle
   const key = `${box.keys}/test.example+log/record.key`;
   renameSync(key, `${other}/kept`);
   copyFileSync(`${other}/keys/test.example+log/record.key`, key);
+  assert.deepEqual(
+    [seen(box.keys), seen(box.path('none'))],
+    [0, 1],
+    'anyone can name a key that is not here',
+  );
   assert.deepEqual(await seal(), [0, ['unsealable'], []]);
   copyFileSync(`${other}/kept`, key);
   assert.deepEqual(await seal(), [1, [], []]);
